@@ -1,0 +1,150 @@
+# Finds or makes the Node that runs perdure. Sourced by ./dev with ROOT set; puts `node` first in PATH.
+#
+# A Node >= 24 on macOS or on a Linux with glibc >= 2.38 (uWebSockets.js needs it) is used as it is.
+# Elsewhere a private copy is built under .runtime/node: Node from npm, and where the system's glibc
+# is too old, a newer one from the distribution's own mirror beside it. docs/adr/0001 says why.
+
+NODE_VERSION=24.21.0
+GLIBC_NEEDED=238
+
+say() { printf '%s\n' "dev: $*" >&2; }
+die() { say "$*"; exit 1; }
+
+as_root() {
+  if [ "$(id -u)" = 0 ]; then "$@"; elif command -v sudo >/dev/null 2>&1; then sudo -n "$@"; else return 1; fi
+}
+
+# Installs Debian packages, where apt and the rights for it are there.
+apt_install() {
+  command -v apt-get >/dev/null 2>&1 || return 1
+  as_root apt-get update -qq >&2 || return 1
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >&2
+}
+
+# 236 for glibc 2.36; nothing where libc is another.
+system_glibc() { getconf GNU_LIBC_VERSION 2>/dev/null | awk '$1 == "glibc" { split($2, v, "."); printf "%d%02d", v[1], v[2] }'; }
+
+system_node_major() { node -p 'process.versions.node.split(".")[0]' 2>/dev/null || echo 0; }
+
+glibc_is_new() {
+  glibc=$(system_glibc)
+  [ -n "$glibc" ] || die "this Linux has no glibc (musl?): run perdure on a distribution with glibc"
+  [ "$glibc" -ge "$GLIBC_NEEDED" ]
+}
+
+use_runtime() {
+  case $(uname -s) in
+    Darwin)
+      [ "$(system_node_major)" -ge 24 ] || die "Node >= 24 is needed (found: $(node -v 2>/dev/null || echo none)); install it from nodejs.org or with 'brew install node@24'"
+      return ;;
+    Linux) ;;
+    *) die "perdure runs on Linux and macOS; on Windows, use WSL" ;;
+  esac
+  if [ "$(system_node_major)" -ge 24 ] && glibc_is_new; then return; fi
+  PATH="$ROOT/.runtime/bin:$PATH"
+  export PATH
+  runtime_is_current || with_lock runtime build_runtime || exit 1
+}
+
+# The private node has absolute paths inside, so a moved clone builds it again.
+runtime_stamp() { echo "$NODE_VERSION $(uname -m) $ROOT $(cksum <"$ROOT/tools/runtime.sh")"; }
+
+runtime_is_current() { [ "$(cat "$ROOT/.runtime/node/stamp" 2>/dev/null)" = "$(runtime_stamp)" ]; }
+
+# Runs a function while no other ./dev of this clone is inside the same lock.
+with_lock() {
+  lock="$ROOT/.runtime/$1.lock"; shift
+  mkdir -p "$ROOT/.runtime"
+  if command -v flock >/dev/null 2>&1; then
+    ( flock 9; "$@" 9>&- ) 9>"$lock"
+  else
+    until mkdir "$lock.d" 2>/dev/null; do
+      kill -0 "$(cat "$lock.d/pid" 2>/dev/null || echo $$)" 2>/dev/null || rm -rf "$lock.d"
+      sleep 1
+    done
+    echo $$ >"$lock.d/pid"
+    ( "$@" ); status=$?
+    rm -rf "$lock.d"
+    return $status
+  fi
+}
+
+ensure_npm() {
+  command -v npm >/dev/null 2>&1 && return
+  say "npm is missing; installing it through apt"
+  apt_install npm || die "npm is missing, and apt could not install it: install Node >= 18 with npm, then run this again"
+}
+
+build_runtime() {
+  set -e
+  if runtime_is_current; then return; fi
+  ensure_npm
+  rm -rf "$ROOT"/.runtime/node.new.*
+  new="$ROOT/.runtime/node.new.$$"
+  mkdir -p "$new/bin" "$new/lib"
+  fetch_node "$new"
+  if ! glibc_is_new; then fetch_glibc "$new"; fi
+  runtime_stamp >"$new/stamp"
+  rm -rf "$ROOT/.runtime/node"
+  mv "$new" "$ROOT/.runtime/node"
+  ln -sfn node/bin "$ROOT/.runtime/bin"
+  "$ROOT/.runtime/bin/node" -e 0 || { rm -rf "$ROOT/.runtime/node"; die "the private Node does not start on this machine"; }
+}
+
+fetch_node() {
+  case $(uname -m) in
+    x86_64) arch=x64 ;;
+    aarch64) arch=arm64 ;;
+    *) die "no Node build for $(uname -m): install Node >= 24 yourself" ;;
+  esac
+  say "fetching Node $NODE_VERSION (private, under .runtime/)"
+  ( cd "$1" && npm pack --silent "node-linux-$arch@$NODE_VERSION" >/dev/null && tar -xzf "node-linux-$arch-$NODE_VERSION.tgz" ) ||
+    die "npm could not fetch node-linux-$arch@$NODE_VERSION: check the network, then run this again"
+  mv "$1/package/bin/node" "$1/bin/node"
+  rm -rf "$1/package" "$1"/*.tgz
+}
+
+# Unpacks a newer libc beside the private node and points that one file at it; the system's stays untouched.
+fetch_glibc() {
+  say "fetching a newer glibc for it (the system's is $(getconf GNU_LIBC_VERSION | cut -d' ' -f2))"
+  command -v apt-get >/dev/null 2>&1 && command -v dpkg >/dev/null 2>&1 ||
+    die "glibc is older than 2.38 and there is no apt: use Debian 13, Ubuntu 24.04, Fedora 39 or newer with Node >= 24"
+  . /etc/os-release
+  # patchelf of the machine's own release: 0.14 works on this binary, 0.18 of Debian 13 breaks it.
+  download_packages "$1/apt" libc6 libstdc++6 libgcc-s1 "patchelf/$VERSION_CODENAME"
+  for package in "$1"/apt/*.deb; do dpkg -x "$package" "$1/root"; done
+  cp -P "$1"/root/usr/lib/*-linux-gnu/*.so* "$1/lib/"
+  loader=$(cd "$1/lib" && ls ld-linux-*.so.*)
+  home="$ROOT/.runtime/node/lib"
+  "$1/root/usr/bin/patchelf" --force-rpath \
+    --set-interpreter "$home/$loader" --set-rpath "$home" "$1/bin/node" || die "patchelf failed on the private Node"
+  rm -rf "$1/root" "$1/apt"
+}
+
+# Downloads packages of a newer release from the machine's own mirror, with an apt state of its own.
+download_packages() {
+  apt="$1"; shift
+  case $ID in
+    debian) suite=trixie; keys=/usr/share/keyrings/debian-archive-keyring.gpg ;;
+    ubuntu) suite=noble; keys=/usr/share/keyrings/ubuntu-archive-keyring.gpg ;;
+    *) die "glibc is older than 2.38: use Debian 13, Ubuntu 24.04, Fedora 39 or newer with Node >= 24" ;;
+  esac
+  mirror=$(apt-get indextargets --format '$(RELEASE) $(REPO_URI)' 'Created-By: Packages' | awk -v r="$VERSION_CODENAME" '$1 == r { print $2; exit }')
+  [ -n "$mirror" ] || die "no apt mirror for $VERSION_CODENAME is configured on this machine"
+  mkdir -p "$apt/lists/partial" "$apt/cache/archives/partial"
+  for release in $suite $VERSION_CODENAME; do
+    echo "deb [signed-by=$keys] $mirror $release main $([ "$ID" = debian ] || echo universe)"
+  done >"$apt/sources.list"
+  : >"$apt/status"
+  cat >"$apt/apt.conf" <<CONF
+Dir::Etc::sourcelist "$apt/sources.list";
+Dir::Etc::sourceparts "/dev/null";
+Dir::State "$apt";
+Dir::State::status "$apt/status";
+Dir::Cache "$apt/cache";
+Acquire::Languages "none";
+APT::Sandbox::User "$(id -un)";
+CONF
+  ( cd "$apt" && export APT_CONFIG="$apt/apt.conf" && apt-get -qq update >&2 && apt-get -qq download "$@" >&2 ) ||
+    die "apt could not fetch $* of $suite from this machine's mirror"
+}
