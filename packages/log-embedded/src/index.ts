@@ -1,0 +1,2 @@
+export { openEmbeddedLog } from "./open.ts";
+export type { EmbeddedLogOptions } from "./open.ts";
