@@ -7,9 +7,13 @@ interface LockedPackage {
   readonly optional?: boolean;
 }
 
+function isLock(value: unknown): value is { packages: Record<string, LockedPackage> } {
+  return typeof value === "object" && value !== null && "packages" in value;
+}
+
 function readLock(path: string): Map<string, LockedPackage> {
-  const lock: { packages: Record<string, LockedPackage> } = JSON.parse(readFileSync(path, "utf8"));
-  return new Map(Object.entries(lock.packages));
+  const lock: unknown = JSON.parse(readFileSync(path, "utf8"));
+  return new Map(Object.entries(isLock(lock) ? lock.packages : {}));
 }
 
 function isInstalled(): boolean {
