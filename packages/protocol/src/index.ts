@@ -1,0 +1,5 @@
+export * from "./codec.ts";
+export * from "./errors.ts";
+export * from "./frames.ts";
+export * from "./keys.ts";
+export * from "./schema.ts";
