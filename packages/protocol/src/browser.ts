@@ -2,3 +2,4 @@
 export * from "./errors.ts";
 export * from "./frames.ts";
 export * from "./keys.ts";
+export * from "./server-frames.ts";

@@ -1,4 +1,7 @@
 import { type DescMessage, fromBinary, fromJson, type JsonValue, toBinary, toJson } from "@bufbuild/protobuf";
+import { getTextEncoding } from "@bufbuild/protobuf/wire";
+import { decodeAppend } from "./append-codec.ts";
+import { ProtocolError } from "./errors.ts";
 import {
   type HeadJson,
   HeadSchema,
@@ -13,10 +16,9 @@ import {
   type WatermarkJson,
   WatermarkSchema,
 } from "./schema.ts";
-import { ProtocolError } from "./errors.ts";
 
 /** What a value of a topic is: bytes in the log, canonical JSON in memory. Both throw ProtocolError `malformed`. */
-function encode<Desc extends DescMessage>(schema: Desc, json: JsonValue): Uint8Array {
+function encode(schema: DescMessage, json: JsonValue): Uint8Array {
   try {
     return toBinary(schema, fromJson(schema, json));
   } catch (cause) {
@@ -38,7 +40,13 @@ function malformed(schema: DescMessage, cause: unknown): ProtocolError {
 }
 
 export const encodeRecord = (json: RecordJson): Uint8Array => encode(RecordSchema, json);
-export const decodeRecord = (bytes: Uint8Array): RecordJson => decode(RecordSchema, bytes);
+export function decodeRecord(bytes: Uint8Array): RecordJson {
+  try {
+    return decodeAppend(bytes) ?? toJson(RecordSchema, fromBinary(RecordSchema, bytes));
+  } catch (cause) {
+    throw malformed(RecordSchema, cause);
+  }
+}
 export const encodeHead = (json: HeadJson): Uint8Array => encode(HeadSchema, json);
 export const decodeHead = (bytes: Uint8Array): HeadJson => decode(HeadSchema, bytes);
 export const encodePage = (json: PageJson): Uint8Array => encode(PageSchema, json);
@@ -49,3 +57,7 @@ export const encodeWatermark = (json: WatermarkJson): Uint8Array => encode(Water
 export const decodeWatermark = (bytes: Uint8Array): WatermarkJson => decode(WatermarkSchema, bytes);
 export const encodeNodeLease = (json: NodeLeaseJson): Uint8Array => encode(NodeLeaseSchema, json);
 export const decodeNodeLease = (bytes: Uint8Array): NodeLeaseJson => decode(NodeLeaseSchema, bytes);
+
+/** A key as the log holds it: UTF-8. */
+export const keyBytes = (key: string): Uint8Array => getTextEncoding().encodeUtf8(key);
+export const keyText = (bytes: Uint8Array): string => getTextEncoding().decodeUtf8(bytes);

@@ -74,14 +74,7 @@ export interface PingFrame {
   readonly t: "ping";
 }
 
-export type ClientFrame =
-  | HelloFrame
-  | AuthFrame
-  | AttachFrame
-  | DetachFrame
-  | SendFrame
-  | HistoryFrame
-  | PingFrame;
+export type ClientFrame = HelloFrame | AuthFrame | AttachFrame | DetachFrame | SendFrame | HistoryFrame | PingFrame;
 
 /** The connection is open. */
 export interface WelcomeFrame {

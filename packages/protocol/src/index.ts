@@ -1,5 +1,7 @@
+export * from "./client-frames.ts";
 export * from "./codec.ts";
 export * from "./errors.ts";
 export * from "./frames.ts";
 export * from "./keys.ts";
 export * from "./schema.ts";
+export * from "./server-frames.ts";

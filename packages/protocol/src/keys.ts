@@ -69,13 +69,6 @@ export function parsePageKey(key: string): PageName | undefined {
   return { sessionKey: session, epoch: Number(epoch), number: Number(number) };
 }
 
-const encoder = new TextEncoder();
-const decoder = new TextDecoder();
-
-/** A key as the log holds it: UTF-8. */
-export const keyBytes = (key: string): Uint8Array => encoder.encode(key);
-export const keyText = (bytes: Uint8Array): string => decoder.decode(bytes);
-
 function invalidName(what: string, name: string, rule: string): ProtocolError {
   const shown = JSON.stringify(name.length > 80 ? `${name.slice(0, 80)}…` : name);
   return new ProtocolError("invalid_name", `${what} ${shown} is not allowed: use ${rule}`);

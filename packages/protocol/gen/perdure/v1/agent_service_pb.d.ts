@@ -328,7 +328,8 @@ export declare type AgentDetachJson = {
 export declare const AgentDetachSchema: GenMessage<AgentDetach, {jsonType: AgentDetachJson}>;
 
 /**
- * Writes a record. The node fills in the actor.
+ * Writes a record. The node fills in the actor. What the node itself says of the agent (that it joined, accepted a run,
+ * is busy, was lost or left) is refused here.
  *
  * @generated from message perdure.v1.AgentPublish
  */
@@ -345,7 +346,8 @@ export declare type AgentPublish = Message<"perdure.v1.AgentPublish"> & {
 };
 
 /**
- * Writes a record. The node fills in the actor.
+ * Writes a record. The node fills in the actor. What the node itself says of the agent (that it joined, accepted a run,
+ * is busy, was lost or left) is refused here.
  *
  * @generated from message perdure.v1.AgentPublish
  */
@@ -534,6 +536,14 @@ export declare type ConnectResponse = Message<"perdure.v1.ConnectResponse"> & {
      */
     value: AgentMove;
     case: "move";
+  } | {
+    /**
+     * Answers `auth`.
+     *
+     * @generated from field: perdure.v1.AgentRenewed renewed = 10;
+     */
+    value: AgentRenewed;
+    case: "renewed";
   } | { case: undefined; value?: undefined };
 };
 
@@ -589,6 +599,13 @@ export declare type ConnectResponseJson = {
    * @generated from field: perdure.v1.AgentMove move = 9;
    */
   move?: AgentMoveJson;
+
+  /**
+   * Answers `auth`.
+   *
+   * @generated from field: perdure.v1.AgentRenewed renewed = 10;
+   */
+  renewed?: AgentRenewedJson;
 };
 
 /**
@@ -649,6 +666,20 @@ export declare type AgentWelcome = Message<"perdure.v1.AgentWelcome"> & {
    * @generated from field: string participant = 7;
    */
   participant: string;
+
+  /**
+   * Where the instance's heartbeats go; empty: to the address of the stream.
+   *
+   * @generated from field: string heartbeat_url = 8;
+   */
+  heartbeatUrl: string;
+
+  /**
+   * The token ends after this long, in milliseconds; renew it before.
+   *
+   * @generated from field: uint32 token_expires_in_ms = 9;
+   */
+  tokenExpiresInMs: number;
 };
 
 /**
@@ -703,6 +734,20 @@ export declare type AgentWelcomeJson = {
    * @generated from field: string participant = 7;
    */
   participant?: string;
+
+  /**
+   * Where the instance's heartbeats go; empty: to the address of the stream.
+   *
+   * @generated from field: string heartbeat_url = 8;
+   */
+  heartbeatUrl?: string;
+
+  /**
+   * The token ends after this long, in milliseconds; renew it before.
+   *
+   * @generated from field: uint32 token_expires_in_ms = 9;
+   */
+  tokenExpiresInMs?: number;
 };
 
 /**
@@ -710,6 +755,40 @@ export declare type AgentWelcomeJson = {
  * Use `create(AgentWelcomeSchema)` to create a new message.
  */
 export declare const AgentWelcomeSchema: GenMessage<AgentWelcome, {jsonType: AgentWelcomeJson}>;
+
+/**
+ * The stream has a new token.
+ *
+ * @generated from message perdure.v1.AgentRenewed
+ */
+export declare type AgentRenewed = Message<"perdure.v1.AgentRenewed"> & {
+  /**
+   * It ends after this long, in milliseconds.
+   *
+   * @generated from field: uint32 token_expires_in_ms = 1;
+   */
+  tokenExpiresInMs: number;
+};
+
+/**
+ * The stream has a new token.
+ *
+ * @generated from message perdure.v1.AgentRenewed
+ */
+export declare type AgentRenewedJson = {
+  /**
+   * It ends after this long, in milliseconds.
+   *
+   * @generated from field: uint32 token_expires_in_ms = 1;
+   */
+  tokenExpiresInMs?: number;
+};
+
+/**
+ * Describes the message perdure.v1.AgentRenewed.
+ * Use `create(AgentRenewedSchema)` to create a new message.
+ */
+export declare const AgentRenewedSchema: GenMessage<AgentRenewed, {jsonType: AgentRenewedJson}>;
 
 /**
  * The session's state; records follow without gap or overlap. A second one replaces what the agent knew.
@@ -730,7 +809,7 @@ export declare type AgentSessionState = Message<"perdure.v1.AgentSessionState"> 
   head?: Head | undefined;
 
   /**
-   * What is known of this stream's producers, so that a writer knows what to send again.
+   * What is known of this instance's producers (those whose id begins with its id), so that it knows what to send again.
    *
    * @generated from field: perdure.v1.Ledger producers = 3;
    */
@@ -756,7 +835,7 @@ export declare type AgentSessionStateJson = {
   head?: HeadJson;
 
   /**
-   * What is known of this stream's producers, so that a writer knows what to send again.
+   * What is known of this instance's producers (those whose id begins with its id), so that it knows what to send again.
    *
    * @generated from field: perdure.v1.Ledger producers = 3;
    */
@@ -1018,13 +1097,6 @@ export declare type AgentOffer = Message<"perdure.v1.AgentOffer"> & {
    * @generated from field: string run_id = 2;
    */
   runId: string;
-
-  /**
-   * It had an attempt before.
-   *
-   * @generated from field: bool again = 3;
-   */
-  again: boolean;
 };
 
 /**
@@ -1042,13 +1114,6 @@ export declare type AgentOfferJson = {
    * @generated from field: string run_id = 2;
    */
   runId?: string;
-
-  /**
-   * It had an attempt before.
-   *
-   * @generated from field: bool again = 3;
-   */
-  again?: boolean;
 };
 
 /**
