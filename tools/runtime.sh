@@ -1,10 +1,11 @@
 # Finds or makes the Node that runs perdure. Sourced by ./dev with ROOT set; puts `node` first in PATH.
 #
 # A Node >= 24 on macOS or on a Linux with glibc >= 2.38 (uWebSockets.js needs it) is used as it is.
-# Elsewhere a private copy is built under .runtime/node: Node from npm, and where the system's glibc
+# Elsewhere a private copy is built under .runtime/: Node from npm, and where the system's glibc
 # is too old, a newer one from the distribution's own mirror beside it. docs/adr/0001 says why.
 
 NODE_VERSION=24.21.0
+RECIPE=1 # raise it when the private runtime is built differently
 GLIBC_NEEDED=238
 
 say() { printf '%s\n' "dev: $*" >&2; }
@@ -46,17 +47,18 @@ use_runtime() {
   runtime_is_current || with_lock runtime build_runtime || exit 1
 }
 
-# The private node has absolute paths inside, so a moved clone builds it again.
-runtime_stamp() { echo "$NODE_VERSION $(uname -m) $ROOT $(cksum <"$ROOT/tools/runtime.sh")"; }
+# The private node has absolute paths inside, so a moved clone builds its own. Older ones stay for who still runs on them.
+runtime_folder() { echo "$ROOT/.runtime/node-$NODE_VERSION-$(echo "$RECIPE $(uname -m) $ROOT" | cksum | cut -d' ' -f1)"; }
 
-runtime_is_current() { [ "$(cat "$ROOT/.runtime/node/stamp" 2>/dev/null)" = "$(runtime_stamp)" ]; }
+runtime_is_current() { [ "$(readlink "$ROOT/.runtime/bin")" = "$(runtime_folder)/bin" ] && [ -x "$ROOT/.runtime/bin/node" ]; }
 
 # Runs a function while no other ./dev of this clone is inside the same lock.
 with_lock() {
   lock="$ROOT/.runtime/$1.lock"; shift
   mkdir -p "$ROOT/.runtime"
   if command -v flock >/dev/null 2>&1; then
-    ( flock 9; "$@" 9>&- ) 9>"$lock"
+    # The exit keeps this shell, and with it the lock, until the command has ended: a shell may become its last command.
+    ( flock 9; "$@" 9>&-; exit $? ) 9>"$lock"
   else
     until mkdir "$lock.d" 2>/dev/null; do
       kill -0 "$(cat "$lock.d/pid" 2>/dev/null || echo $$)" 2>/dev/null || rm -rf "$lock.d"
@@ -79,16 +81,16 @@ build_runtime() {
   set -e
   if runtime_is_current; then return; fi
   ensure_npm
-  rm -rf "$ROOT"/.runtime/node.new.*
+  folder=$(runtime_folder)
+  rm -rf "$ROOT"/.runtime/node.new.* "$folder"
   new="$ROOT/.runtime/node.new.$$"
   mkdir -p "$new/bin" "$new/lib"
   fetch_node "$new"
-  if ! glibc_is_new; then fetch_glibc "$new"; fi
-  runtime_stamp >"$new/stamp"
-  rm -rf "$ROOT/.runtime/node"
-  mv "$new" "$ROOT/.runtime/node"
-  ln -sfn node/bin "$ROOT/.runtime/bin"
-  "$ROOT/.runtime/bin/node" -e 0 || { rm -rf "$ROOT/.runtime/node"; die "the private Node does not start on this machine"; }
+  if ! glibc_is_new; then fetch_glibc "$new" "$folder/lib"; fi
+  mv "$new" "$folder"
+  "$folder/bin/node" -e 0 || { rm -rf "$folder"; die "the private Node does not start on this machine"; }
+  ln -sfn "$folder/bin" "$ROOT/.runtime/bin.new"
+  mv -T "$ROOT/.runtime/bin.new" "$ROOT/.runtime/bin"
 }
 
 fetch_node() {
@@ -104,31 +106,34 @@ fetch_node() {
   rm -rf "$1/package" "$1"/*.tgz
 }
 
-# Unpacks a newer libc beside the private node and points that one file at it; the system's stays untouched.
+# Unpacks a newer libc into $1/lib and points the node of $1 at $2, where that will lie; the system's stays untouched.
 fetch_glibc() {
   say "fetching a newer glibc for it (the system's is $(getconf GNU_LIBC_VERSION | cut -d' ' -f2))"
+  too_old="glibc is older than 2.38: use Debian 13, Ubuntu 24.04, Fedora 39 or newer with Node >= 24"
   command -v apt-get >/dev/null 2>&1 && command -v dpkg >/dev/null 2>&1 ||
-    die "glibc is older than 2.38 and there is no apt: use Debian 13, Ubuntu 24.04, Fedora 39 or newer with Node >= 24"
+    die "$too_old"
   . /etc/os-release
+  case $ID in
+    debian) suite=trixie keys=/usr/share/keyrings/debian-archive-keyring.gpg ;;
+    ubuntu) suite=noble keys=/usr/share/keyrings/ubuntu-archive-keyring.gpg ;;
+    *) die "$too_old" ;;
+  esac
   # patchelf of the machine's own release: 0.14 works on this binary, 0.18 of Debian 13 breaks it.
-  download_packages "$1/apt" libc6 libstdc++6 libgcc-s1 "patchelf/$VERSION_CODENAME"
+  download_packages "$1/apt" "$suite" "$keys" \
+    "libc6/$suite" "libstdc++6/$suite" "libgcc-s1/$suite" "patchelf/$VERSION_CODENAME"
   for package in "$1"/apt/*.deb; do dpkg -x "$package" "$1/root"; done
   cp -P "$1"/root/usr/lib/*-linux-gnu/*.so* "$1/lib/"
   loader=$(cd "$1/lib" && ls ld-linux-*.so.*)
-  home="$ROOT/.runtime/node/lib"
   "$1/root/usr/bin/patchelf" --force-rpath \
-    --set-interpreter "$home/$loader" --set-rpath "$home" "$1/bin/node" || die "patchelf failed on the private Node"
+    --set-interpreter "$2/$loader" --set-rpath "$2" "$1/bin/node" || die "patchelf failed on the private Node"
   rm -rf "$1/root" "$1/apt"
 }
 
-# Downloads packages of a newer release from the machine's own mirror, with an apt state of its own.
+# Downloads packages ($4 and on) of this release or of release $2, signed by keys $3, into $1. Both come from the
+# machine's own mirror, and apt has a state of its own there, so neither rights nor changes to the system are needed.
 download_packages() {
-  apt="$1"; shift
-  case $ID in
-    debian) suite=trixie; keys=/usr/share/keyrings/debian-archive-keyring.gpg ;;
-    ubuntu) suite=noble; keys=/usr/share/keyrings/ubuntu-archive-keyring.gpg ;;
-    *) die "glibc is older than 2.38: use Debian 13, Ubuntu 24.04, Fedora 39 or newer with Node >= 24" ;;
-  esac
+  apt=$1 suite=$2 keys=$3
+  shift 3
   mirror=$(apt-get indextargets --format '$(RELEASE) $(REPO_URI)' 'Created-By: Packages' | awk -v r="$VERSION_CODENAME" '$1 == r { print $2; exit }')
   [ -n "$mirror" ] || die "no apt mirror for $VERSION_CODENAME is configured on this machine"
   mkdir -p "$apt/lists/partial" "$apt/cache/archives/partial"
