@@ -2510,6 +2510,14 @@ export declare type Page = Message<"perdure.v1.Page"> & {
    * @generated from field: uint32 pieces = 10;
    */
   pieces: number;
+
+  /**
+   * Offsets in `pages` of the pages before this one, the next older first; at most 128. Filled in by the keeper; no
+   * part of the fold, and not sent to clients.
+   *
+   * @generated from field: repeated int64 previous = 11;
+   */
+  previous: bigint[];
 };
 
 /**
@@ -2577,6 +2585,14 @@ export declare type PageJson = {
    * @generated from field: uint32 pieces = 10;
    */
   pieces?: number;
+
+  /**
+   * Offsets in `pages` of the pages before this one, the next older first; at most 128. Filled in by the keeper; no
+   * part of the fold, and not sent to clients.
+   *
+   * @generated from field: repeated int64 previous = 11;
+   */
+  previous?: string[];
 };
 
 /**

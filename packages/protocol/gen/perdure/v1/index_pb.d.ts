@@ -67,6 +67,21 @@ export declare type IndexEntry = Message<"perdure.v1.IndexEntry"> & {
    * @generated from field: bool many_nodes = 8;
    */
   manyNodes: boolean;
+
+  /**
+   * Offset of its newest page in the partition of `pages`; absent: it has none.
+   *
+   * @generated from field: optional int64 page_offset = 9;
+   */
+  pageOffset?: bigint | undefined;
+
+  /**
+   * Offset of the first record that could not be folded: what this entry says ends before it, and the session is
+   * readable nowhere until somebody has repaired it. Absent: all is well.
+   *
+   * @generated from field: optional int64 set_aside = 10;
+   */
+  setAside?: bigint | undefined;
 };
 
 /**
@@ -126,6 +141,21 @@ export declare type IndexEntryJson = {
    * @generated from field: bool many_nodes = 8;
    */
   manyNodes?: boolean;
+
+  /**
+   * Offset of its newest page in the partition of `pages`; absent: it has none.
+   *
+   * @generated from field: optional int64 page_offset = 9;
+   */
+  pageOffset?: string;
+
+  /**
+   * Offset of the first record that could not be folded: what this entry says ends before it, and the session is
+   * readable nowhere until somebody has repaired it. Absent: all is well.
+   *
+   * @generated from field: optional int64 set_aside = 10;
+   */
+  setAside?: string;
 };
 
 /**
