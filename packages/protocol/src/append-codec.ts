@@ -29,13 +29,17 @@ type ReadField<Json> = (reader: BinaryReader, tag: number, json: Json) => boolea
 
 /**
  * The record as the generic decoder has it; undefined where the bytes hold anything but one append written as the
- * generic encoder does it: fields in ascending order, once, defaults left out. Throws what BinaryReader throws on bytes
- * that end too early.
+ * generic encoder does it: fields in ascending order, once, defaults left out.
  */
 export function decodeAppend(bytes: Uint8Array): RecordJson | undefined {
   const reader = new BinaryReader(bytes);
   const record: RecordJson = {};
-  return readMessage(reader, reader.len, record, readRecordField) && record.events !== undefined ? record : undefined;
+  try {
+    return readMessage(reader, reader.len, record, readRecordField) && record.events !== undefined ? record : undefined;
+  } catch {
+    // Bytes that end too early or are no text; or an event without a kind, behind which nothing more stands.
+    return undefined;
+  }
 }
 
 function readMessage<Json>(reader: BinaryReader, end: number, json: Json, readField: ReadField<Json>): boolean {
