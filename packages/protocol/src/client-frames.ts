@@ -52,6 +52,7 @@ const frameFields: { readonly [K in Kind]: Fields<FrameOf<K>> } = {
     id: uint32,
     session: matching(SESSION_ID_PATTERN, SYSTEM_SESSION_ID_PATTERN),
     cursor: optional(shape(cursorFields)),
+    member: optional(matching(PRODUCER_PATTERN)),
   },
   detach: { t: kind, h: uint32 },
   send: {

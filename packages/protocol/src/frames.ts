@@ -27,7 +27,7 @@ export interface HelloFrame {
   readonly device?: string;
 }
 
-/** A new token for a live connection. */
+/** A new token for a live connection; answered by another `welcome`. */
 export interface AuthFrame {
   readonly t: "auth";
   readonly token: string;
@@ -39,6 +39,8 @@ export interface AttachFrame {
   readonly id: number;
   readonly session: string;
   readonly cursor?: Cursor;
+  /** The member that this client was before its connection broke, so that the edge can go on with it. */
+  readonly member?: string;
 }
 
 export interface DetachFrame {
@@ -106,6 +108,8 @@ export interface AttachedFrame {
   readonly seq: number;
   /** This connection, as presence names it; absent where it is counted, not listed. */
   readonly member?: string;
+  /** Why the cursor was of no use and this is a snapshot: `session_replaced`, `cursor_future`. */
+  readonly code?: string;
   /** With `snapshot` and `patched`: the state, or the items that changed after the cursor. */
   readonly head?: HeadJson;
   /** With `resumed`: the records after the cursor. */
