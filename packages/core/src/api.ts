@@ -39,6 +39,8 @@ export interface Accepted {
   readonly actor: ActorJson;
   readonly attempt: number;
   readonly audience: AudienceJson;
+  /** Only of the record that created the session: the epoch of the life that began. */
+  readonly epoch?: number;
   /** Empty where the reader's level does not cover the audience. */
   readonly events: readonly EventJson[];
 }
@@ -59,8 +61,16 @@ export interface Due {
   /** Log time from which the fold accepts it, Unix milliseconds. */
   readonly atMs: number;
   readonly causeSeq: number;
+  /** What the record must carry: the audience of the item it changes. */
+  readonly audience: AudienceJson;
   readonly events: readonly EventJson[];
 }
 
 /** A record as a writer hands it in, before a node has filled in the actor. */
 export type RecordDraft = Omit<RecordJson, "actor">;
+
+/** What the keeper of a run's session owes to the run's pool. Idempotent by the event's RunRef. */
+export interface PoolSignal {
+  readonly agent: string;
+  readonly event: EventJson;
+}

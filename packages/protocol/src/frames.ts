@@ -130,6 +130,8 @@ export interface RecordFrame {
   /** Attempt; absent: 0. */
   readonly run?: number;
   readonly au?: AudienceJson;
+  /** Only with the record that created the session: the epoch of the life that began, decimal. */
+  readonly epoch?: string;
   readonly ev: readonly EventJson[];
 }
 

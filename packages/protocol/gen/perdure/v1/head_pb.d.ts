@@ -134,6 +134,13 @@ export declare type Head = Message<"perdure.v1.Head"> & {
    * @generated from field: uint32 next_page = 19;
    */
   nextPage: number;
+
+  /**
+   * Lives of nodes that were recorded as ended here, oldest first; at most 64. Not sent to clients.
+   *
+   * @generated from field: repeated perdure.v1.ExpiredNode expired_nodes = 24;
+   */
+  expiredNodes: ExpiredNode[];
 };
 
 /**
@@ -253,6 +260,13 @@ export declare type HeadJson = {
    * @generated from field: uint32 next_page = 19;
    */
   nextPage?: number;
+
+  /**
+   * Lives of nodes that were recorded as ended here, oldest first; at most 64. Not sent to clients.
+   *
+   * @generated from field: repeated perdure.v1.ExpiredNode expired_nodes = 24;
+   */
+  expiredNodes?: ExpiredNodeJson[];
 };
 
 /**
@@ -260,6 +274,46 @@ export declare type HeadJson = {
  * Use `create(HeadSchema)` to create a new message.
  */
 export declare const HeadSchema: GenMessage<Head, {jsonType: HeadJson}>;
+
+/**
+ * A node whose lives up to this one are over.
+ *
+ * @generated from message perdure.v1.ExpiredNode
+ */
+export declare type ExpiredNode = Message<"perdure.v1.ExpiredNode"> & {
+  /**
+   * @generated from field: string node = 1;
+   */
+  node: string;
+
+  /**
+   * @generated from field: uint32 incarnation = 2;
+   */
+  incarnation: number;
+};
+
+/**
+ * A node whose lives up to this one are over.
+ *
+ * @generated from message perdure.v1.ExpiredNode
+ */
+export declare type ExpiredNodeJson = {
+  /**
+   * @generated from field: string node = 1;
+   */
+  node?: string;
+
+  /**
+   * @generated from field: uint32 incarnation = 2;
+   */
+  incarnation?: number;
+};
+
+/**
+ * Describes the message perdure.v1.ExpiredNode.
+ * Use `create(ExpiredNodeSchema)` to create a new message.
+ */
+export declare const ExpiredNodeSchema: GenMessage<ExpiredNode, {jsonType: ExpiredNodeJson}>;
 
 /**
  * The session itself.
@@ -460,13 +514,6 @@ export declare type ProducerState = Message<"perdure.v1.ProducerState"> & {
    * @generated from field: repeated perdure.v1.Refusal refused = 4;
    */
   refused: Refusal[];
-
-  /**
-   * The ranges of merged appends among the last 1,024 numbers that more than one number stood in, ascending.
-   *
-   * @generated from field: repeated perdure.v1.NumberRange merged = 5;
-   */
-  merged: NumberRange[];
 };
 
 /**
@@ -502,13 +549,6 @@ export declare type ProducerStateJson = {
    * @generated from field: repeated perdure.v1.Refusal refused = 4;
    */
   refused?: RefusalJson[];
-
-  /**
-   * The ranges of merged appends among the last 1,024 numbers that more than one number stood in, ascending.
-   *
-   * @generated from field: repeated perdure.v1.NumberRange merged = 5;
-   */
-  merged?: NumberRangeJson[];
 };
 
 /**
@@ -518,12 +558,14 @@ export declare type ProducerStateJson = {
 export declare const ProducerStateSchema: GenMessage<ProducerState, {jsonType: ProducerStateJson}>;
 
 /**
- * A number whose record was refused, and why.
+ * Numbers that follow one another and were refused for the same reason.
  *
  * @generated from message perdure.v1.Refusal
  */
 export declare type Refusal = Message<"perdure.v1.Refusal"> & {
   /**
+   * The first of them.
+   *
    * @generated from field: uint32 number = 1;
    */
   number: number;
@@ -534,15 +576,24 @@ export declare type Refusal = Message<"perdure.v1.Refusal"> & {
    * @generated from field: string code = 2;
    */
   code: string;
+
+  /**
+   * The last of them.
+   *
+   * @generated from field: uint32 last = 3;
+   */
+  last: number;
 };
 
 /**
- * A number whose record was refused, and why.
+ * Numbers that follow one another and were refused for the same reason.
  *
  * @generated from message perdure.v1.Refusal
  */
 export declare type RefusalJson = {
   /**
+   * The first of them.
+   *
    * @generated from field: uint32 number = 1;
    */
   number?: number;
@@ -553,6 +604,13 @@ export declare type RefusalJson = {
    * @generated from field: string code = 2;
    */
   code?: string;
+
+  /**
+   * The last of them.
+   *
+   * @generated from field: uint32 last = 3;
+   */
+  last?: number;
 };
 
 /**
@@ -560,46 +618,6 @@ export declare type RefusalJson = {
  * Use `create(RefusalSchema)` to create a new message.
  */
 export declare const RefusalSchema: GenMessage<Refusal, {jsonType: RefusalJson}>;
-
-/**
- * Numbers first..last that came as one record.
- *
- * @generated from message perdure.v1.NumberRange
- */
-export declare type NumberRange = Message<"perdure.v1.NumberRange"> & {
-  /**
-   * @generated from field: uint32 first = 1;
-   */
-  first: number;
-
-  /**
-   * @generated from field: uint32 last = 2;
-   */
-  last: number;
-};
-
-/**
- * Numbers first..last that came as one record.
- *
- * @generated from message perdure.v1.NumberRange
- */
-export declare type NumberRangeJson = {
-  /**
-   * @generated from field: uint32 first = 1;
-   */
-  first?: number;
-
-  /**
-   * @generated from field: uint32 last = 2;
-   */
-  last?: number;
-};
-
-/**
- * Describes the message perdure.v1.NumberRange.
- * Use `create(NumberRangeSchema)` to create a new message.
- */
-export declare const NumberRangeSchema: GenMessage<NumberRange, {jsonType: NumberRangeJson}>;
 
 /**
  * Who may take part or has taken part.
@@ -1052,7 +1070,7 @@ export declare type MessageState = Message<"perdure.v1.MessageState"> & {
   timeMs: bigint;
 
   /**
-   * Seq of the last change of the message or of any of its parts.
+   * Seq of the last change of the message itself; its parts have their own, since not every reader sees every part.
    *
    * @generated from field: uint32 changed = 19;
    */
@@ -1162,7 +1180,7 @@ export declare type MessageStateJson = {
   timeMs?: string;
 
   /**
-   * Seq of the last change of the message or of any of its parts.
+   * Seq of the last change of the message itself; its parts have their own, since not every reader sees every part.
    *
    * @generated from field: uint32 changed = 19;
    */
@@ -1452,6 +1470,8 @@ export declare type RunState = Message<"perdure.v1.RunState"> & {
   audience: Audience;
 
   /**
+   * Seq of the last change of the run itself; its steps have their own.
+   *
    * @generated from field: uint32 changed = 29;
    */
   changed: number;
@@ -1616,6 +1636,8 @@ export declare type RunStateJson = {
   audience?: AudienceJson;
 
   /**
+   * Seq of the last change of the run itself; its steps have their own.
+   *
    * @generated from field: uint32 changed = 29;
    */
   changed?: number;
@@ -1892,6 +1914,13 @@ export declare type ControlState = Message<"perdure.v1.ControlState"> & {
    * @generated from field: uint32 changed = 12;
    */
   changed: number;
+
+  /**
+   * As the run's, or narrower.
+   *
+   * @generated from field: perdure.v1.Audience audience = 13;
+   */
+  audience: Audience;
 };
 
 /**
@@ -1959,6 +1988,13 @@ export declare type ControlStateJson = {
    * @generated from field: uint32 changed = 12;
    */
   changed?: number;
+
+  /**
+   * As the run's, or narrower.
+   *
+   * @generated from field: perdure.v1.Audience audience = 13;
+   */
+  audience?: AudienceJson;
 };
 
 /**
@@ -2026,6 +2062,13 @@ export declare type RequestState = Message<"perdure.v1.RequestState"> & {
    * @generated from field: uint32 changed = 10;
    */
   changed: number;
+
+  /**
+   * Participant that asked.
+   *
+   * @generated from field: string asked_by = 11;
+   */
+  askedBy: string;
 };
 
 /**
@@ -2087,6 +2130,13 @@ export declare type RequestStateJson = {
    * @generated from field: uint32 changed = 10;
    */
   changed?: number;
+
+  /**
+   * Participant that asked.
+   *
+   * @generated from field: string asked_by = 11;
+   */
+  askedBy?: string;
 };
 
 /**
@@ -2234,11 +2284,6 @@ export declare type UsageState = Message<"perdure.v1.UsageState"> & {
    * @generated from field: repeated string response_ids = 2;
    */
   responseIds: string[];
-
-  /**
-   * @generated from field: uint32 changed = 3;
-   */
-  changed: number;
 };
 
 /**
@@ -2258,11 +2303,6 @@ export declare type UsageStateJson = {
    * @generated from field: repeated string response_ids = 2;
    */
   responseIds?: string[];
-
-  /**
-   * @generated from field: uint32 changed = 3;
-   */
-  changed?: number;
 };
 
 /**
@@ -2272,7 +2312,7 @@ export declare type UsageStateJson = {
 export declare const UsageStateSchema: GenMessage<UsageState, {jsonType: UsageStateJson}>;
 
 /**
- * Sums per model and currency. At most 64; the rest is summed under model "other".
+ * Sums per provider, model, currency and audience. At most 64; the rest is summed under model "other".
  *
  * @generated from message perdure.v1.UsageTotal
  */
@@ -2326,10 +2366,20 @@ export declare type UsageTotal = Message<"perdure.v1.UsageTotal"> & {
    * @generated from field: uint32 reports = 10;
    */
   reports: number;
+
+  /**
+   * @generated from field: perdure.v1.Audience audience = 11;
+   */
+  audience: Audience;
+
+  /**
+   * @generated from field: uint32 changed = 12;
+   */
+  changed: number;
 };
 
 /**
- * Sums per model and currency. At most 64; the rest is summed under model "other".
+ * Sums per provider, model, currency and audience. At most 64; the rest is summed under model "other".
  *
  * @generated from message perdure.v1.UsageTotal
  */
@@ -2383,6 +2433,16 @@ export declare type UsageTotalJson = {
    * @generated from field: uint32 reports = 10;
    */
   reports?: number;
+
+  /**
+   * @generated from field: perdure.v1.Audience audience = 11;
+   */
+  audience?: AudienceJson;
+
+  /**
+   * @generated from field: uint32 changed = 12;
+   */
+  changed?: number;
 };
 
 /**
@@ -2398,7 +2458,7 @@ export declare const UsageTotalSchema: GenMessage<UsageTotal, {jsonType: UsageTo
  */
 export declare type Tombstone = Message<"perdure.v1.Tombstone"> & {
   /**
-   * Id of the message, part, member, agent instance or run.
+   * Id of the item; of a run in a pool: `session:epoch:run seq`.
    *
    * @generated from field: string id = 1;
    */
@@ -2422,7 +2482,7 @@ export declare type Tombstone = Message<"perdure.v1.Tombstone"> & {
  */
 export declare type TombstoneJson = {
   /**
-   * Id of the message, part, member, agent instance or run.
+   * Id of the item; of a run in a pool: `session:epoch:run seq`.
    *
    * @generated from field: string id = 1;
    */
@@ -2987,6 +3047,16 @@ export enum TombstoneKind {
    * @generated from enum value: TOMBSTONE_KIND_CONTROL = 8;
    */
   CONTROL = 8,
+
+  /**
+   * @generated from enum value: TOMBSTONE_KIND_PARTICIPANT = 9;
+   */
+  PARTICIPANT = 9,
+
+  /**
+   * @generated from enum value: TOMBSTONE_KIND_POOL_RUN = 10;
+   */
+  POOL_RUN = 10,
 }
 
 /**
@@ -2994,7 +3064,7 @@ export enum TombstoneKind {
  *
  * @generated from enum perdure.v1.TombstoneKind
  */
-export declare type TombstoneKindJson = "TOMBSTONE_KIND_UNSPECIFIED" | "TOMBSTONE_KIND_MESSAGE" | "TOMBSTONE_KIND_PART" | "TOMBSTONE_KIND_MEMBER" | "TOMBSTONE_KIND_AGENT" | "TOMBSTONE_KIND_RUN" | "TOMBSTONE_KIND_STEP" | "TOMBSTONE_KIND_REQUEST" | "TOMBSTONE_KIND_CONTROL";
+export declare type TombstoneKindJson = "TOMBSTONE_KIND_UNSPECIFIED" | "TOMBSTONE_KIND_MESSAGE" | "TOMBSTONE_KIND_PART" | "TOMBSTONE_KIND_MEMBER" | "TOMBSTONE_KIND_AGENT" | "TOMBSTONE_KIND_RUN" | "TOMBSTONE_KIND_STEP" | "TOMBSTONE_KIND_REQUEST" | "TOMBSTONE_KIND_CONTROL" | "TOMBSTONE_KIND_PARTICIPANT" | "TOMBSTONE_KIND_POOL_RUN";
 
 /**
  * Describes the enum perdure.v1.TombstoneKind.
