@@ -17,6 +17,7 @@ const checks: Readonly<Record<string, readonly (readonly string[])[]>> = {
   format: [["oxfmt", fix ? "--write" : "--list-different"]],
   schema: [["buf", "lint"], ...breaking(), ["node", "tools/generate.ts", "--check"]],
   unused: [["knip", "--no-progress"]],
+  lockfile: [["node", "tools/lockfile.ts"]],
 };
 
 // The schema may only grow: compared with the last release or, before the first one, with the last commit.
