@@ -14,6 +14,8 @@ export default defineConfig({
     // A chain that only waits may return nothing, and a copy is needed where a loop changes what it walks.
     "promise/always-return": "off",
     "unicorn/no-useless-spread": "off",
+    "unicorn/no-new-array": "off",
+    "unicorn/prefer-add-event-listener": "off",
     "no-var": "error",
     "prefer-const": "error",
     "import/no-cycle": "error",

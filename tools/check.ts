@@ -16,7 +16,7 @@ const checks: Readonly<Record<string, readonly (readonly string[])[]>> = {
   lint: [["oxlint", ...(fix ? ["--fix"] : [])]],
   format: [["oxfmt", fix ? "--write" : "--list-different"]],
   schema: [["buf", "lint"], ...breaking(), ["node", "tools/generate.ts", "--check"]],
-  unused: [["knip", "--no-progress"]],
+  unused: [["knip", "--no-progress", "--no-config-hints"]],
   lockfile: [["node", "tools/lockfile.ts"]],
 };
 

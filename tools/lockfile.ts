@@ -25,14 +25,18 @@ const lock: unknown = JSON.parse(readFileSync("package-lock.json", "utf8"));
 if (!isLock(lock)) throw new Error("package-lock.json has no packages");
 const paths = new Set(Object.keys(lock.packages));
 const problems = Object.entries(lock.packages).flatMap(
-  ([path, { resolved, link, dependencies, optionalDependencies }]) => [
-    ...(resolved !== undefined && link !== true ? [`${path} is resolved to an address; .npmrc leaves those out`] : []),
-    ...Object.keys({ ...dependencies, ...optionalDependencies })
-      .filter((name) => !isLocked(paths, path, name))
-      .map(
-        (name) => `${path} asks for ${name}, which the lock file lacks: choose a version that exists for every system`,
-      ),
-  ],
+  ([path, { resolved, link, dependencies, optionalDependencies }]) => {
+    const wanted = Object.keys({ ...dependencies, ...optionalDependencies });
+    const missing = wanted.filter((name) => !isLocked(paths, path, name));
+    return [
+      ...(resolved !== undefined && link !== true
+        ? [`${path} is resolved to an address; .npmrc leaves those out`]
+        : []),
+      ...(missing.length > 0
+        ? [`${path}: the lock file lacks ${missing.join(", ")}; choose a version whose packages exist for every system`]
+        : []),
+    ];
+  },
 );
 for (const problem of problems) console.error(problem);
 if (problems.length > 0) process.exitCode = 1;
