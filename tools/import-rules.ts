@@ -13,7 +13,7 @@ const allowedImports: Readonly<Record<string, readonly string[]>> = {
   "packages/log-kafka": ["log"],
   "packages/log-embedded": ["log"],
   "packages/replica": ["core", "protocol", "log"],
-  "packages/service-kit": ["core", "protocol", "log"],
+  "packages/service-kit": ["core", "protocol", "log", ...adapters],
   "packages/client": ["core", "protocol"],
   "packages/agent": ["core", "protocol"],
   "packages/cli": [...libraries, ...adapters, ...services],

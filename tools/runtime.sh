@@ -1,6 +1,6 @@
 # Finds or makes the Node that runs perdure. Sourced by ./dev with ROOT set; puts `node` first in PATH.
 #
-# A Node >= 24 on macOS or on a Linux with glibc >= 2.38 (uWebSockets.js needs it) is used as it is.
+# Node 24 or 25 on macOS or on a Linux with glibc >= 2.38 is used as it is (uWebSockets.js has binaries for those).
 # Elsewhere a private copy is built under .runtime/: Node from npm, and where the system's glibc
 # is too old, a newer one from the distribution's own mirror beside it. docs/adr/0001 says why.
 
@@ -25,7 +25,7 @@ apt_install() {
 # 236 for glibc 2.36; nothing where libc is another.
 system_glibc() { getconf GNU_LIBC_VERSION 2>/dev/null | awk '$1 == "glibc" { split($2, v, "."); printf "%d%02d", v[1], v[2] }'; }
 
-system_node_major() { node -p 'process.versions.node.split(".")[0]' 2>/dev/null || echo 0; }
+system_node_fits() { case $(node -v 2>/dev/null) in v24.* | v25.*) true ;; *) false ;; esac; }
 
 glibc_is_new() {
   glibc=$(system_glibc)
@@ -36,12 +36,12 @@ glibc_is_new() {
 use_runtime() {
   case $(uname -s) in
     Darwin)
-      [ "$(system_node_major)" -ge 24 ] || die "Node >= 24 is needed (found: $(node -v 2>/dev/null || echo none)); install it from nodejs.org or with 'brew install node@24'"
+      system_node_fits || die "Node 24 is needed (found: $(node -v 2>/dev/null || echo none)); 'brew install node@24' installs it"
       return ;;
     Linux) ;;
     *) die "perdure runs on Linux and macOS; on Windows, use WSL" ;;
   esac
-  if [ "$(system_node_major)" -ge 24 ] && glibc_is_new; then return; fi
+  if system_node_fits && glibc_is_new; then return; fi
   PATH="$ROOT/.runtime/bin:$PATH"
   export PATH
   runtime_is_current || with_lock runtime build_runtime || exit 1
