@@ -110,6 +110,11 @@ export interface CheckpointScope {
   append(topic: string, entry: NewEntry): Promise<number>;
 }
 
+export interface CheckpointOptions {
+  /** The offset that the group is said to have covered, for tools that show its lag; default 0. */
+  readonly groupOffset?: number;
+}
+
 export interface AppendOptions {
   /** What the fairness of the queue goes by, usually the session key; default: the entry's key. */
   readonly lane?: string;
@@ -145,7 +150,11 @@ export interface Log {
    * All writes of `write` become visible as a whole, or none. Throws `fenced` where `ownership` is not the current one
    * of its partition in the group, also when it is lost on the way; and whatever `write` throws.
    */
-  checkpoint(ownership: Ownership, write: (scope: CheckpointScope) => Promise<void>): Promise<void>;
+  checkpoint(
+    ownership: Ownership,
+    write: (scope: CheckpointScope) => Promise<void>,
+    options?: CheckpointOptions,
+  ): Promise<void>;
 
   /** Removes the entries below `beforeOffset` of a topic with cleanup `none`. */
   trim(topic: string, partition: number, beforeOffset: number): Promise<void>;

@@ -1,0 +1,162 @@
+import type { fetchV13 } from "@platformatic/kafka";
+import type { Cluster } from "./cluster.ts";
+import type { Isolation } from "./fetch-request.ts";
+import { placeKey } from "./fetch-session.ts";
+import { fetchedEntries } from "./fetched-entries.ts";
+import { Poller } from "./poller.ts";
+import { Code } from "./protocol-errors.ts";
+import type { Subscription } from "./subscription.ts";
+
+/** Connections to one broker: one that polls, and others that finish a poll which a newer one has replaced. */
+const POLLERS_MAX = 3;
+
+/** What the follower does not settle by itself. */
+export interface FollowerOwner {
+  /** The broker cannot serve these: it is not their leader any more, or cannot be reached. */
+  onMoved(subscriptions: readonly Subscription[]): void;
+  /** The broker has nothing at the place where this one reads. */
+  onOutOfRange(subscription: Subscription): void;
+  /** The broker answered. */
+  onAnswered(): void;
+}
+
+interface Wanted {
+  readonly topicId: string;
+  readonly subscription: Subscription;
+}
+
+/**
+ * Everything that is followed on one broker. All of it stands in one long poll; when something is newly wanted, a
+ * second connection starts a poll with all of it at once, and the answer of the first, when it comes, still counts as
+ * far as it is news. So nothing ever waits for a running poll, and nothing is missed or read twice.
+ */
+export class BrokerFollower {
+  readonly #cluster: Cluster;
+  readonly #nodeId: number;
+  readonly #isolation: Isolation;
+  readonly #owner: FollowerOwner;
+  readonly #wanted = new Map<string, Wanted>();
+  readonly #pollers: Poller[] = [];
+  #current: Poller | undefined;
+  /** Whether the poll in flight comes back at once. */
+  #isBrief = false;
+  #isScheduled = false;
+
+  constructor(cluster: Cluster, nodeId: number, isolation: Isolation, owner: FollowerOwner) {
+    this.#cluster = cluster;
+    this.#nodeId = nodeId;
+    this.#isolation = isolation;
+    this.#owner = owner;
+  }
+
+  want(topicId: string, subscription: Subscription): void {
+    this.#wanted.set(placeKey({ topicId, partition: subscription.partition }), { topicId, subscription });
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    queueMicrotask(() => {
+      this.#isScheduled = false;
+      this.#start();
+    });
+  }
+
+  forget(topicId: string, subscription: Subscription): void {
+    const key = placeKey({ topicId, partition: subscription.partition });
+    if (this.#wanted.get(key)?.subscription === subscription) this.#wanted.delete(key);
+  }
+
+  #start(): void {
+    // A brief poll is back within a round trip, and the one after it will ask for the new ones too.
+    if (this.#wanted.size === 0 || (this.#current !== undefined && this.#isBrief)) return;
+    const poller = this.#freePoller();
+    this.#current = poller;
+    void this.#run(poller);
+  }
+
+  #freePoller(): Poller {
+    const free = this.#pollers.find((poller) => !poller.isPolling && poller !== this.#current);
+    if (free !== undefined) return free;
+    if (this.#pollers.length < POLLERS_MAX) {
+      const poller = new Poller(this.#cluster, this.#nodeId, this.#isolation);
+      this.#pollers.push(poller);
+      return poller;
+    }
+    // Every other one finishes a poll that has been replaced: the oldest of them is not needed.
+    const oldest = this.#pollers.findIndex((poller) => poller !== this.#current);
+    const [poller] = this.#pollers.splice(oldest, 1);
+    if (poller === undefined) throw new RangeError("a broker is followed over at least two connections");
+    poller.abandon();
+    this.#pollers.push(poller);
+    return poller;
+  }
+
+  /** Polls until another poller has taken over, or nothing is wanted. */
+  async #run(poller: Poller): Promise<void> {
+    while (this.#current === poller && this.#wanted.size > 0 && !this.#cluster.closing.aborted) {
+      await this.#pollOnce(poller);
+    }
+    if (this.#current === poller) this.#current = undefined;
+  }
+
+  async #pollOnce(poller: Poller): Promise<void> {
+    const asked = new Map(this.#wanted);
+    const isBrief = this.#markAsked(asked);
+    this.#isBrief = isBrief;
+    const places = [...asked.values()].map(({ topicId, subscription }) => ({
+      topicId,
+      partition: subscription.partition,
+      offset: subscription.fetchOffset,
+    }));
+    try {
+      const response = await poller.poll(places, isBrief ? 0 : this.#cluster.settings.longPollMs);
+      if (response === undefined) return;
+      this.#owner.onAnswered();
+      this.#dispatch(response, asked);
+    } catch {
+      if (this.#current === poller) this.#giveUpAll();
+    }
+  }
+
+  /** Whether something is asked for that never was before; its owner is to hear at once where it stands. */
+  #markAsked(asked: ReadonlyMap<string, Wanted>): boolean {
+    let isNew = false;
+    for (const { subscription } of asked.values()) {
+      isNew ||= !subscription.wasAsked;
+      subscription.wasAsked = true;
+    }
+    return isNew;
+  }
+
+  #giveUpAll(): void {
+    const subscriptions = [...this.#wanted.values()].map(({ subscription }) => subscription);
+    this.#wanted.clear();
+    this.#owner.onMoved(subscriptions);
+  }
+
+  #dispatch(response: fetchV13.FetchResponse, asked: ReadonlyMap<string, Wanted>): void {
+    const moved: Subscription[] = [];
+    for (const { topicId, partitions } of response.responses) {
+      for (const partition of partitions) {
+        const key = placeKey({ topicId, partition: partition.partitionIndex });
+        const subscription = asked.get(key)?.subscription;
+        // Only who was asked for may have the answer, and only while it is still wanted: its place goes forward alone.
+        if (subscription === undefined || this.#wanted.get(key)?.subscription !== subscription) continue;
+        if (!this.#handle(partition, subscription)) moved.push(subscription);
+        if (partition.errorCode !== Code.none || subscription.isFull) this.#wanted.delete(key);
+      }
+    }
+    if (moved.length > 0) this.#owner.onMoved(moved);
+  }
+
+  /** False where another broker must be asked. */
+  #handle(partition: fetchV13.FetchResponsePartition, subscription: Subscription): boolean {
+    if (partition.errorCode === Code.offsetOutOfRange) {
+      this.#owner.onOutOfRange(subscription);
+      return true;
+    }
+    if (partition.errorCode !== Code.none) return false;
+    const { entries, nextOffset } = fetchedEntries(partition, subscription.fetchOffset);
+    const end = Number(this.#isolation === "committed" ? partition.lastStableOffset : partition.highWatermark);
+    subscription.receive({ entries, nextOffset, end });
+    return true;
+  }
+}

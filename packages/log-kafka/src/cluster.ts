@@ -1,0 +1,213 @@
+import { LogError } from "@perdure/log";
+import { apiVersionsV3, ConnectionPool, findCoordinatorV4, metadataV12 } from "@platformatic/kafka";
+import type { Broker, Connection } from "@platformatic/kafka";
+import { Backoff } from "./backoff.ts";
+import type { KafkaSettings } from "./config.ts";
+import { answered, hasArray, unavailable } from "./protocol-errors.ts";
+
+/** Where the partitions of a topic live: `leaders[partition]` is a broker's id, -1 where there is none now. */
+export interface TopicInfo {
+  readonly name: string;
+  readonly id: string;
+  readonly leaders: readonly number[];
+}
+
+export type CoordinatorKind = "group" | "transaction";
+const COORDINATOR_KINDS: Record<CoordinatorKind, number> = { group: 0, transaction: 1 };
+
+const isMetadata = hasArray<metadataV12.MetadataResponse>("topics");
+
+/** The brokers, what they say about topics, and the connections to them. */
+export class Cluster {
+  readonly settings: KafkaSettings;
+  readonly #bootstrap: readonly Broker[];
+  readonly #closing = new AbortController();
+  readonly #pools = new Set<ConnectionPool>();
+  readonly #control: ConnectionPool;
+  readonly #topics = new Map<string, TopicInfo>();
+  readonly #wantedTopics = new Set<string>();
+  #brokers = new Map<number, Broker>();
+  #controllerId: number | undefined;
+  #refreshing: Promise<void> | undefined;
+  #reachable: boolean | undefined;
+
+  constructor(settings: KafkaSettings) {
+    this.settings = settings;
+    this.#bootstrap = settings.brokers.map(parseBroker);
+    this.#control = this.newPool();
+  }
+
+  /** Aborted when the log closes. */
+  get closing(): AbortSignal {
+    return this.#closing.signal;
+  }
+
+  /** False from a failure to reach any broker until one answers again. */
+  get isReachable(): boolean {
+    return this.#reachable !== false;
+  }
+
+  /** Waits for the first broker that answers, for as long as it takes. Throws `closed` when `signal` ends the wait. */
+  async connect(signal: AbortSignal | undefined): Promise<void> {
+    const ended = signal === undefined ? this.closing : AbortSignal.any([signal, this.closing]);
+    const backoff = new Backoff(ended);
+    for (;;) {
+      try {
+        await this.refresh();
+        return;
+      } catch {
+        // `refresh` has told it by onStatus; here it is only tried again.
+      }
+      if (!(await backoff.wait())) throw new LogError("closed", "the wait for a Kafka broker was ended");
+    }
+  }
+
+  /** Connections of their own, one to each broker that is asked for. */
+  newPool(options: { readonly maxInflights?: number } = {}): ConnectionPool {
+    const pool = new ConnectionPool(this.settings.clientId, { ...this.settings.connection, ...options });
+    this.#pools.add(pool);
+    return pool;
+  }
+
+  async closePool(pool: ConnectionPool): Promise<void> {
+    this.#pools.delete(pool);
+    await pool.close();
+  }
+
+  /** What is known of a topic without asking. */
+  knownTopic(name: string): TopicInfo | undefined {
+    return this.#topics.get(name);
+  }
+
+  /** Throws `no_such_topic`, `unavailable`. */
+  async topic(name: string): Promise<TopicInfo> {
+    const known = this.#topics.get(name);
+    if (known !== undefined) return known;
+    this.#wantedTopics.add(name);
+    await this.refresh();
+    const found = this.#topics.get(name);
+    if (found !== undefined) return found;
+    this.#wantedTopics.delete(name);
+    throw new LogError("no_such_topic", `there is no topic ${name}: provision it first`);
+  }
+
+  /** As `topic`, for a partition that the topic must have. */
+  async topicWith(name: string, partition: number): Promise<TopicInfo> {
+    const topic = await this.topic(name);
+    checkPartition(topic, partition);
+    return topic;
+  }
+
+  /** Forgets a topic, which may have been made anew under the same name. */
+  forgetTopic(name: string): void {
+    this.#topics.delete(name);
+  }
+
+  /** A connection of the pool to a broker. Rejects where it cannot be reached. */
+  async connection(pool: ConnectionPool, nodeId: number): Promise<Connection> {
+    const broker = this.#brokers.get(nodeId);
+    if (broker === undefined) throw new Error(`broker ${nodeId} is not known`);
+    return this.establishedConnection(pool, nodeId) ?? pool.get(broker);
+  }
+
+  /** The connection of the pool to a broker, where it is open already. */
+  establishedConnection(pool: ConnectionPool, nodeId: number): Connection | undefined {
+    const broker = this.#brokers.get(nodeId);
+    const connection = broker === undefined ? undefined : pool.getEstablishedConnection(broker);
+    return connection?.isConnected() === true ? connection : undefined;
+  }
+
+  /** The shared connection to a broker, or to any where none is named, for what is asked rarely. */
+  async control(nodeId?: number): Promise<Connection> {
+    if (nodeId !== undefined) return this.connection(this.#control, nodeId);
+    return this.#control.getFirstAvailable([...this.#brokers.values(), ...this.#bootstrap]);
+  }
+
+  /** A connection to the broker that takes orders for the whole cluster. */
+  async controller(): Promise<Connection> {
+    if (this.#controllerId === undefined) await this.refresh();
+    return this.control(this.#controllerId);
+  }
+
+  /** Asks again where everything is; calls at the same time share one answer. Throws `unavailable`. */
+  async refresh(): Promise<void> {
+    this.#refreshing ??= this.#refresh().finally(() => {
+      this.#refreshing = undefined;
+    });
+    await this.#refreshing;
+  }
+
+  /** The broker that coordinates a group or a transactional id. */
+  async coordinator(kind: CoordinatorKind, key: string): Promise<number> {
+    const connection = await this.control();
+    const { coordinators } = await findCoordinatorV4.api.async(connection, COORDINATOR_KINDS[kind], [key]);
+    const [coordinator] = coordinators;
+    if (coordinator === undefined) throw new Error(`Kafka named no coordinator for ${key}`);
+    if (!this.#brokers.has(coordinator.nodeId)) await this.refresh();
+    return coordinator.nodeId;
+  }
+
+  async close(): Promise<void> {
+    this.#closing.abort();
+    await Promise.allSettled([...this.#pools].map((pool) => pool.close()));
+  }
+
+  async #refresh(): Promise<void> {
+    try {
+      const connection = await this.control();
+      await apiVersionsCheck(connection);
+      const topics = [...new Set([...this.#topics.keys(), ...this.#wantedTopics])];
+      this.#apply(await answered(metadataV12.api.async(connection, topics, false, false), isMetadata));
+      this.#tellReachable(true);
+    } catch (cause) {
+      this.#tellReachable(false, cause);
+      const message = `no Kafka broker answers at ${this.settings.brokers.join(", ")}: it is tried again`;
+      throw unavailable(message, this.settings.limits.retryAfterMs, cause);
+    }
+  }
+
+  #apply(metadata: metadataV12.MetadataResponse): void {
+    this.#brokers = new Map(metadata.brokers.map(({ nodeId, host, port }) => [nodeId, { host, port }]));
+    this.#controllerId = this.#brokers.has(metadata.controllerId) ? metadata.controllerId : undefined;
+    for (const topic of metadata.topics) {
+      if (typeof topic.name !== "string" || topic.partitions.length === 0) continue;
+      const leaders = new Array<number>(topic.partitions.length).fill(-1);
+      for (const { partitionIndex, leaderId } of topic.partitions) leaders[partitionIndex] = leaderId;
+      this.#topics.set(topic.name, { name: topic.name, id: topic.topicId, leaders });
+      this.#wantedTopics.delete(topic.name);
+    }
+  }
+
+  #tellReachable(reachable: boolean, cause?: unknown): void {
+    if (this.#reachable === reachable || this.closing.aborted) return;
+    this.#reachable = reachable;
+    const where = this.settings.brokers.join(", ");
+    if (reachable) this.settings.onStatus({ state: "connected", message: `connected to Kafka at ${where}` });
+    else this.settings.onStatus({ state: "unreachable", message: `no Kafka broker answers at ${where}: trying again`, cause });
+  }
+}
+
+const checkedConnections = new WeakSet<Connection>();
+
+/** Once a connection: the broker must speak the versions that are used, the newest of which came with Kafka 3.1. */
+async function apiVersionsCheck(connection: Connection): Promise<void> {
+  if (checkedConnections.has(connection)) return;
+  const { apiKeys } = await apiVersionsV3.api.async(connection, "perdure", "1");
+  const fetch = apiKeys.find(({ apiKey }) => apiKey === 1);
+  if (fetch === undefined || fetch.maxVersion < 13) throw new Error("this broker is older than Kafka 3.1");
+  checkedConnections.add(connection);
+}
+
+/** Throws `no_such_topic` where the topic does not have the partition. */
+export function checkPartition(topic: TopicInfo, partition: number): void {
+  if (topic.leaders[partition] !== undefined) return;
+  const message = `${topic.name} has ${topic.leaders.length} partitions, and ${partition} is none of them`;
+  throw new LogError("no_such_topic", message);
+}
+
+function parseBroker(address: string): Broker {
+  const at = address.lastIndexOf(":");
+  const port = Number(address.slice(at + 1));
+  if (at < 1 || !Number.isInteger(port)) throw new TypeError(`a Kafka broker is host:port, not ${address}`);
+  return { host: address.slice(0, at), port };
+}

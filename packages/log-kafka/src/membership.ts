@@ -1,0 +1,159 @@
+import type { Group, GroupListener, Ownership } from "@perdure/log";
+import { Consumer } from "@platformatic/kafka";
+import type { ConnectionPool, GroupAssignment } from "@platformatic/kafka";
+import { Backoff } from "./backoff.ts";
+import type { Cluster } from "./cluster.ts";
+import { Transactor } from "./transactor.ts";
+
+/** How many partitions are claimed at once after they were gained. */
+const CLAIMS_AT_ONCE = 8;
+
+/** One member of a group that shares out the partitions of a topic. */
+export class Membership implements Group {
+  readonly #cluster: Cluster;
+  readonly #consumer: Consumer;
+  readonly #listener: GroupListener;
+  readonly #topic: string;
+  readonly #pool: ConnectionPool;
+  readonly #transactors = new Map<number, Transactor>();
+  readonly #onClosed: () => void;
+  #owned = new Map<number, Ownership>();
+  #claimed: ReadonlySet<number> = new Set();
+  #isClosed = false;
+  #isRejoining = false;
+
+  constructor(
+    cluster: Cluster,
+    place: { readonly groupId: string; readonly topic: string; readonly pool: ConnectionPool },
+    listener: GroupListener,
+    onClosed: () => void,
+  ) {
+    this.#cluster = cluster;
+    this.#topic = place.topic;
+    this.#pool = place.pool;
+    this.#listener = listener;
+    this.#onClosed = onClosed;
+    this.#consumer = newConsumer(cluster, place.groupId);
+    this.#consumer.topics.track(place.topic);
+    this.#consumer.on("consumer:group:join", ({ memberId, generationId, assignments }) => {
+      this.#onJoined(memberId, generationId ?? -1, assignments ?? []);
+    });
+    this.#consumer.on("consumer:heartbeat:stalled", () => this.#onSilence());
+    this.#consumer.on("error", () => void this.#rejoin());
+  }
+
+  get member(): string {
+    return this.#consumer.memberId ?? "";
+  }
+
+  /** Joins, however long that takes. */
+  async join(): Promise<void> {
+    const backoff = new Backoff(this.#cluster.closing);
+    while (!this.#isClosed) {
+      try {
+        await this.#consumer.joinGroup({});
+        return;
+      } catch {
+        if (!(await backoff.wait())) return;
+        await this.#cluster.refresh().catch(() => undefined);
+      }
+    }
+  }
+
+  isCurrent(ownership: Ownership): boolean {
+    const current = this.#owned.get(ownership.partition);
+    return current?.member === ownership.member && current.generation === ownership.generation;
+  }
+
+  transactor(partition: number): Transactor {
+    const known = this.#transactors.get(partition);
+    if (known !== undefined) return known;
+    const fencedBy = { groupId: this.#consumer.groupId, topic: this.#topic, partition };
+    const transactor = new Transactor(this.#cluster, this.#pool, fencedBy);
+    this.#transactors.set(partition, transactor);
+    return transactor;
+  }
+
+  async close(): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#owned = new Map();
+    this.#onClosed();
+    await this.#consumer.close(true);
+  }
+
+  /** From here on the ownerships of before are void; the new ones are told when what they stand for is in hand. */
+  #onJoined(member: string, generation: number, assignments: readonly GroupAssignment[]): void {
+    if (this.#isClosed) return;
+    const partitions = assignments.filter(({ topic }) => topic === this.#topic).flatMap((each) => each.partitions);
+    const owned = new Map(
+      partitions.map((partition) => [partition, Object.freeze({ partition, member, generation })] as const),
+    );
+    const lost = [...this.#owned.keys()].filter((partition) => !owned.has(partition));
+    this.#owned = owned;
+    this.#revoke(lost);
+    void this.#claimAndTell(owned);
+  }
+
+  #revoke(lost: readonly number[]): void {
+    for (const partition of lost) this.#transactors.delete(partition);
+    this.#claimed = new Set([...this.#claimed].filter((partition) => !lost.includes(partition)));
+    if (lost.length > 0) this.#listener.onRevoked(lost);
+  }
+
+  async #claimAndTell(owned: Map<number, Ownership>): Promise<void> {
+    const gained = [...owned.keys()].filter((partition) => !this.#claimed.has(partition));
+    for (let at = 0; at < gained.length; at += CLAIMS_AT_ONCE) {
+      const claims = gained.slice(at, at + CLAIMS_AT_ONCE).map((partition) => this.#claim(partition, owned));
+      await Promise.all(claims);
+    }
+    if (this.#owned !== owned) return;
+    this.#claimed = new Set(owned.keys());
+    this.#listener.onAssigned([...owned.values()]);
+  }
+
+  /** Shuts the partition's earlier owner out, again until it is done or the partition is gone. */
+  async #claim(partition: number, owned: Map<number, Ownership>): Promise<void> {
+    const backoff = new Backoff(this.#cluster.closing);
+    while (this.#owned === owned) {
+      try {
+        await this.transactor(partition).claim();
+        return;
+      } catch {
+        if (!(await backoff.wait())) return;
+      }
+    }
+  }
+
+  /** No heartbeat has come through for as long as the group waits: it has let this member go, or will. */
+  #onSilence(): void {
+    if (this.#isClosed) return;
+    const lost = [...this.#owned.keys()];
+    this.#owned = new Map();
+    this.#revoke(lost);
+    void this.#rejoin();
+  }
+
+  async #rejoin(): Promise<void> {
+    if (this.#isRejoining) return;
+    this.#isRejoining = true;
+    await this.join();
+    this.#isRejoining = false;
+  }
+}
+
+function newConsumer(cluster: Cluster, groupId: string): Consumer {
+  const { settings } = cluster;
+  return new Consumer({
+    ...settings.connection,
+    clientId: settings.clientId,
+    bootstrapBrokers: [...settings.brokers],
+    groupId,
+    sessionTimeout: settings.group.sessionTimeoutMs,
+    heartbeatInterval: settings.group.heartbeatMs,
+    rebalanceTimeout: settings.group.rebalanceTimeoutMs,
+    heartbeatStallTimeout: settings.group.sessionTimeoutMs,
+    retries: 10,
+    retryDelay: 50,
+  });
+}

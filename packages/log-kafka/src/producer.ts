@@ -1,0 +1,138 @@
+import { checkedSizeBytes, LogError } from "@perdure/log";
+import type { Appended, AppendOptions, NewEntry } from "@perdure/log";
+import type { ConnectionPool } from "@platformatic/kafka";
+import { checkPartition } from "./cluster.ts";
+import type { Cluster } from "./cluster.ts";
+import { PartitionProducer } from "./partition-producer.ts";
+import type { AfterAnswer, PartitionProducerSettings, PendingAppend } from "./partition-producer.ts";
+import { ProduceChannel } from "./produce-channel.ts";
+import { ProducerIdentities } from "./producer-identity.ts";
+
+/**
+ * The way of every plain append: a fair queue per partition, one batch of it in flight, and a few connections per
+ * broker over which the batches of many partitions go out together. Nothing waits for a timer while brokers answer.
+ */
+export class LogProducer {
+  readonly #cluster: Cluster;
+  readonly #identities: ProducerIdentities;
+  readonly #pools: readonly ConnectionPool[];
+  readonly #channels = new Map<string, ProduceChannel>();
+  readonly #topics = new Map<string, PartitionProducer[]>();
+  readonly #partitionSettings: PartitionProducerSettings;
+  #unsettled = 0;
+  #onSettled: (() => void) | undefined;
+
+  constructor(cluster: Cluster) {
+    const { limits, deliveryTimeoutMs, producerConnectionCount } = cluster.settings;
+    this.#cluster = cluster;
+    this.#identities = new ProducerIdentities(cluster);
+    this.#pools = Array.from({ length: producerConnectionCount }, () => cluster.newPool());
+    this.#partitionSettings = {
+      limits,
+      deliveryTimeoutMs,
+      closing: cluster.closing,
+      retire: (identity) => this.#identities.retire(identity),
+    };
+  }
+
+  /** Gets ready, so that the first append need not. Rejects where no broker is in reach. */
+  async prepare(): Promise<void> {
+    await this.#identities.obtain();
+  }
+
+  async append(topic: string, partition: number, entry: NewEntry, options: AppendOptions): Promise<Appended> {
+    const sizeBytes = checkedSizeBytes(entry, this.#cluster.settings.limits);
+    const producer = this.#knownProducer(topic, partition) ?? (await this.#newProducer(topic, partition));
+    if (!this.#cluster.isReachable && producer.hasWork) throw this.#refusal(`no Kafka broker can be reached`);
+    const lane = options.lane ?? Buffer.from(entry.key).toString("latin1");
+    const { promise, resolve, reject } = Promise.withResolvers<Appended>();
+    const item: PendingAppend = { entry, lane, sizeBytes, resolve, reject };
+    if (!producer.queue.offer(item)) throw this.#refusal(`${topic}[${partition}] has as many bytes waiting as it may`);
+    this.#wake(producer);
+    return this.#counted(promise);
+  }
+
+  /** Settles when everything that was handed in has been acknowledged or refused. */
+  async flush(): Promise<void> {
+    if (this.#unsettled === 0) return;
+    await new Promise<void>((resolve) => {
+      this.#onSettled = resolve;
+    });
+  }
+
+  async #counted(settling: Promise<Appended>): Promise<Appended> {
+    this.#unsettled += 1;
+    try {
+      return await settling;
+    } finally {
+      this.#unsettled -= 1;
+      if (this.#unsettled === 0) this.#onSettled?.();
+    }
+  }
+
+  #knownProducer(topic: string, partition: number): PartitionProducer | undefined {
+    return this.#topics.get(topic)?.[partition];
+  }
+
+  async #newProducer(topic: string, partition: number): Promise<PartitionProducer> {
+    const info = await this.#cluster.topic(topic);
+    checkPartition(info, partition);
+    const known = this.#topics.get(topic);
+    const producers =
+      known ?? info.leaders.map((_leader, index) => new PartitionProducer({ topic, index }, this.#partitionSettings));
+    this.#topics.set(topic, producers);
+    const producer = producers[partition];
+    if (producer === undefined) throw new LogError("no_such_topic", `${topic} has no partition ${partition}`);
+    return producer;
+  }
+
+  #wake(producer: PartitionProducer): void {
+    if (producer.isBusy || !producer.hasWork) return;
+    const leader = this.#cluster.knownTopic(producer.topic)?.leaders[producer.index] ?? -1;
+    const slot = producer.index % this.#pools.length;
+    const pool = this.#pools[slot];
+    if (leader < 0 || pool === undefined) {
+      producer.isBusy = true;
+      void this.#tryLater(producer, "retry_elsewhere");
+      return;
+    }
+    this.#channel(leader, slot, pool).offer(producer);
+  }
+
+  #channel(leader: number, slot: number, pool: ConnectionPool): ProduceChannel {
+    const name = `${leader}/${slot}`;
+    const known = this.#channels.get(name);
+    if (known !== undefined) return known;
+    const channel = new ProduceChannel(this.#cluster, this.#identities, { leader, pool }, (producer, after) =>
+      this.#afterAnswer(producer, after),
+    );
+    this.#channels.set(name, channel);
+    return channel;
+  }
+
+  #afterAnswer(producer: PartitionProducer, after: AfterAnswer): void {
+    if (after === "next") {
+      producer.isBusy = false;
+      this.#wake(producer);
+    } else {
+      void this.#tryLater(producer, after);
+    }
+  }
+
+  /** Keeps the partition busy for a while, so that nothing of it overtakes the batch that is sent again. */
+  async #tryLater(producer: PartitionProducer, after: AfterAnswer): Promise<void> {
+    const goesOn = await producer.backoff.wait();
+    if (!goesOn) {
+      producer.refuseAll(new LogError("closed", "the log was closed before a broker took this entry"));
+      return;
+    }
+    if (after === "retry_elsewhere") await this.#cluster.refresh().catch(() => undefined);
+    producer.giveUpIfLate(Date.now());
+    this.#afterAnswer(producer, "next");
+  }
+
+  #refusal(why: string): LogError {
+    const { retryAfterMs } = this.#cluster.settings.limits;
+    return new LogError("unavailable", `${why}: send again in ${retryAfterMs} ms`, { retryAfterMs });
+  }
+}

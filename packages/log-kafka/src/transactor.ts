@@ -1,0 +1,202 @@
+import { checkedSizeBytes, LogError } from "@perdure/log";
+import type { CheckpointScope, NewEntry, Ownership } from "@perdure/log";
+import type { ConnectionPool } from "@platformatic/kafka";
+import { Backoff } from "./backoff.ts";
+import type { Cluster } from "./cluster.ts";
+import { placeName, produce } from "./produce-request.ts";
+import type { BatchAnswer, ProduceRequest } from "./produce-request.ts";
+import { Code, produceVerdict } from "./protocol-errors.ts";
+import type { ProducerIdentity } from "./producer-identity.ts";
+import { encodeBatch } from "./record-batch.ts";
+import { TransactionCalls, TransactionRefusal } from "./transaction-calls.ts";
+
+/** The group that the checkpoints of a transactor are fenced by. */
+export interface FencedBy {
+  readonly groupId: string;
+  readonly topic: string;
+  readonly partition: number;
+}
+
+const staleGeneration = new Set<number>([
+  Code.illegalGeneration,
+  Code.unknownMember,
+  Code.rebalanceInProgress,
+  Code.fencedInstance,
+]);
+const lostEpoch = new Set<number>([Code.producerFenced, Code.invalidProducerEpoch, Code.invalidProducerId]);
+
+/**
+ * The checkpoints of one partition, one after the other, under a transactional id that belongs to the partition and not
+ * to the process: who gains the partition takes the id over, which rolls back what its earlier owner left open and
+ * shuts that one out, also between its last step and its commit. The group's generation, committed along, shuts out an
+ * ownership from before a rebalance that left the partition where it was.
+ */
+export class Transactor {
+  readonly #cluster: Cluster;
+  readonly #pool: ConnectionPool;
+  readonly #calls: TransactionCalls;
+  readonly #fencedBy: FencedBy;
+  readonly #sequences = new Map<string, number>();
+  #identity: ProducerIdentity | undefined;
+  #queue: Promise<unknown> = Promise.resolve();
+
+  constructor(cluster: Cluster, pool: ConnectionPool, fencedBy: FencedBy) {
+    this.#cluster = cluster;
+    this.#pool = pool;
+    this.#fencedBy = fencedBy;
+    this.#calls = new TransactionCalls(cluster, `${fencedBy.groupId}/${fencedBy.partition}`);
+  }
+
+  /** Takes the partition's transactional id over. */
+  async claim(): Promise<void> {
+    await this.#inTurn(() => this.#claim());
+  }
+
+  /** As `Log.checkpoint`; `isCurrent` is asked right before anything is done. */
+  async run(
+    ownership: Ownership,
+    isCurrent: () => boolean,
+    write: (scope: CheckpointScope) => Promise<void>,
+    groupOffset: number,
+  ): Promise<void> {
+    await this.#inTurn(async () => {
+      if (!isCurrent()) throw fencedError(ownership);
+      const identity = this.#identity ?? (await this.#claim());
+      await this.#transact(identity, ownership, write, groupOffset).catch(async (error: unknown) => {
+        await this.#rollBack(identity);
+        throw this.#explain(error, ownership, isCurrent);
+      });
+    });
+  }
+
+  async #transact(
+    identity: ProducerIdentity,
+    ownership: Ownership,
+    write: (scope: CheckpointScope) => Promise<void>,
+    offset: number,
+  ): Promise<void> {
+    const added = new Set<string>();
+    const scope = new TransactionScope((topic, entry) => this.#append(identity, added, topic, entry));
+    await write(scope).catch((cause: unknown) => {
+      throw new WriteFailure(cause);
+    });
+    await scope.seal();
+    await this.#calls.commitGroupOffset(identity, { ...this.#fencedBy, ...ownership, offset });
+    await this.#calls.end(identity, true);
+  }
+
+  async #claim(): Promise<ProducerIdentity> {
+    this.#identity = await this.#calls.begin(this.#cluster.settings.checkpointTimeoutMs);
+    this.#sequences.clear();
+    return this.#identity;
+  }
+
+  /** The next checkpoint begins under a new epoch: what this one's broken steps left of their sequences is unknown. */
+  async #rollBack(identity: ProducerIdentity): Promise<void> {
+    this.#identity = undefined;
+    // Where even this fails, the next claim of the partition does it.
+    await this.#calls.end(identity, false).catch(() => undefined);
+  }
+
+  #explain(failure: unknown, ownership: Ownership, isCurrent: () => boolean): unknown {
+    const error = failure instanceof WriteFailure ? failure.cause : failure;
+    if (!(error instanceof TransactionRefusal)) return failure instanceof WriteFailure ? error : this.#asLogError(error);
+    if (staleGeneration.has(error.code)) return fencedError(ownership);
+    if (lostEpoch.has(error.code) && !isCurrent()) return fencedError(ownership);
+    return this.#asLogError(error);
+  }
+
+  #asLogError(cause: unknown): LogError {
+    if (cause instanceof LogError) return cause;
+    const { retryAfterMs } = this.#cluster.settings.limits;
+    const message = `a checkpoint of partition ${this.#fencedBy.partition} did not go through: make it again`;
+    return new LogError("unavailable", message, { retryAfterMs, cause });
+  }
+
+  async #append(identity: ProducerIdentity, added: Set<string>, topic: string, entry: NewEntry): Promise<number> {
+    checkedSizeBytes(entry, this.#cluster.settings.limits);
+    const name = this.#cluster.settings.topicPrefix + topic;
+    const { partition } = this.#fencedBy;
+    await this.#cluster.topicWith(name, partition);
+    if (!added.has(name)) await this.#calls.addPartition(identity, name, partition);
+    added.add(name);
+    const firstSequence = this.#sequences.get(name) ?? 0;
+    this.#sequences.set(name, firstSequence + 1);
+    const timestampMs = Date.now();
+    const bytes = encodeBatch({ identity, firstSequence, isTransactional: true, timestampMs }, [entry]);
+    return this.#produce(name, bytes);
+  }
+
+  /** Sends one batch until its outcome is known; the same batch twice is one. */
+  async #produce(topic: string, bytes: Buffer): Promise<number> {
+    const backoff = new Backoff(this.#cluster.closing);
+    const { partition } = this.#fencedBy;
+    const { requestTimeoutMs, checkpointTimeoutMs } = this.#cluster.settings;
+    const untilMs = Date.now() + checkpointTimeoutMs;
+    const topics = new Map([[topic, [{ partition, bytes }]]]);
+    for (;;) {
+      const request = { transactionalId: this.#calls.transactionalId, timeoutMs: requestTimeoutMs, topics };
+      const answer = await this.#ask(topic, request).catch(() => undefined);
+      const verdict = answer === undefined ? "retry_elsewhere" : produceVerdict(answer.code);
+      if (answer !== undefined && verdict === "done") return answer.baseOffset;
+      if (verdict === "too_large") throw tooLargeError(topic);
+      const mayRetry = (verdict === "retry" || verdict === "retry_elsewhere") && Date.now() < untilMs;
+      if (!mayRetry || !(await backoff.wait())) throw new TransactionRefusal(answer?.code ?? -1, undefined);
+      await this.#cluster.refresh().catch(() => undefined);
+    }
+  }
+
+  async #ask(topic: string, request: ProduceRequest): Promise<BatchAnswer | undefined> {
+    const { partition } = this.#fencedBy;
+    const leader = this.#cluster.knownTopic(topic)?.leaders[partition] ?? -1;
+    const connection = await this.#cluster.connection(this.#pool, leader);
+    return (await produce(connection, request)).get(placeName(topic, partition));
+  }
+
+  async #inTurn<T>(step: () => Promise<T>): Promise<T> {
+    const turn = this.#queue.then(step, step);
+    this.#queue = turn.catch(() => undefined);
+    return turn;
+  }
+}
+
+/** What the write function of a checkpoint threw: its caller gets just that. */
+class WriteFailure extends Error {
+  constructor(cause: unknown) {
+    super("the write function of a checkpoint failed", { cause });
+  }
+}
+
+/** What a write function appends through: one entry after the other, until it has returned. */
+class TransactionScope implements CheckpointScope {
+  readonly #append: (topic: string, entry: NewEntry) => Promise<number>;
+  #last: Promise<unknown> = Promise.resolve();
+  #isOpen = true;
+
+  constructor(append: (topic: string, entry: NewEntry) => Promise<number>) {
+    this.#append = append;
+  }
+
+  async append(topic: string, entry: NewEntry): Promise<number> {
+    if (!this.#isOpen) throw new LogError("closed", "this checkpoint has ended: append within its write function");
+    const offset = this.#last.then(() => this.#append(topic, entry));
+    this.#last = offset;
+    return offset;
+  }
+
+  /** Waits for appends that the write function did not wait for. Rejects where one of them failed. */
+  async seal(): Promise<void> {
+    this.#isOpen = false;
+    await this.#last;
+  }
+}
+
+function tooLargeError(topic: string): LogError {
+  return new LogError("too_large", `${topic} takes no entry of this size: write less in one entry`);
+}
+
+/** The refusal of a checkpoint whose owner is no longer the partition's. */
+export function fencedError({ partition, generation }: Ownership): LogError {
+  const message = `partition ${partition} is no longer owned under generation ${generation}: drop what was not checkpointed`;
+  return new LogError("fenced", message);
+}
