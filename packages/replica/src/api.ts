@@ -9,7 +9,7 @@ import type { PageJson, RecordJson } from "@perdure/protocol";
 export interface Replica {
   /**
    * Holds the session `tenant/id` (head, then the ring's records past it) and tells `listener` what follows. All
-   * callers of one session share one fold. Throws ReplicaError: `catching_up`, `unavailable` (both with retryAfterMs),
+   * callers of one session share one fold. Throws PerdureError: `catching_up`, `unavailable` (both with retryAfterMs),
    * `history_lost`, `set_aside`, `rules_too_new`.
    */
   attach(sessionKey: string, listener: SessionListener): Promise<HeldSession>;

@@ -1,0 +1,27 @@
+import { PerdureError } from "@perdure/core";
+
+/** The session cannot be folded past `offset`. Rules that are too new keep their own code: another node may know them. */
+export function unfoldable(sessionKey: string, offset: number, cause: unknown): PerdureError {
+  if (cause instanceof PerdureError && cause.code === "rules_too_new") return cause;
+  return new PerdureError("set_aside", `${sessionKey} cannot be folded past offset ${offset}: it waits for repair`, {
+    cause,
+  });
+}
+
+export function catchingUp(what: string, retryAfterMs: number): PerdureError {
+  return new PerdureError("catching_up", `${what}: try again in ${retryAfterMs} ms`, { retryAfterMs });
+}
+
+/** What a caller is told when the log fails or this process is full; a PerdureError stays what it is. */
+export function unavailable(cause: unknown, retryAfterMs: number): PerdureError {
+  if (cause instanceof PerdureError) return cause;
+  const message = cause instanceof Error ? cause.message : String(cause);
+  return new PerdureError("unavailable", `${message}; try again in ${retryAfterMs} ms`, { retryAfterMs, cause });
+}
+
+export function historyLost(partition: number): PerdureError {
+  return new PerdureError(
+    "history_lost",
+    `records of partition ${partition} left the log before heads covered them: look at the retention of the events topic`,
+  );
+}

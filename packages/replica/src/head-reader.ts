@@ -1,0 +1,23 @@
+import { fromHead, type SessionState } from "@perdure/core";
+import type { Log } from "@perdure/log";
+import { decodeHead, type IndexEntryJson } from "@perdure/protocol";
+import { entryKeyText } from "./entry-key.ts";
+import { TOPICS } from "./topics.ts";
+
+/**
+ * The state that an index entry points at; undefined where a compaction has removed that head, because a later one is
+ * in the log: read the index again. Throws LogError, and what `fromHead` throws for rules that are too new.
+ */
+export async function readHead(
+  log: Pick<Log, "read">,
+  partition: number,
+  sessionKey: string,
+  entry: IndexEntryJson,
+): Promise<SessionState | undefined> {
+  const offset = Number(entry.headOffset ?? 0);
+  const [found] = await log.read(TOPICS.heads, partition, offset, { maxBytes: 1 });
+  if (found === undefined || found.value === null) return undefined;
+  if (found.offset !== offset || entryKeyText(found) !== sessionKey) return undefined;
+  const head = decodeHead(found.value);
+  return head.epoch === entry.epoch ? fromHead(head) : undefined;
+}

@@ -1,0 +1,125 @@
+import { type Entry, type Log, LogError } from "@perdure/log";
+import {
+  decodeIndexEntry,
+  decodeWatermark,
+  type IndexEntryJson,
+  ProtocolError,
+  WATERMARK_KEY,
+} from "@perdure/protocol";
+import { entryKeyText } from "./entry-key.ts";
+import type { ReplicaLogger } from "./options.ts";
+import type { PartitionTail } from "./partition-tail.ts";
+import { Position } from "./position.ts";
+import { TOPICS } from "./topics.ts";
+
+/** Who hears what the index of a partition says, in the order of the log. */
+export interface IndexObserver {
+  onSession?(sessionKey: string, entry: () => IndexEntryJson): void;
+  /** Every record up to `covered` is covered by heads that the index named before. */
+  onWatermark?(covered: number): void;
+}
+
+interface IndexParts {
+  readonly log: Pick<Log, "bounds">;
+  readonly partition: number;
+  /** A tail of the index. */
+  readonly tail: PartitionTail;
+  readonly logger: ReplicaLogger;
+}
+
+/** The latest index entry of every session of one partition, and the watermark, kept current. */
+export class SessionIndex {
+  readonly #parts: IndexParts;
+  readonly #observer: IndexObserver;
+  /** Values as Latin-1 text of their bytes: a tenth of what a Uint8Array of its own costs for so few bytes. */
+  readonly #values = new Map<string, string>();
+  readonly #position = new Position(0);
+  #watermark = -1;
+
+  constructor(parts: IndexParts, observer: IndexObserver = {}) {
+    this.#parts = parts;
+    this.#observer = observer;
+    this.#follow(0);
+  }
+
+  /** Offset of the last record covered by heads, as far as this process has read; -1: none. */
+  get watermark(): number {
+    return this.#watermark;
+  }
+
+  get size(): number {
+    return this.#values.size;
+  }
+
+  get(sessionKey: string): IndexEntryJson | undefined {
+    const value = this.#values.get(sessionKey);
+    return value === undefined ? undefined : decodeIndexEntry(Buffer.from(value, "latin1"));
+  }
+
+  /** Whether both calls of `get` would say the same: a mark to compare, without decoding. */
+  mark(sessionKey: string): string | undefined {
+    return this.#values.get(sessionKey);
+  }
+
+  *sessionKeys(): IterableIterator<string> {
+    yield* this.#values.keys();
+  }
+
+  /** Settles when all that stood in the index at the time of the call has been read. Throws LogError. */
+  async current(): Promise<void> {
+    const { end } = await this.#parts.log.bounds(TOPICS.index, this.#parts.partition);
+    await this.#position.reached(end);
+  }
+
+  close(): void {
+    this.#parts.tail.unfollow(this.#parts.partition);
+    this.#position.fail(new LogError("closed", "this partition is no longer followed"));
+  }
+
+  #follow(fromOffset: number): void {
+    this.#parts.tail.follow(this.#parts.partition, fromOffset, {
+      onEntries: (entries, nextOffset) => this.#take(entries, nextOffset),
+      onLost: (error) => this.#lost(error),
+    });
+  }
+
+  /** A compacted topic may begin later than at 0; what is missing there has been replaced. */
+  #lost(error: LogError): void {
+    if (error.code === "offset_trimmed" && error.start !== undefined) this.#follow(error.start);
+    else this.#position.fail(error);
+  }
+
+  #take(entries: readonly Entry[], nextOffset: number): void {
+    for (const entry of entries) this.#apply(entry);
+    this.#position.advance(nextOffset);
+  }
+
+  #apply(entry: Entry): void {
+    const key = entryKeyText(entry);
+    try {
+      if (key === WATERMARK_KEY) this.#applyWatermark(entry);
+      else this.#applySession(key, entry);
+    } catch (error) {
+      if (!(error instanceof ProtocolError)) throw error;
+      const { partition } = this.#parts;
+      this.#parts.logger.error({ partition, offset: entry.offset, key, error }, "an index entry is not readable");
+    }
+  }
+
+  #applyWatermark(entry: Entry): void {
+    if (entry.value === null) return;
+    const covered = Number(decodeWatermark(entry.value).covered ?? 0);
+    this.#watermark = Math.max(this.#watermark, covered);
+    this.#observer.onWatermark?.(this.#watermark);
+  }
+
+  #applySession(key: string, entry: Entry): void {
+    if (entry.value === null) {
+      this.#values.delete(key);
+      return;
+    }
+    const { value } = entry;
+    this.#values.set(key, Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString("latin1"));
+    this.#observer.onSession?.(key, () => decodeIndexEntry(value));
+  }
+}

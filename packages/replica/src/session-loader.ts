@@ -1,0 +1,106 @@
+import { newSession, PerdureError } from "@perdure/core";
+import { type Log, LogError } from "@perdure/log";
+import type { IndexEntryJson } from "@perdure/protocol";
+import { entryKeyText } from "./entry-key.ts";
+import { catchingUp } from "./errors.ts";
+import { readHead } from "./head-reader.ts";
+import type { Ring } from "./ring.ts";
+import type { SessionFold, SessionFoldParts } from "./session-fold.ts";
+import type { SessionIndex } from "./session-index.ts";
+import { TOPICS } from "./topics.ts";
+
+export interface LoaderParts {
+  readonly log: Pick<Log, "read">;
+  readonly partition: number;
+  readonly index: SessionIndex;
+  readonly ring: Ring;
+  readonly retryAfterMs: number;
+  readonly newFold: (parts: Pick<SessionFoldParts, "sessionKey" | "state">) => SessionFold;
+}
+
+const LOADS_TRIED = 5;
+const REREAD_BYTES = 1024 * 1024;
+
+/** Brings sessions of one partition from the log into memory: the head, then the ring's records past what it covers. */
+export class SessionLoader {
+  readonly #parts: LoaderParts;
+
+  constructor(parts: LoaderParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * The session at the end of the ring; `adopt` is called in the same tick, so that no record comes in between.
+   * Throws `catching_up`, `set_aside`, `rules_too_new`, and LogError.
+   */
+  async load(sessionKey: string, adopt: (session: SessionFold) => void): Promise<SessionFold> {
+    for (let tried = 0; tried < LOADS_TRIED; tried += 1) {
+      const session = await this.#tryLoad(sessionKey, adopt);
+      if (session !== undefined) return session;
+      await this.#parts.index.current();
+    }
+    throw catchingUp(`the head of ${sessionKey} moves faster than it is read`, this.#parts.retryAfterMs);
+  }
+
+  /** Undefined: the head has moved in the meantime. */
+  async #tryLoad(sessionKey: string, adopt: (session: SessionFold) => void): Promise<SessionFold | undefined> {
+    const mark = this.#parts.index.mark(sessionKey);
+    const session = await this.#fromHead(sessionKey, this.#parts.index.get(sessionKey));
+    if (session === undefined) return undefined;
+    while (this.#ringReaches(session, mark)) {
+      const missing = this.#foldRing(session);
+      if (session.lost !== undefined) throw session.lost;
+      if (missing === undefined) {
+        adopt(session);
+        return session;
+      }
+      await this.#reread(session, missing);
+    }
+    return undefined;
+  }
+
+  async #fromHead(sessionKey: string, entry: IndexEntryJson | undefined): Promise<SessionFold | undefined> {
+    if (entry === undefined) return this.#parts.newFold({ sessionKey, state: newSession() });
+    if (entry.setAside !== undefined) {
+      throw new PerdureError("set_aside", `${sessionKey} cannot be folded past offset ${entry.setAside}`);
+    }
+    const state = await readHead(this.#parts.log, this.#parts.partition, sessionKey, entry);
+    return state === undefined ? undefined : this.#parts.newFold({ sessionKey, state });
+  }
+
+  /**
+   * Whether the ring goes on where the session's state ends. Where the index entry is still the one that was read,
+   * nothing of this session lies between what its head covers and the watermark.
+   */
+  #ringReaches(session: SessionFold, mark: string | undefined): boolean {
+    const { index, ring, partition, retryAfterMs } = this.#parts;
+    const unchanged = index.mark(session.sessionKey) === mark;
+    const complete = unchanged ? Math.max(session.covered, index.watermark) : session.covered;
+    if (ring.start <= complete + 1) return true;
+    if (!unchanged) return false;
+    throw catchingUp(`partition ${partition} has more uncovered records than the ring holds`, retryAfterMs);
+  }
+
+  /** Folds what the ring has; the offset of the first record whose bytes it no longer has, where that stops it. */
+  #foldRing(session: SessionFold): number | undefined {
+    for (const { offset, timeMs, value } of this.#parts.ring.after(session.sessionKey, session.covered)) {
+      if (value === undefined) return offset;
+      session.take({ offset, timeMs, value });
+    }
+    return undefined;
+  }
+
+  async #reread(session: SessionFold, offset: number): Promise<void> {
+    const { log, partition } = this.#parts;
+    try {
+      const entries = await log.read(TOPICS.events, partition, offset, { maxBytes: REREAD_BYTES });
+      for (const entry of entries) {
+        if (entry.value === null || entryKeyText(entry) !== session.sessionKey) continue;
+        session.take({ offset: entry.offset, timeMs: entry.timeMs, value: entry.value });
+      }
+    } catch (error) {
+      // Trimmed meanwhile: the ring says so too, and the load begins again from a newer head.
+      if (!(error instanceof LogError && error.code === "offset_trimmed")) throw error;
+    }
+  }
+}
