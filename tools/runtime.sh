@@ -15,11 +15,13 @@ as_root() {
   if [ "$(id -u)" = 0 ]; then "$@"; elif command -v sudo >/dev/null 2>&1; then sudo -n "$@"; else return 1; fi
 }
 
-# Installs Debian packages, where apt and the rights for it are there.
+# Installs Debian packages, where apt and the rights for it are there; apt's own words are told only when it fails.
 apt_install() {
   command -v apt-get >/dev/null 2>&1 || return 1
-  as_root apt-get update -qq >&2 || return 1
-  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >&2
+  words=$(as_root apt-get update -qq 2>&1 &&
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends -o DPkg::Lock::Timeout=300 "$@" 2>&1) && return
+  printf '%s\n' "$words" | tail -5 >&2
+  return 1
 }
 
 # 236 for glibc 2.36; nothing where libc is another.
@@ -42,6 +44,7 @@ use_runtime() {
     *) die "perdure runs on Linux and macOS; on Windows, use WSL" ;;
   esac
   if system_node_fits && glibc_is_new; then return; fi
+  SYSTEM_PATH=$PATH
   PATH="$ROOT/.runtime/bin:$PATH"
   export PATH
   runtime_is_current || with_lock runtime build_runtime || exit 1

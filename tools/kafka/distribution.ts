@@ -1,7 +1,7 @@
 // The broker's jars: fetched once with Maven into .runtime/, together with a Java where the machine has none.
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -18,8 +18,17 @@ export function kafkaJars(): string {
   if (existsSync(folder)) return folder;
   requireProgram("mvn", "maven");
   console.error("kafka: fetching Kafka with Maven (once)");
+  mkdirSync(dirname(folder), { recursive: true });
   const fresh = mkdtempSync(join(root, ".runtime", "kafka-new-"));
-  const goal = ["--batch-mode", "--quiet", "--file", pom, "dependency:copy-dependencies", `-DoutputDirectory=${fresh}`];
+  const goal = [
+    "--batch-mode",
+    "--quiet",
+    "-Dstyle.color=never",
+    "--file",
+    pom,
+    "dependency:copy-dependencies",
+    `-DoutputDirectory=${fresh}`,
+  ];
   if (spawnSync("mvn", goal, { stdio: ["ignore", 2, 2] }).status !== 0) {
     rmSync(fresh, { recursive: true });
     throw new Error(
