@@ -42,6 +42,8 @@ function answer(question: string, steers: readonly string[] = []): readonly Piec
   return composeTopic(plan, gather(plan, library, found), ["Kettle"]);
 }
 
+const stripped = (value: string): string => value.replace(/[^\p{L}\p{N}]+/gu, " ").trim();
+
 const textOf = (pieces: readonly Piece[]): string =>
   pieces.map((piece) => (piece.kind === "text" ? piece.text : `[${piece.source.path}:${piece.source.first}]`)).join("");
 
@@ -86,7 +88,6 @@ describe("an answer", () => {
     for (const piece of questions.flatMap((question) => answer(question))) {
       if (piece.kind === "text") continue;
       const { path, first, last, text } = piece.source;
-      const stripped = (value: string): string => value.replace(/[^\p{L}\p{N}]+/gu, " ").trim();
       expect(stripped(library.read(path, first, last))).toContain(stripped(text));
     }
   });

@@ -83,7 +83,7 @@ function statementsOf(passage: Passage, library: Library): Quote[] {
   const paragraphs = prose ? proseParagraphs(passage) : commentParagraphs(passage);
   const sentences = paragraphs.flatMap((paragraph) =>
     sentencesOf(paragraph.text)
-      .filter((sentence) => /^["'`*(\[]?\p{Lu}|^`/u.test(sentence) && /[.!?:)`]$/.test(sentence))
+      .filter((sentence) => /^["'`*([]?\p{Lu}|^`/u.test(sentence) && /[.!?:)`]$/.test(sentence))
       .filter((sentence) => sentence.length >= 40 && sentence.length <= 420)
       .map((sentence) => ({ text: sentence.replace(/:$/, "."), source: paragraph })),
   );
@@ -144,7 +144,7 @@ function definitions(plan: Plan, library: Library, coverage: Coverage, limit: nu
   const accepted = accepts(plan);
   const candidates = library.definitions.filter(({ path }) => {
     const file = library.file(path);
-    return file !== undefined && file.kind === "code" && accepted(file) && !isGenerated(path);
+    return file?.kind === "code" && accepted(file) && !isGenerated(path);
   });
   const scored = candidates.map((item) => ({
     item,

@@ -100,10 +100,10 @@ function partOf(path: string, files: readonly SourceFile[]): Part {
 /** What a folder or file says of itself, in one sentence. */
 function saysOf(files: readonly SourceFile[], path: string): Quote | undefined {
   const manifest = files.find((file) => below(file.path, path) === "package.json");
-  const described = manifest?.lines.findIndex((line) => /^\s*"description":/.test(line)) ?? -1;
-  if (manifest !== undefined && described >= 0) {
-    const text = /"description":\s*"(.*?)",?\s*$/.exec(manifest.lines[described] ?? "")?.[1];
-    if (text !== undefined) return { text, source: lineOf(manifest, described + 1) };
+  const at = manifest?.lines.findIndex((line) => /^\s*"description":/.test(line)) ?? -1;
+  if (manifest !== undefined && at >= 0) {
+    const text = /"description":\s*"(.*?)",?\s*$/.exec(manifest.lines[at] ?? "")?.[1];
+    if (text !== undefined) return { text, source: lineOf(manifest, at + 1) };
   }
   for (const file of files.filter(({ path: one }) => !isGenerated(one)).toSorted((a, b) => speaks(b) - speaks(a))) {
     const [sentence] = sentencesOf(

@@ -31,6 +31,8 @@ export interface Truth {
 export function openTruth(path: string): Truth {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   const file = openSync(path, "a", 0o600);
+  // A full disk may have cut the last line short.
+  writeSync(file, "\n");
   const write = (line: TruthLine): void => {
     writeSync(file, `${JSON.stringify(line)}\n`);
   };
