@@ -16,6 +16,11 @@ export default defineConfig({
     "unicorn/no-useless-spread": "off",
     "unicorn/no-new-array": "off",
     "unicorn/prefer-add-event-listener": "off",
+    "unicorn/consistent-function-scoping": "off",
+    "promise/no-promise-in-callback": "off",
+    // The compiler does this better: it knows when a switch is exhaustive.
+    "typescript/consistent-return": "off",
+    "vitest/expect-expect": ["error", { assertFunctionNames: ["expect*", "assert*", "fc.assert", "check*"] }],
     "no-var": "error",
     "prefer-const": "error",
     "import/no-cycle": "error",
