@@ -15,13 +15,15 @@ import {
 import { PRODUCER_PATTERN, SESSION_ID_PATTERN, SYSTEM_SESSION_ID_PATTERN } from "./keys.ts";
 import { type EventJson, EventSchema } from "./schema.ts";
 
-/** A frame that was not taken. `id` and `h` are the frame's own, where it had them, so that the answer can name it. */
+/** A frame that was not taken. `id`, `h`, `p` and `n` are the frame's own, where it had them, so that the answer can name it. */
 export interface FrameRefusal {
   readonly code: "malformed_frame" | "unknown_frame" | "invalid_event";
   /** What is wrong, for people. */
   readonly message: string;
   readonly id?: number;
   readonly h?: number;
+  readonly p?: string;
+  readonly n?: number;
 }
 
 export type ParsedClientFrame = { readonly frame: ClientFrame } | FrameRefusal;
@@ -111,8 +113,15 @@ function canonicalEvent(event: JsonValue): EventJson | string {
 }
 
 function refusal(code: FrameRefusal["code"], message: string, value: Readonly<Record<string, unknown>>): FrameRefusal {
-  const { id, h } = value;
-  return { code, message, ...(typeof id === "number" && { id }), ...(typeof h === "number" && { h }) };
+  const { id, h, p, n } = value;
+  return {
+    code,
+    message,
+    ...(typeof id === "number" && { id }),
+    ...(typeof h === "number" && { h }),
+    ...(typeof p === "string" && { p }),
+    ...(typeof n === "number" && { n }),
+  };
 }
 
 const unknownKind = (t: unknown): string =>

@@ -86,6 +86,8 @@ export interface WelcomeFrame {
   readonly tenant: string;
   readonly participant: string;
   readonly role: string;
+  /** The token may begin sessions. */
+  readonly mayCreate: boolean;
   /** Unix milliseconds at which the token ends; renew before. */
   readonly expiresMs: number;
   /** Send a ping when nothing was heard for this long, in milliseconds. */
@@ -127,11 +129,11 @@ export interface RecordFrame {
   readonly p: string;
   readonly n: number;
   readonly by: ActorJson;
+  /** Of the record that created the session: the epoch of the life that began, decimal. */
+  readonly epoch?: string;
   /** Attempt; absent: 0. */
   readonly run?: number;
   readonly au?: AudienceJson;
-  /** Only with the record that created the session: the epoch of the life that began, decimal. */
-  readonly epoch?: string;
   readonly ev: readonly EventJson[];
 }
 

@@ -3,14 +3,16 @@ import type { ClientFrame, ServerFrame } from "./frames.ts";
 type ServerObject = Extract<ServerFrame, { readonly t: string }>;
 type Kind = ServerObject["t"];
 type FrameOf<K extends Kind> = Extract<ServerObject, { readonly t: K }>;
-type Primitive = "string" | "number" | "object";
+type Primitive = "string" | "number" | "boolean" | "object";
 /** Fields that a frame always has, with the type that `typeof` says; what may be absent is not listed. */
 type Required<F> = {
   readonly [Key in Exclude<keyof F, "t"> as undefined extends F[Key] ? never : Key]: F[Key] extends string
     ? "string"
     : F[Key] extends number
       ? "number"
-      : "object";
+      : F[Key] extends boolean
+        ? "boolean"
+        : "object";
 };
 
 const required: { readonly [K in Kind]: Required<FrameOf<K>> } = {
@@ -20,6 +22,7 @@ const required: { readonly [K in Kind]: Required<FrameOf<K>> } = {
     tenant: "string",
     participant: "string",
     role: "string",
+    mayCreate: "boolean",
     expiresMs: "number",
     beatMs: "number",
     maxFrameBytes: "number",
