@@ -26,8 +26,7 @@ export interface Tracing {
 export interface TracingOptions {
   readonly service: string;
   readonly node: string;
-  readonly env: NodeJS.ProcessEnv;
-  /** Default: OTLP over HTTP, set up by the OTEL_EXPORTER_OTLP_… variables. */
+  /** Default: OTLP over HTTP, set up by the OTEL_EXPORTER_OTLP_… variables of the process. */
   readonly exporter?: SpanExporter;
 }
 
@@ -53,8 +52,9 @@ const getter: TextMapGetter<readonly EntryHeader[]> = {
  * OTEL_TRACES_SAMPLER says how much is sampled, as everywhere.
  */
 export async function startTracing(options: TracingOptions): Promise<Tracing> {
-  const { env, exporter } = options;
-  const on = Boolean(env["OTEL_EXPORTER_OTLP_ENDPOINT"] ?? env["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"]);
+  const { exporter } = options;
+  const { OTEL_EXPORTER_OTLP_ENDPOINT, OTEL_EXPORTER_OTLP_TRACES_ENDPOINT } = process.env;
+  const on = Boolean(OTEL_EXPORTER_OTLP_ENDPOINT) || Boolean(OTEL_EXPORTER_OTLP_TRACES_ENDPOINT);
   const off: Tracing = { tracer: trace.getTracer(SCOPE), toHeaders, fromHeaders, shutdown: () => Promise.resolve() };
   if (!on && exporter === undefined) return off;
   const { BatchSpanProcessor, NodeTracerProvider } = await import("@opentelemetry/sdk-trace-node");
