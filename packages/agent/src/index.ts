@@ -1,0 +1,15 @@
+export type { Agent, CloseOptions } from "./agent.ts";
+export { connectAgent } from "./connect-agent.ts";
+export type { AgentOptions } from "./connect-agent.ts";
+export type { Logger } from "./logger.ts";
+export type { Answer, AskOptions, Duration } from "./run/ask.ts";
+export type { RunHandler } from "./run/attempt.ts";
+export type { Chunk, Citation, Source, StreamedChunk, WholeChunk } from "./run/chunks.ts";
+export type { Steer, SteerHandler } from "./run/controls.ts";
+export type { RunInput } from "./run/input.ts";
+export type { PipeOptions } from "./run/pipe.ts";
+export type { Progress, Run, SessionView, Usage } from "./run/run.ts";
+export type { StepContext, StepOptions } from "./run/steps.ts";
+export type { ToolCallOptions } from "./run/tool-call.ts";
+export { PerdureError } from "@perdure/core";
+export type { Code } from "@perdure/core";

@@ -1,0 +1,194 @@
+import { CODES, PerdureError } from "@perdure/core";
+import { PROTOCOL_VERSION } from "@perdure/protocol";
+import type { AgentWelcome, ConnectResponse } from "@perdure/protocol";
+import type { Clock } from "../clock.ts";
+import type { Logger } from "../logger.ts";
+import { encodeRequest } from "./requests.ts";
+import type { RequestKind } from "./requests.ts";
+import type { AgentStream, Transport } from "./transport.ts";
+
+/** Delays between two tries: full jitter below a ceiling that doubles, as in "Exponential Backoff And Jitter" (AWS, 2015). */
+const FIRST_CEILING_MS = 100;
+/** Well below the grace time, so that a lost agent has several tries. */
+const LAST_CEILING_MS = 2_000;
+/** A node that does not answer a hello for this long is left. */
+const WELCOME_WITHIN_MS = 10_000;
+/** A token is renewed when this part of its time is left. */
+const RENEW_WITH_LEFT = 0.2;
+
+export interface ConnectionOptions {
+  readonly transport: Transport;
+  getToken(): string | Promise<string>;
+  /** Asked before every stream. */
+  hello(): { agent: string; instance: string; capacity: number; description: string; client: string };
+  readonly clock: Clock;
+  random(): number;
+  readonly logger: Logger;
+  onOpen(welcome: AgentWelcome, token: string): void;
+  onRenewed(token: string): void;
+  onMessage(message: ConnectResponse): void;
+  /** The stream is gone; another one is on its way unless the connection was closed. */
+  onDown(): void;
+  /** A try failed, or a stream ended with an error. Return false to give up. */
+  onTrouble(error: PerdureError): boolean;
+}
+
+type State =
+  | { readonly phase: "idle" | "ended" }
+  | { readonly phase: "waiting"; readonly stopWaiting: () => void }
+  | { readonly phase: "opening"; readonly stream: AgentStream; readonly stopWaiting: () => void }
+  | { readonly phase: "open"; readonly stream: AgentStream };
+
+/** Keeps one stream to some node open: tries again with full jitter, renews the token, moves where it is asked to. */
+export class Connection {
+  readonly #options: ConnectionOptions;
+  #state: State = { phase: "idle" };
+  /** Counts streams, so that what an earlier one still says is not heard. */
+  #generation = 0;
+  #failedTries = 0;
+  #stopRenewal: (() => void) | undefined;
+  #stopMove: (() => void) | undefined;
+  #ended = Promise.withResolvers<void>();
+
+  constructor(options: ConnectionOptions) {
+    this.#options = options;
+  }
+
+  get isOpen(): boolean {
+    return this.#state.phase === "open";
+  }
+
+  start(): void {
+    void this.#try();
+  }
+
+  /** False: there is no open stream, and nothing was sent. */
+  send(kind: RequestKind): boolean {
+    return this.sendBytes(encodeRequest(kind));
+  }
+
+  sendBytes(bytes: Uint8Array): boolean {
+    if (this.#state.phase !== "open") return false;
+    this.#state.stream.send(bytes);
+    return true;
+  }
+
+  /** Drops the stream and opens another at once, with a new hello. */
+  restart(): void {
+    if (this.#state.phase === "ended") return;
+    this.#leaveStream();
+    this.#failedTries = 0;
+    void this.#try();
+  }
+
+  /** Says goodbye and settles when the node has closed the stream, or after `withinMs`. */
+  async end(withinMs: number): Promise<void> {
+    const state = this.#state;
+    if (state.phase === "open") {
+      state.stream.end();
+      const stopWaiting = this.#options.clock.after(withinMs, () => this.#ended.resolve());
+      await this.#ended.promise;
+      stopWaiting();
+    }
+    this.#leaveStream();
+    this.#state = { phase: "ended" };
+  }
+
+  async #try(): Promise<void> {
+    const generation = ++this.#generation;
+    let token: string;
+    try {
+      token = await this.#options.getToken();
+    } catch (cause) {
+      if (generation !== this.#generation) return;
+      const reason = cause instanceof Error ? cause.message : String(cause);
+      this.#failed(new PerdureError("unavailable", `getToken failed: ${reason}`, { cause }));
+      return;
+    }
+    if (generation !== this.#generation) return;
+    const stream = this.#options.transport.open(token, {
+      onMessage: (message) => {
+        if (generation === this.#generation) this.#heard(message, token);
+      },
+      onClosed: (error) => {
+        if (generation === this.#generation) this.#closed(error);
+      },
+    });
+    // A stream may fail while it is being opened.
+    if (generation !== this.#generation) return;
+    const stopWaiting = this.#options.clock.after(WELCOME_WITHIN_MS, () =>
+      this.#closed(new PerdureError("unavailable", "the node did not answer the hello")),
+    );
+    this.#state = { phase: "opening", stream, stopWaiting };
+    stream.send(encodeRequest({ case: "hello", value: { protocol: PROTOCOL_VERSION, ...this.#options.hello() } }));
+  }
+
+  #heard(message: ConnectResponse, token: string): void {
+    const { kind } = message;
+    if (kind.case === "welcome" && this.#state.phase === "opening") {
+      this.#failedTries = 0;
+      this.#state.stopWaiting();
+      this.#state = { phase: "open", stream: this.#state.stream };
+      this.#renewBefore(kind.value.tokenExpiresInMs);
+      this.#options.onOpen(kind.value, token);
+    } else if (kind.case === "renewed") this.#renewBefore(kind.value.tokenExpiresInMs);
+    else if (kind.case === "move") this.#moveWithin(kind.value.withinMs);
+    else this.#options.onMessage(message);
+  }
+
+  #closed(error: PerdureError | undefined): void {
+    this.#ended.resolve();
+    this.#leaveStream();
+    this.#failed(error ?? new PerdureError("unavailable", "the node closed the stream"));
+  }
+
+  #failed(error: PerdureError): void {
+    const goOn = this.#options.onTrouble(error);
+    if (this.#state.phase === "ended") return;
+    if (!goOn) {
+      this.#state = { phase: "ended" };
+      return;
+    }
+    const ceiling = Math.min(FIRST_CEILING_MS * 2 ** this.#failedTries++, LAST_CEILING_MS);
+    const delayMs = (error.retryAfterMs ?? 0) + this.#options.random() * ceiling;
+    const level = CODES[error.code].retryable ? "warn" : "error";
+    this.#options.logger[level]({ code: error.code, inMs: Math.round(delayMs) }, `no stream: ${error.message}`);
+    const stopWaiting = this.#options.clock.after(delayMs, () => void this.#try());
+    this.#state = { phase: "waiting", stopWaiting };
+  }
+
+  #leaveStream(): void {
+    this.#generation += 1;
+    this.#stopRenewal?.();
+    this.#stopMove?.();
+    this.#stopRenewal = this.#stopMove = undefined;
+    const state = this.#state;
+    if (state.phase === "waiting" || state.phase === "opening") state.stopWaiting();
+    if (state.phase === "opening" || state.phase === "open") state.stream.drop();
+    this.#state = { phase: "idle" };
+    if (state.phase === "open") this.#options.onDown();
+  }
+
+  #renewBefore(expiresInMs: number): void {
+    this.#stopRenewal?.();
+    const inMs = Math.min(expiresInMs * (1 - RENEW_WITH_LEFT), 2 ** 31 - 1);
+    this.#stopRenewal = this.#options.clock.after(inMs, () => void this.#renew());
+  }
+
+  async #renew(): Promise<void> {
+    const generation = this.#generation;
+    try {
+      const token = await this.#options.getToken();
+      if (generation !== this.#generation) return;
+      this.send({ case: "auth", value: { token } });
+      this.#options.onRenewed(token);
+    } catch (error) {
+      // The node closes the stream when the token ends, and the next try asks again.
+      this.#options.logger.warn({ error: String(error) }, "getToken failed; the stream ends with its token");
+    }
+  }
+
+  #moveWithin(withinMs: number): void {
+    this.#stopMove = this.#options.clock.after(this.#options.random() * withinMs, () => this.restart());
+  }
+}

@@ -1,0 +1,167 @@
+import { PerdureError } from "@perdure/core";
+import type { AgentRefused, AgentWelcome, ConnectResponse } from "@perdure/protocol";
+import type { Clock } from "../clock.ts";
+import { refusal } from "../errors.ts";
+import type { Connection } from "./connection.ts";
+import { encodePublish } from "./requests.ts";
+import { SessionLink } from "./session-link.ts";
+import { SendWindow } from "./window.ts";
+
+export interface SessionsOptions {
+  readonly connection: Connection;
+  readonly clock: Clock;
+  random(): number;
+  /** Unique among all ever made, and beginning with the instance's id. */
+  newProducer(): string;
+}
+
+/** How long an agent stays in a session after its last run there: people go on talking. */
+const STAY_MS = 30_000;
+const REJOIN_CEILING_MS = 1_000;
+
+interface Entry {
+  readonly link: SessionLink;
+  uses: number;
+  cancelLeave: (() => void) | undefined;
+  cancelRejoin: (() => void) | undefined;
+}
+
+/** The sessions that an agent follows over its stream, and what is on its way to them. */
+export class Sessions {
+  readonly #options: SessionsOptions;
+  readonly #window = new SendWindow();
+  readonly #entries = new Map<string, Entry>();
+  #participant = "";
+
+  constructor(options: SessionsOptions) {
+    this.#options = options;
+  }
+
+  get(session: string): SessionLink | undefined {
+    return this.#entries.get(session)?.link;
+  }
+
+  /** Keeps following a session until the returned function is called, and a while after. */
+  use(session: string): () => void {
+    const entry = this.#entry(session);
+    entry.uses += 1;
+    entry.cancelLeave?.();
+    return () => {
+      entry.uses -= 1;
+      this.releaseUnused(session);
+    };
+  }
+
+  /** Leaves a session that nothing uses, after a while. */
+  releaseUnused(session: string): void {
+    const entry = this.#entries.get(session);
+    if (entry === undefined || entry.uses > 0) return;
+    entry.cancelLeave?.();
+    entry.cancelLeave = this.#options.clock.after(STAY_MS, () => this.#leave(session, entry));
+  }
+
+  /** A new stream: joins again what is in use, and forgets the rest. */
+  connected(welcome: AgentWelcome): void {
+    this.#participant = welcome.participant;
+    this.#window.open(welcome.windowBytes);
+    for (const [session, entry] of this.#entries) {
+      if (entry.uses > 0 || !entry.link.outbox.empty) this.#join(session);
+      else this.#forget(session, entry);
+    }
+  }
+
+  disconnected(): void {
+    for (const entry of this.#entries.values()) {
+      entry.cancelRejoin?.();
+      entry.link.outbox.disconnected();
+    }
+  }
+
+  heard(kind: ConnectResponse["kind"]): void {
+    switch (kind.case) {
+      case "joined":
+        this.#entry(kind.value.session).link.joined(kind.value, this.#participant);
+        return;
+      case "record":
+        if (kind.value.accepted !== undefined) this.get(kind.value.session)?.accepted(kind.value.accepted);
+        return;
+      case "stored":
+        this.#outboxOf(kind.value)?.stored(kind.value.number);
+        return;
+      case "verdict":
+        this.#outboxOf(kind.value)?.verdict(kind.value);
+        // Its bytes are free: others may wait for them.
+        for (const { link } of this.#entries.values()) link.outbox.pump();
+        return;
+      default:
+    }
+  }
+
+  /** A session cannot be followed: for now, or for good. */
+  refused(message: AgentRefused): void {
+    const entry = this.#entries.get(message.session);
+    if (entry === undefined) return;
+    entry.link.outbox.disconnected();
+    const error = refusal(message.code);
+    if (entry.uses === 0 && entry.link.outbox.empty) this.#forget(message.session, entry);
+    else if (message.retryAfterMs > 0) this.#rejoinAfter(message.retryAfterMs, message.session, entry);
+    else this.#break(message.session, entry, new PerdureError(error.code, message.message || error.message));
+  }
+
+  breakAll(error: PerdureError): void {
+    for (const [session, entry] of this.#entries) this.#break(session, entry, error);
+  }
+
+  close(): void {
+    this.breakAll(new PerdureError("closed", "the agent was closed"));
+  }
+
+  #entry(session: string): Entry {
+    const known = this.#entries.get(session);
+    if (known !== undefined) return known;
+    const link = new SessionLink(session, {
+      producer: this.#options.newProducer(),
+      window: this.#window,
+      clock: this.#options.clock,
+      encode: (record) => encodePublish(session, record),
+      send: (bytes) => void this.#options.connection.sendBytes(bytes),
+    });
+    const entry: Entry = { link, uses: 0, cancelLeave: undefined, cancelRejoin: undefined };
+    this.#entries.set(session, entry);
+    // A writer that the session has forgotten is replaced with the next use.
+    link.onBroken(() => this.#forget(session, entry));
+    return entry;
+  }
+
+  #outboxOf(message: { session: string; producer: string }): SessionLink["outbox"] | undefined {
+    const outbox = this.get(message.session)?.outbox;
+    return outbox?.producer === message.producer ? outbox : undefined;
+  }
+
+  #join(session: string): void {
+    this.#options.connection.send({ case: "join", value: { session } });
+  }
+
+  #rejoinAfter(delayMs: number, session: string, entry: Entry): void {
+    entry.cancelRejoin?.();
+    const jittered = delayMs + this.#options.random() * REJOIN_CEILING_MS;
+    entry.cancelRejoin = this.#options.clock.after(jittered, () => this.#join(session));
+  }
+
+  #leave(session: string, entry: Entry): void {
+    if (entry.uses > 0 || this.#entries.get(session) !== entry) return;
+    this.#options.connection.send({ case: "detach", value: { session } });
+    this.#forget(session, entry);
+  }
+
+  #break(session: string, entry: Entry, error: PerdureError): void {
+    entry.link.outbox.break(error);
+    this.#forget(session, entry);
+  }
+
+  #forget(session: string, entry: Entry): void {
+    entry.cancelLeave?.();
+    entry.cancelRejoin?.();
+    if (this.#entries.get(session) === entry) this.#entries.delete(session);
+  }
+}

@@ -1,0 +1,25 @@
+import type { AgentVerdict, ConnectResponse } from "@perdure/protocol";
+import type { PerdureError } from "@perdure/core";
+
+export type { AgentVerdict };
+
+/** What carries an agent's stream to a node. gRPC is one; tests have their own. */
+export interface Transport {
+  /** Opens a stream; whatever goes wrong is told through `onClosed`, once. */
+  open(token: string, listener: StreamListener): AgentStream;
+}
+
+export interface StreamListener {
+  onMessage(message: ConnectResponse): void;
+  /** The stream is over; without an error: in good order. */
+  onClosed(error: PerdureError | undefined): void;
+}
+
+export interface AgentStream {
+  /** An encoded ConnectRequest. */
+  send(bytes: Uint8Array): void;
+  /** Says goodbye: the node answers what is on its way and closes. */
+  end(): void;
+  /** Drops the stream at once; `onClosed` is not called any more. */
+  drop(): void;
+}

@@ -1,0 +1,102 @@
+import { PerdureError } from "@perdure/core";
+import type { AudienceJson, MessageStateJson } from "@perdure/protocol";
+import type { Chunk } from "./chunks.ts";
+import { MessageWriter } from "./message-writer.ts";
+import type { RunScope } from "./scope.ts";
+import type { Steps } from "./steps.ts";
+
+export interface PipeOptions {
+  /** Names the pipe across attempts; default: its place among the run's pipes. */
+  readonly key?: string;
+  /** For people. */
+  readonly label?: string;
+  readonly audience?: AudienceJson;
+}
+
+/** Text up to this many UTF-16 units is kept with the step; longer text is read from its messages. */
+const KEPT_LENGTH = 8_192;
+
+/** What the step of a pipe leaves for later attempts. */
+interface Piped {
+  readonly messageIds: readonly string[];
+  readonly text?: string;
+}
+
+const isPiped = (value: unknown): value is Piped =>
+  typeof value === "object" && value !== null && "messageIds" in value && Array.isArray(value.messageIds);
+
+/**
+ * Streams what an iterable yields into the session, as a durable step: a pipe that an earlier attempt finished is not
+ * done again. The iterable waits where the network does. Resolves to the text. Throws what the iterable throws.
+ */
+export async function pipe(
+  scope: RunScope,
+  steps: Steps,
+  source: AsyncIterable<Chunk> | Iterable<Chunk>,
+  options: PipeOptions = {},
+): Promise<string> {
+  const key = options.key ?? steps.keyOf("pipe");
+  let written: string | undefined;
+  const kept = await steps.run(key, { label: options.label ?? "" }, async (step): Promise<Piped> => {
+    const audience = options.audience === undefined ? {} : { audience: options.audience };
+    const writer = new MessageWriter(scope, { stepId: step.id, ...audience });
+    try {
+      for await (const chunk of untilStopped(source, scope)) await writer.add(chunk);
+    } catch (error) {
+      await closeAfter(writer, scope);
+      throw error;
+    }
+    await writer.close("FINISH_REASON_STOP");
+    written = writer.text;
+    return { messageIds: writer.messageIds, ...(written.length <= KEPT_LENGTH ? { text: written } : {}) };
+  });
+  return written ?? textOf(kept, scope);
+}
+
+/** The chunks of an iterable, one at a time; ends with the reason when the run has to stop, even in a wait for a chunk. */
+async function* untilStopped(source: AsyncIterable<Chunk> | Iterable<Chunk>, scope: RunScope): AsyncGenerator<Chunk> {
+  const iterator = Symbol.asyncIterator in source ? source[Symbol.asyncIterator]() : source[Symbol.iterator]();
+  const stopped = Promise.withResolvers<never>();
+  // Heard only while a chunk is awaited.
+  stopped.promise.catch(() => undefined);
+  const onStop = (): void => stopped.reject(scope.signal.reason);
+  scope.signal.addEventListener("abort", onStop, { once: true });
+  let exhausted = false;
+  try {
+    for (;;) {
+      await scope.unpaused();
+      const next = await Promise.race([iterator.next(), stopped.promise]);
+      exhausted = next.done ?? false;
+      if (exhausted) return;
+      yield next.value;
+    }
+  } finally {
+    scope.signal.removeEventListener("abort", onStop);
+    // Not awaited: a generator that hangs in its own await would never let go.
+    if (!exhausted) void Promise.resolve(iterator.return?.()).catch(() => undefined);
+  }
+}
+
+async function closeAfter(writer: MessageWriter, scope: RunScope): Promise<void> {
+  try {
+    await writer.close(scope.signal.aborted ? "FINISH_REASON_CANCELLED" : "FINISH_REASON_ERROR");
+  } catch (failure) {
+    // Nothing can be written any more; the error that led here says why.
+    if (!(failure instanceof PerdureError)) throw failure;
+  }
+}
+
+/** The text of a pipe that an earlier attempt finished. */
+function textOf(kept: unknown, scope: RunScope): string {
+  if (!isPiped(kept)) throw new PerdureError("invalid_event", "the step of this key was no pipe: give pipes keys of their own");
+  if (kept.text !== undefined) return kept.text;
+  const messages = scope.head().messages ?? [];
+  return kept.messageIds.map((id) => textOfMessage(id, messages)).join("");
+}
+
+function textOfMessage(id: string, messages: readonly MessageStateJson[]): string {
+  const message = messages.find((each) => each.id === id);
+  if (message === undefined) throw new PerdureError("archived", `message ${id} has left the session's current state`);
+  const texts = (message.parts ?? []).filter(({ part }) => part?.kind === "PART_KIND_TEXT");
+  return texts.map(({ part }) => part?.text ?? "").join("");
+}

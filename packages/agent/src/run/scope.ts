@@ -1,0 +1,179 @@
+import { PerdureError } from "@perdure/core";
+import type { AudienceJson, EventJson, HeadJson, RunStateJson, StepStateJson } from "@perdure/protocol";
+import { endsAttempt } from "../errors.ts";
+import type { Draft, Written } from "../link/outbox.ts";
+import type { ChangeListener, SessionLink } from "../link/session-link.ts";
+
+/** Events of one record, made when its number is known: `id(i)` is what the record's event i will be called. */
+export type EventsOf = (id: (index: number) => string) => readonly EventJson[];
+
+export interface ScopeOptions {
+  readonly link: SessionLink;
+  readonly runId: string;
+  readonly attempt: number;
+}
+
+/**
+ * One attempt at a run, as what its parts share: where it writes, what it sees, and when it has to stop. It is told to
+ * stop once, with the reason.
+ */
+export class RunScope {
+  readonly runId: string;
+  readonly attempt: number;
+  readonly link: SessionLink;
+  #lastMessageId: string | undefined;
+  readonly #stop = new AbortController();
+  #goOn: PromiseWithResolvers<void> | undefined;
+
+  constructor(options: ScopeOptions) {
+    this.runId = options.runId;
+    this.attempt = options.attempt;
+    this.link = options.link;
+  }
+
+  get signal(): AbortSignal {
+    return this.#stop.signal;
+  }
+
+  /** Why it has to stop; undefined: it has not. */
+  get stopped(): PerdureError | undefined {
+    return this.signal.aborted && this.signal.reason instanceof PerdureError ? this.signal.reason : undefined;
+  }
+
+  stop(reason: PerdureError): void {
+    if (!this.signal.aborted) this.#stop.abort(reason);
+    this.goOn();
+  }
+
+  get paused(): boolean {
+    return this.#goOn !== undefined;
+  }
+
+  pause(): void {
+    this.#goOn ??= Promise.withResolvers<void>();
+  }
+
+  goOn(): void {
+    this.#goOn?.resolve();
+    this.#goOn = undefined;
+  }
+
+  /** Settles at once unless the run is paused. Throws the reason where it has to stop. */
+  async unpaused(): Promise<void> {
+    await this.#goOn?.promise;
+    this.signal.throwIfAborted();
+  }
+
+  /** As `unpaused`, but settles without an error where the run has to stop: for what is said at an end. */
+  async settled(): Promise<void> {
+    await this.#goOn?.promise;
+  }
+
+  head(): HeadJson {
+    return this.link.head() ?? {};
+  }
+
+  run(): RunStateJson {
+    return this.head().runs?.find((run) => run.id === this.runId) ?? {};
+  }
+
+  /** The message that the next one of this run follows; `id` is what the next one is called. */
+  nextParent(id: string): string {
+    const parent = this.#lastMessageId ?? this.#lastMessageBefore();
+    this.#lastMessageId = id;
+    return parent;
+  }
+
+  step(key: string): StepStateJson | undefined {
+    return this.run().steps?.findLast((step) => step.key === key && step.phase !== "STEP_PHASE_SUPERSEDED");
+  }
+
+  /** Writes a record when there is room and no pause. Throws the reason where the run has to stop. */
+  async write(events: EventsOf, audience?: AudienceJson): Promise<Written> {
+    await this.link.outbox.room();
+    await this.unpaused();
+    return this.writeNow(events, audience);
+  }
+
+  /** Writes a record whether or not the run has to stop, for what is said at its end. */
+  writeNow(events: EventsOf, audience?: AudienceJson): Written {
+    const { outbox } = this.link;
+    const number = outbox.nextNumber;
+    return this.#watched(outbox.write(this.#draft(events((index) => this.idOf(number, index)), audience)));
+  }
+
+  /** As `write`, but one record with the last where that one still waits here and `merge` makes one of the two. */
+  async writeMerged(event: EventJson, merge: (earlier: EventJson) => EventJson | undefined, audience?: AudienceJson): Promise<Written> {
+    await this.link.outbox.room();
+    await this.unpaused();
+    const draft = this.#draft([event], audience);
+    return this.#watched(this.link.outbox.writeMerged(draft, (earlier) => this.#merged(draft, earlier, merge)));
+  }
+
+  /** Says how far it is. Of words that still wait here only the last one goes out; where there is no room, none does. */
+  say(event: EventJson): void {
+    const draft = this.#draft([event], undefined);
+    const merge = (earlier: EventJson): EventJson | undefined => (earlier.agentProgress === undefined ? undefined : event);
+    try {
+      this.link.outbox.writeMerged(draft, (earlier) => this.#merged(draft, earlier, merge));
+    } catch (error) {
+      if (!(error instanceof PerdureError)) throw error;
+    }
+  }
+
+  /** What event `index` of a record is called. */
+  idOf(number: number, index: number): string {
+    return `${this.link.outbox.producer}:${number}:${index}`;
+  }
+
+  /**
+   * The first defined value that `look` finds in the session, now or after an event that concerns it. Throws where the
+   * run has to stop.
+   */
+  async seen<T>(concerns: (event: EventJson) => boolean, look: (head: HeadJson) => T | undefined): Promise<T> {
+    this.signal.throwIfAborted();
+    const found = look(this.head());
+    if (found !== undefined) return found;
+    const waiting = Promise.withResolvers<T>();
+    const onChange: ChangeListener = (events) => {
+      if (events !== undefined && !events.some(concerns)) return;
+      const value = look(this.head());
+      if (value !== undefined) waiting.resolve(value);
+    };
+    const onStop = (): void => waiting.reject(this.stopped);
+    const unfollow = this.link.onChange(onChange);
+    this.signal.addEventListener("abort", onStop, { once: true });
+    try {
+      return await waiting.promise;
+    } finally {
+      unfollow();
+      this.signal.removeEventListener("abort", onStop);
+    }
+  }
+
+  /** What earlier attempts finished, else the message to answer, else the newest one. */
+  #lastMessageBefore(): string {
+    const { messages = [] } = this.head();
+    const own = messages.findLast((message) => message.runId === this.runId);
+    const known = own?.id ?? this.run().inputMessageId ?? "";
+    return known === "" ? (messages.at(-1)?.id ?? "") : known;
+  }
+
+  #draft(events: readonly EventJson[], audience: AudienceJson | undefined): Draft {
+    return { attempt: this.attempt, events, ...(audience === undefined ? {} : { audience }) };
+  }
+
+  #merged(draft: Draft, earlier: Draft, merge: (earlier: EventJson) => EventJson | undefined): Draft | undefined {
+    const [event, ...more] = earlier.events;
+    const same = earlier.attempt === draft.attempt && earlier.audience === draft.audience;
+    const merged = same && event !== undefined && more.length === 0 ? merge(event) : undefined;
+    return merged === undefined ? undefined : { ...draft, events: [merged] };
+  }
+
+  #watched(written: Written): Written {
+    written.applied.catch((error: unknown) => {
+      if (error instanceof PerdureError && endsAttempt(error)) this.stop(error);
+    });
+    return written;
+  }
+}
