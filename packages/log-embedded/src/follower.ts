@@ -105,7 +105,7 @@ export class Follower {
 
 /** Why a read at `offset` cannot be, or undefined where it can. */
 export function offsetFailure(log: PartitionLog, offset: number): LogError | undefined {
-  const { start, visibleEnd: end } = log;
+  const { start, nextOffset: end } = log;
   const where = `${log.topic.name}[${log.index}]`;
   if (offset < start) {
     const message = `offset ${offset} of ${where} was trimmed; the first one there is ${start}`;

@@ -52,6 +52,11 @@ export class PartitionLog {
     return end;
   }
 
+  /** Past every offset that was ever given out, also those of open checkpoints. */
+  get nextOffset(): number {
+    return this.#next;
+  }
+
   /** What is to be on disk with the entries that have a place by now. */
   get record(): PartitionRecord {
     return { start: this.#start, end: this.#next, lastTimeMs: this.#lastTimeMs };

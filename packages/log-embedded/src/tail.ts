@@ -1,3 +1,4 @@
+import { LogError } from "@perdure/log";
 import type { Tail, TailListener } from "@perdure/log";
 import { Follower } from "./follower.ts";
 import type { PartitionLog } from "./partition-log.ts";
@@ -29,12 +30,14 @@ export class EmbeddedTail implements Tail {
   add(partition: number, fromOffset: number): void {
     if (this.#closed) return;
     this.remove(partition);
+    const log = this.#find(partition);
+    if (log === undefined) return;
     const after = this.#leaving.get(partition) ?? Promise.resolve();
     const onFailed = (): void => {
       if (this.#followers.get(partition) === follower) this.#followers.delete(partition);
     };
     const start = { offset: fromOffset, after, onFailed };
-    const follower = new Follower(this.#partitionOf(partition), this.#store, this.#listener, start);
+    const follower = new Follower(log, this.#store, this.#listener, start);
     this.#followers.set(partition, follower);
   }
 
@@ -54,5 +57,16 @@ export class EmbeddedTail implements Tail {
     for (const partition of [...this.#followers.keys()]) this.remove(partition);
     await Promise.all(this.#leaving.values());
     this.#onClosed();
+  }
+
+  /** An unknown partition is told like every other failure: by the listener, and not from within `add`. */
+  #find(partition: number): PartitionLog | undefined {
+    try {
+      return this.#partitionOf(partition);
+    } catch (error) {
+      if (!(error instanceof LogError)) throw error;
+      queueMicrotask(() => this.#listener.onPartitionError(partition, error));
+      return undefined;
+    }
   }
 }

@@ -99,7 +99,8 @@ export class BrokerFollower {
 
   async #pollOnce(poller: Poller): Promise<void> {
     const asked = new Map(this.#wanted);
-    const isBrief = this.#markAsked(asked);
+    // Who follows something new is to hear at once where it stands, also when there is nothing to read.
+    const isBrief = [...asked.values()].some(({ subscription }) => !subscription.wasAnswered);
     this.#isBrief = isBrief;
     const places = [...asked.values()].map(({ topicId, subscription }) => ({
       topicId,
@@ -116,16 +117,6 @@ export class BrokerFollower {
     }
   }
 
-  /** Whether something is asked for that never was before; its owner is to hear at once where it stands. */
-  #markAsked(asked: ReadonlyMap<string, Wanted>): boolean {
-    let isNew = false;
-    for (const { subscription } of asked.values()) {
-      isNew ||= !subscription.wasAsked;
-      subscription.wasAsked = true;
-    }
-    return isNew;
-  }
-
   #giveUpAll(): void {
     const subscriptions = [...this.#wanted.values()].map(({ subscription }) => subscription);
     this.#wanted.clear();
@@ -134,6 +125,7 @@ export class BrokerFollower {
 
   #dispatch(response: fetchV13.FetchResponse, asked: ReadonlyMap<string, Wanted>): void {
     const moved: Subscription[] = [];
+    for (const { subscription } of asked.values()) subscription.wasAnswered = true;
     for (const { topicId, partitions } of response.responses) {
       for (const partition of partitions) {
         const key = placeKey({ topicId, partition: partition.partitionIndex });
@@ -153,7 +145,10 @@ export class BrokerFollower {
       this.#owner.onOutOfRange(subscription);
       return true;
     }
-    if (partition.errorCode !== Code.none) return false;
+    if (partition.errorCode !== Code.none) {
+      subscription.wasAnswered = false;
+      return false;
+    }
     const { entries, nextOffset } = fetchedEntries(partition, subscription.fetchOffset);
     const end = Number(this.#isolation === "committed" ? partition.lastStableOffset : partition.highWatermark);
     subscription.receive({ entries, nextOffset, end });

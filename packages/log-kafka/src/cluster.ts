@@ -1,6 +1,6 @@
 import { LogError } from "@perdure/log";
 import { apiVersionsV3, ConnectionPool, findCoordinatorV4, metadataV12 } from "@platformatic/kafka";
-import type { Broker, Connection } from "@platformatic/kafka";
+import type { Broker, Connection, ConnectionOptions } from "@platformatic/kafka";
 import { Backoff } from "./backoff.ts";
 import type { KafkaSettings } from "./config.ts";
 import { answered, hasArray, unavailable } from "./protocol-errors.ts";
@@ -30,6 +30,7 @@ export class Cluster {
   #controllerId: number | undefined;
   #refreshing: Promise<void> | undefined;
   #reachable: boolean | undefined;
+  #unreachableSinceMs: number | undefined;
 
   constructor(settings: KafkaSettings) {
     this.settings = settings;
@@ -42,9 +43,9 @@ export class Cluster {
     return this.#closing.signal;
   }
 
-  /** False from a failure to reach any broker until one answers again. */
-  get isReachable(): boolean {
-    return this.#reachable !== false;
+  /** For how long no broker has answered; 0 where the last call was answered. */
+  get unreachableMs(): number {
+    return this.#unreachableSinceMs === undefined ? 0 : performance.now() - this.#unreachableSinceMs;
   }
 
   /** Waits for the first broker that answers, for as long as it takes. Throws `closed` when `signal` ends the wait. */
@@ -63,7 +64,7 @@ export class Cluster {
   }
 
   /** Connections of their own, one to each broker that is asked for. */
-  newPool(options: { readonly maxInflights?: number } = {}): ConnectionPool {
+  newPool(options: Pick<ConnectionOptions, "requestTimeout"> = {}): ConnectionPool {
     const pool = new ConnectionPool(this.settings.clientId, { ...this.settings.connection, ...options });
     this.#pools.add(pool);
     return pool;
@@ -181,6 +182,7 @@ export class Cluster {
   #tellReachable(reachable: boolean, cause?: unknown): void {
     if (this.#reachable === reachable || this.closing.aborted) return;
     this.#reachable = reachable;
+    this.#unreachableSinceMs = reachable ? undefined : performance.now();
     const where = this.settings.brokers.join(", ");
     if (reachable) this.settings.onStatus({ state: "connected", message: `connected to Kafka at ${where}` });
     else this.settings.onStatus({ state: "unreachable", message: `no Kafka broker answers at ${where}: trying again`, cause });

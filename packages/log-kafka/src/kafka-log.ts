@@ -18,7 +18,6 @@ import type {
   TopicDifference,
   TopicSpec,
 } from "@perdure/log";
-import type { ConnectionPool } from "@platformatic/kafka";
 import type { Cluster } from "./cluster.ts";
 import { Membership } from "./membership.ts";
 import { LogProducer } from "./producer.ts";
@@ -27,6 +26,7 @@ import { Reader } from "./reader.ts";
 import { Tails } from "./tails.ts";
 import { TopicKinds } from "./topic-kinds.ts";
 import { fencedError } from "./transactor.ts";
+import type { TransactorAccess } from "./transactor.ts";
 
 /** The log on a Kafka cluster. */
 export class KafkaLog implements Log {
@@ -37,7 +37,7 @@ export class KafkaLog implements Log {
   readonly #tails: Tails;
   readonly #memberships = new Set<Membership>();
   readonly #running = new Set<Promise<void>>();
-  #transactions: ConnectionPool | undefined;
+  #access: TransactorAccess | undefined;
   #closed: Promise<void> | undefined;
 
   constructor(cluster: Cluster) {
@@ -92,8 +92,11 @@ export class KafkaLog implements Log {
     this.#checkOpen();
     const name = this.#name(topic);
     await this.#cluster.topic(name);
-    this.#transactions ??= this.#cluster.newPool();
-    const place = { groupId: this.#name(group), topic: name, pool: this.#transactions };
+    this.#access ??= {
+      pool: this.#cluster.newPool(),
+      askBounds: (written, partition) => this.#reader.bounds(written, partition, "committed"),
+    };
+    const place = { groupId: this.#name(group), topic: name, access: this.#access };
     const membership = new Membership(this.#cluster, place, listener, () => this.#memberships.delete(membership));
     this.#memberships.add(membership);
     await membership.join();

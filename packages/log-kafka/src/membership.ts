@@ -1,9 +1,10 @@
 import type { Group, GroupListener, Ownership } from "@perdure/log";
 import { Consumer } from "@platformatic/kafka";
-import type { ConnectionPool, GroupAssignment } from "@platformatic/kafka";
+import type { GroupAssignment } from "@platformatic/kafka";
 import { Backoff } from "./backoff.ts";
 import type { Cluster } from "./cluster.ts";
 import { Transactor } from "./transactor.ts";
+import type { TransactorAccess } from "./transactor.ts";
 
 /** How many partitions are claimed at once after they were gained. */
 const CLAIMS_AT_ONCE = 8;
@@ -14,7 +15,7 @@ export class Membership implements Group {
   readonly #consumer: Consumer;
   readonly #listener: GroupListener;
   readonly #topic: string;
-  readonly #pool: ConnectionPool;
+  readonly #access: TransactorAccess;
   readonly #transactors = new Map<number, Transactor>();
   readonly #onClosed: () => void;
   #owned = new Map<number, Ownership>();
@@ -24,13 +25,13 @@ export class Membership implements Group {
 
   constructor(
     cluster: Cluster,
-    place: { readonly groupId: string; readonly topic: string; readonly pool: ConnectionPool },
+    place: { readonly groupId: string; readonly topic: string; readonly access: TransactorAccess },
     listener: GroupListener,
     onClosed: () => void,
   ) {
     this.#cluster = cluster;
     this.#topic = place.topic;
-    this.#pool = place.pool;
+    this.#access = place.access;
     this.#listener = listener;
     this.#onClosed = onClosed;
     this.#consumer = newConsumer(cluster, place.groupId);
@@ -69,7 +70,7 @@ export class Membership implements Group {
     const known = this.#transactors.get(partition);
     if (known !== undefined) return known;
     const fencedBy = { groupId: this.#consumer.groupId, topic: this.#topic, partition };
-    const transactor = new Transactor(this.#cluster, this.#pool, fencedBy);
+    const transactor = new Transactor(this.#cluster, this.#access, fencedBy);
     this.#transactors.set(partition, transactor);
     return transactor;
   }

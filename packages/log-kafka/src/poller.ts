@@ -17,7 +17,7 @@ export class Poller {
     this.#cluster = cluster;
     this.#nodeId = nodeId;
     this.#isolation = isolation;
-    this.#pool = cluster.newPool();
+    this.#pool = this.#newPool();
   }
 
   get isPolling(): boolean {
@@ -49,12 +49,14 @@ export class Poller {
   /** Gives up the poll in flight with its connection, to be free for another at once. */
   abandon(): void {
     void this.#cluster.closePool(this.#pool).catch(() => undefined);
-    this.#pool = this.#cluster.newPool();
+    this.#pool = this.#newPool();
     this.#session.reset();
     this.#isPolling = false;
   }
 
-  async close(): Promise<void> {
-    await this.#cluster.closePool(this.#pool);
+  /** A broker may be silent for as long as it was asked to wait. */
+  #newPool(): ConnectionPool {
+    const { longPollMs, requestTimeoutMs } = this.#cluster.settings;
+    return this.#cluster.newPool({ requestTimeout: longPollMs + requestTimeoutMs });
   }
 }

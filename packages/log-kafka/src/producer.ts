@@ -43,7 +43,9 @@ export class LogProducer {
   async append(topic: string, partition: number, entry: NewEntry, options: AppendOptions): Promise<Appended> {
     const sizeBytes = checkedSizeBytes(entry, this.#cluster.settings.limits);
     const producer = this.#knownProducer(topic, partition) ?? (await this.#newProducer(topic, partition));
-    if (!this.#cluster.isReachable && producer.hasWork) throw this.#refusal(`no Kafka broker can be reached`);
+    if (this.#cluster.unreachableMs > this.#cluster.settings.deliveryTimeoutMs) {
+      throw this.#refusal("no Kafka broker can be reached");
+    }
     const lane = options.lane ?? Buffer.from(entry.key).toString("latin1");
     const { promise, resolve, reject } = Promise.withResolvers<Appended>();
     const item: PendingAppend = { entry, lane, sizeBytes, resolve, reject };

@@ -102,7 +102,8 @@ async function differences(cluster: Cluster, specs: readonly TopicSpec[]): Promi
     wanted.set("replication.factor", String(cluster.settings.replication.factor));
     return [...wanted].flatMap(([setting, value]) => {
       const other = found.get(setting) ?? "unknown";
-      return other === value ? [] : [{ topic: spec.name, setting, wanted: value, found: other }];
+      const topic = spec.name.slice(cluster.settings.topicPrefix.length);
+      return other === value ? [] : [{ topic, setting, wanted: value, found: other }];
     });
   });
 }

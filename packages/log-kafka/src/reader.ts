@@ -2,6 +2,7 @@ import { entrySizeBytes, LogError } from "@perdure/log";
 import type { Bounds, Entry } from "@perdure/log";
 import { deleteRecordsV2, listOffsetsV7 } from "@platformatic/kafka";
 import type { ConnectionPool, deleteRecordsV2 as deleteRecords, fetchV13, listOffsetsV7 as listOffsets } from "@platformatic/kafka";
+import { setTimeout as sleep } from "node:timers/promises";
 import { Backoff } from "./backoff.ts";
 import type { Cluster, TopicInfo } from "./cluster.ts";
 import { fetchedEntries } from "./fetched-entries.ts";
@@ -12,6 +13,9 @@ import { answered, Code, hasArray, unavailable } from "./protocol-errors.ts";
 
 /** Connections to each broker for reads at a position, apart from those that carry long polls. */
 const CONNECTION_COUNT = 2;
+/** A place that somebody was told of, but whose checkpoint this partition has not heard the end of: how long to wait. */
+const UNDECIDED_MS = 1_000;
+const UNDECIDED_EVERY_MS = 2;
 const EARLIEST = -2n;
 const LATEST = -1n;
 const ISOLATION_LEVELS: Record<Isolation, number> = { uncommitted: 0, committed: 1 };
@@ -35,6 +39,7 @@ export class Reader {
 
   /** As `Log.read`. */
   async read(name: string, partition: number, offset: number, maxBytes: number, isolation: Isolation): Promise<Entry[]> {
+    const untilMs = performance.now() + UNDECIDED_MS;
     for (let position = offset; ; ) {
       const fetched = await this.#fetch(name, partition, position, maxBytes, isolation);
       if (fetched === undefined) {
@@ -44,9 +49,11 @@ export class Reader {
         continue;
       }
       const { entries, nextOffset } = fetchedEntries(fetched, position);
+      if (entries.length > 0) return withinBytes(entries, maxBytes);
       // Nothing but control records or rolled back entries: what is asked for comes after them.
-      if (entries.length === 0 && nextOffset > position) position = nextOffset;
-      else return withinBytes(entries, maxBytes);
+      if (nextOffset > position) position = nextOffset;
+      else if (position >= fetched.highWatermark || performance.now() > untilMs) return [];
+      else await sleep(UNDECIDED_EVERY_MS);
     }
   }
 

@@ -31,8 +31,8 @@ export class Subscription {
   #isToldOnce = false;
   #owner: SubscriptionOwner | undefined;
   #isStopped = false;
-  /** Whether a broker has been asked for it at least once. */
-  wasAsked = false;
+  /** Whether a broker has said where it stands. */
+  wasAnswered = false;
 
   constructor(
     place: { readonly topic: string; readonly partition: number; readonly offset: number },

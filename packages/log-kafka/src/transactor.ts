@@ -1,8 +1,10 @@
 import { checkedSizeBytes, LogError } from "@perdure/log";
 import type { CheckpointScope, NewEntry, Ownership } from "@perdure/log";
 import type { ConnectionPool } from "@platformatic/kafka";
+import { setTimeout as sleep } from "node:timers/promises";
 import { Backoff } from "./backoff.ts";
 import type { Cluster } from "./cluster.ts";
+import type { AskBounds } from "./follow-set.ts";
 import { placeName, produce } from "./produce-request.ts";
 import type { BatchAnswer, ProduceRequest } from "./produce-request.ts";
 import { Code, produceVerdict } from "./protocol-errors.ts";
@@ -16,6 +18,16 @@ export interface FencedBy {
   readonly topic: string;
   readonly partition: number;
 }
+
+/** What transactors of one log share. */
+export interface TransactorAccess {
+  readonly pool: ConnectionPool;
+  /** Bounds as a reader of committed entries sees them. */
+  readonly askBounds: AskBounds;
+}
+
+/** How often it is asked whether a commit has reached the readers of a partition. */
+const VISIBLE_EVERY_MS = 2;
 
 const staleGeneration = new Set<number>([
   Code.illegalGeneration,
@@ -34,15 +46,17 @@ const lostEpoch = new Set<number>([Code.producerFenced, Code.invalidProducerEpoc
 export class Transactor {
   readonly #cluster: Cluster;
   readonly #pool: ConnectionPool;
+  readonly #askBounds: AskBounds;
   readonly #calls: TransactionCalls;
   readonly #fencedBy: FencedBy;
   readonly #sequences = new Map<string, number>();
   #identity: ProducerIdentity | undefined;
   #queue: Promise<unknown> = Promise.resolve();
 
-  constructor(cluster: Cluster, pool: ConnectionPool, fencedBy: FencedBy) {
+  constructor(cluster: Cluster, access: TransactorAccess, fencedBy: FencedBy) {
     this.#cluster = cluster;
-    this.#pool = pool;
+    this.#pool = access.pool;
+    this.#askBounds = access.askBounds;
     this.#fencedBy = fencedBy;
     this.#calls = new TransactionCalls(cluster, `${fencedBy.groupId}/${fencedBy.partition}`);
   }
@@ -75,14 +89,30 @@ export class Transactor {
     write: (scope: CheckpointScope) => Promise<void>,
     offset: number,
   ): Promise<void> {
-    const added = new Set<string>();
-    const scope = new TransactionScope((topic, entry) => this.#append(identity, added, topic, entry));
+    const written = new Map<string, number>();
+    const scope = new TransactionScope((topic, entry) => this.#append(identity, written, topic, entry));
     await write(scope).catch((cause: unknown) => {
       throw new WriteFailure(cause);
     });
     await scope.seal();
     await this.#calls.commitGroupOffset(identity, { ...this.#fencedBy, ...ownership, offset });
     await this.#calls.end(identity, true);
+    await this.#untilVisible(written);
+  }
+
+  /**
+   * A commit is decided before each partition's readers learn of it. Settling only then costs little: the next
+   * checkpoint could not begin earlier. Where nobody can be asked, what was decided stays decided.
+   */
+  async #untilVisible(written: ReadonlyMap<string, number>): Promise<void> {
+    const untilMs = Date.now() + this.#cluster.settings.checkpointTimeoutMs;
+    for (const [topic, offset] of written) {
+      while (Date.now() < untilMs) {
+        const bounds = await this.#askBounds(topic, this.#fencedBy.partition).catch(() => undefined);
+        if (bounds === undefined || bounds.end > offset) break;
+        await sleep(VISIBLE_EVERY_MS);
+      }
+    }
   }
 
   async #claim(): Promise<ProducerIdentity> {
@@ -113,18 +143,25 @@ export class Transactor {
     return new LogError("unavailable", message, { retryAfterMs, cause });
   }
 
-  async #append(identity: ProducerIdentity, added: Set<string>, topic: string, entry: NewEntry): Promise<number> {
+  async #append(
+    identity: ProducerIdentity,
+    written: Map<string, number>,
+    topic: string,
+    entry: NewEntry,
+  ): Promise<number> {
     checkedSizeBytes(entry, this.#cluster.settings.limits);
     const name = this.#cluster.settings.topicPrefix + topic;
     const { partition } = this.#fencedBy;
     await this.#cluster.topicWith(name, partition);
-    if (!added.has(name)) await this.#calls.addPartition(identity, name, partition);
-    added.add(name);
+    if (!written.has(name)) await this.#calls.addPartition(identity, name, partition);
+    written.set(name, -1);
     const firstSequence = this.#sequences.get(name) ?? 0;
     this.#sequences.set(name, firstSequence + 1);
     const timestampMs = Date.now();
     const bytes = encodeBatch({ identity, firstSequence, isTransactional: true, timestampMs }, [entry]);
-    return this.#produce(name, bytes);
+    const offset = await this.#produce(name, bytes);
+    written.set(name, offset);
+    return offset;
   }
 
   /** Sends one batch until its outcome is known; the same batch twice is one. */
