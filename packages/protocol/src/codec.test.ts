@@ -47,6 +47,9 @@ function outcome(decode: (bytes: Uint8Array) => RecordJson, bytes: Uint8Array): 
   }
 }
 
+/** Field 10, an event: its field 61, an append with part id "p" at 1. */
+const anAppend = "5208 ea0305 0a0170 1001";
+
 const word = fc.string({ unit: "grapheme", maxLength: 80 });
 const uint32 = fc.nat(0xffff_ffff);
 const appendRecord: fc.Arbitrary<RecordJson> = fc.record(
@@ -112,6 +115,30 @@ describe("records", () => {
       }),
       { numRuns: 3_000, seed: 1 },
     );
+  });
+
+  test.each([
+    ["a tag in six bytes", `8a80808080000170 ${anAppend}`],
+    ["a tag in two bytes", `8a000170 ${anAppend}`],
+    ["a default written out", `0a0170 2000 ${anAppend}`],
+    ["empty text written out", `0a00 ${anAppend}`],
+    ["fields in another order", `${anAppend} 0a0170`],
+    ["a field twice", `0a0170 0a0171 ${anAppend}`],
+    ["an actor that is longer than it says", `2a04 0a0161 120162 ${anAppend}`],
+    ["an actor that is longer than the record", "0a0170 2a7f 0a0161"],
+    ["an event that is shorter than what it holds", "5205 ea0305 0a0170 1001"],
+    ["an event that is longer than what it holds", "520a ea0305 0a0170 1001 ea0300"],
+    ["an event with a field behind its kind", "5208 ea0303 0a0170 1001"],
+    ["an event whose tag takes three bytes", "5209 ea830005 0a0170 1001"],
+    ["a role that nobody has", `2a02 1809 ${anAppend}`],
+    ["an audience that nobody has", `3809 ${anAppend}`],
+    ["no text but bytes", `0a01ff ${anAppend}`],
+    ["two appends", anAppend + anAppend],
+    ["no event", "0a0170"],
+    ["nothing", ""],
+  ])("with %s come to the same end by both", (_, hex) => {
+    const bytes = Buffer.from(hex.replaceAll(" ", ""), "hex");
+    expect(outcome(decodeRecord, bytes)).toBe(outcome(generic, bytes));
   });
 
   test("skip fields of a later version", () => {

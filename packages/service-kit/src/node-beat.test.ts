@@ -162,6 +162,11 @@ describe("a node's lease", () => {
     await vi.waitFor(() => expect(clock.strike()).toBe(true));
     await vi.waitFor(() => expect(told).toEqual([2]));
     expect(await latest()).toMatchObject({ incarnation: 2 });
+    const { beat = 0 } = (await latest()) ?? {};
+    await vi.waitFor(() => expect(clock.strike()).toBe(true));
+    await vi.waitFor(() => expect(clock.strike()).toBe(true));
+    expect((await latest())?.beat).toBeGreaterThan(beat);
+    expect(told).toEqual([2]);
   });
 
   test("that is rubbish is told and passed over", async () => {
