@@ -34,11 +34,13 @@ function git(...args: string[]): string | undefined {
   return status === 0 ? stdout.trim() : undefined;
 }
 
+const env = { ...process.env, NO_COLOR: "1" };
+
 /** Runs one command; resolves to its output, and whether it succeeded. */
 async function run([command = "", ...args]: readonly string[]): Promise<{ ok: boolean; output: string }> {
   const path = command === "node" ? process.execPath : `node_modules/.bin/${command}`;
   const { promise, resolve } = Promise.withResolvers<{ ok: boolean; output: string }>();
-  execFile(path, args, { encoding: "utf8", maxBuffer: 64 * 1024 * 1024 }, (error, stdout, stderr) => {
+  execFile(path, args, { encoding: "utf8", maxBuffer: 64 * 1024 * 1024, env }, (error, stdout, stderr) => {
     resolve({ ok: error === null, output: `${stdout}${stderr}` || (error?.message ?? "") });
   });
   return promise;
