@@ -11,6 +11,7 @@ export function refusal(word: string, winner = "", details: PerdureErrorDetails 
 /** After one of these nothing that an attempt writes is accepted any more. */
 const ATTEMPT_ENDING: ReadonlySet<Code> = new Set<Code>([
   "fenced",
+  "attempt_required",
   "run_ended",
   "session_closed",
   "session_replaced",

@@ -1,5 +1,5 @@
 import { PerdureError } from "@perdure/core";
-import type { AnswerActionJson, ChoiceJson, EventJson, RequestKindJson, RequestStateJson, RoleJson } from "@perdure/protocol";
+import type { AnswerActionJson, ChoiceJson, EventJson, HeadJson, RequestKindJson, RequestStateJson, RoleJson } from "@perdure/protocol";
 import { fromJsonText, jsonText } from "./json.ts";
 import type { RunScope } from "./scope.ts";
 import type { Steps } from "./steps.ts";
@@ -63,7 +63,9 @@ export async function ask(scope: RunScope, steps: Steps, options: AskOptions): P
   const key = options.key ?? steps.keyOf("ask");
   const answer = await steps.run(key, { label: options.title }, async () => {
     const requestId = await openRequest(scope, `${key}/asked`, options);
-    const request = await scope.seen(decides, ({ requests = [] }) => decided(requests.find(({ id }) => id === requestId)));
+    if (decided(find(scope.head(), requestId)) === undefined) await suspend(scope, requestId);
+    const request = await scope.seen(decides, (head) => decided(find(head, requestId)));
+    await resume(scope);
     return answerOf(request);
   });
   return isAnswer(answer) ? answer : { action: "cancel", value: undefined, by: "" };
@@ -85,6 +87,20 @@ async function openRequest(scope: RunScope, key: string, options: AskOptions): P
   });
   await written.applied;
   return requestId;
+}
+
+const find = ({ requests = [] }: HeadJson, requestId: string) => requests.find(({ id }) => id === requestId);
+
+async function suspend(scope: RunScope, requestId: string): Promise<void> {
+  const { runId } = scope;
+  await scope.write(() => [{ runSuspended: { runId, reason: "SUSPEND_REASON_REQUEST", requestId } }]);
+}
+
+/** Goes on unless the run does already, or another wait holds it. */
+async function resume(scope: RunScope): Promise<void> {
+  const { runId } = scope;
+  const { suspended } = scope.run();
+  if (suspended === "SUSPEND_REASON_REQUEST") await scope.write(() => [{ runResumed: { runId } }]);
 }
 
 function requestOf(options: AskOptions) {

@@ -1,9 +1,9 @@
 import { isCode, PerdureError } from "@perdure/core";
-import type { ControlStateJson, EventJson } from "@perdure/protocol";
+import type { ControlStateJson, EventJson, RunRequestedJson } from "@perdure/protocol";
 import { endsAttempt } from "../errors.ts";
 import type { SessionLink } from "../link/session-link.ts";
 import type { Logger } from "../logger.ts";
-import { Controls, receipt } from "./controls.ts";
+import { Controls } from "./controls.ts";
 import { jsonText } from "./json.ts";
 import { Run } from "./run.ts";
 import { RunScope } from "./scope.ts";
@@ -69,10 +69,9 @@ export class Attempt {
       this.#options.logger.info({ ...this.#fields(), code: stopped.code }, `a run's attempt is over: ${stopped.message}`);
       return;
     }
-    const missed = controls.close();
-    const ending = stoppedBy === undefined ? this.#endingOf(outcome) : cancelled(this.#scope.runId, stoppedBy);
+    const ending = stoppedBy === undefined ? this.#endingOf(outcome) : this.#stoppedBy(stoppedBy);
     try {
-      await this.#scope.writeNow(() => [...missed, ...ending]).applied;
+      await this.#scope.writeNow(() => ending).applied;
     } catch (error) {
       if (!(error instanceof PerdureError) || endsAttempt(error)) return;
       await this.#scope.writeNow(() => [failed(this.#scope.runId, error)]).applied;
@@ -91,6 +90,22 @@ export class Attempt {
     } catch (error) {
       return [failed(runId, error)];
     }
+  }
+
+  /** Somebody stopped it; a redirect asks for another run instead. */
+  #stoppedBy({ id = "", kind, agent = "", text = "", messageId = "" }: ControlStateJson): readonly EventJson[] {
+    const run = this.#scope.run();
+    const { runId } = this.#scope;
+    const cancelled: EventJson = { runCancelled: { runId, controlId: id } };
+    if (kind !== "CONTROL_KIND_REDIRECT") return [cancelled];
+    const requested: RunRequestedJson = {
+      agent: agent === "" ? (run.agent ?? "") : agent,
+      inputMessageId: messageId === "" ? (run.inputMessageId ?? "") : messageId,
+      parentRunId: runId,
+      ...(text === "" ? {} : { input: JSON.stringify(text) }),
+    };
+    // Only while the attempt holds the run may it ask for another in its name.
+    return [{ runRequested: requested }, cancelled];
   }
 
   /** Whether the session still says that the run is this attempt's; it has to stop where not. */
@@ -125,10 +140,6 @@ async function settle(work: () => Promise<unknown>): Promise<Outcome> {
   } catch (error) {
     return { error };
   }
-}
-
-function cancelled(runId: string, control: ControlStateJson): readonly EventJson[] {
-  return [receipt(control, "RECEIPT_STATE_APPLIED"), { runCancelled: { runId, controlId: control.id ?? "" } }];
 }
 
 function failed(runId: string, error: unknown): EventJson {

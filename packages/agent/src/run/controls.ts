@@ -1,5 +1,5 @@
 import { PerdureError } from "@perdure/core";
-import type { ControlStateJson, EventJson, ReceiptStateJson } from "@perdure/protocol";
+import type { AudienceJson, ControlStateJson, EventJson, ReceiptStateJson } from "@perdure/protocol";
 import type { ChangeListener } from "../link/session-link.ts";
 import type { RunScope } from "./scope.ts";
 
@@ -54,10 +54,10 @@ export class Controls {
     for (const control of this.#waiting.splice(0)) void this.#steer(control, handler);
   }
 
-  /** The run is at its end: no more signals, and those that nobody heeded are refused as missed. */
-  close(): readonly EventJson[] {
+  /** The run is at its end, which settles what nobody heeded. */
+  close(): void {
     this.#unfollow();
-    return this.#waiting.splice(0).map((control) => receipt(control, "RECEIPT_STATE_REFUSED", "missed"));
+    this.#waiting = [];
   }
 
   #look(): void {
@@ -72,11 +72,12 @@ export class Controls {
   }
 
   #obey(control: ControlStateJson): void {
-    if (control.receipt === "RECEIPT_LEVEL_SENT") this.#write(receipt(control, "RECEIPT_STATE_RECEIVED"));
+    if (control.receipt === "RECEIPT_LEVEL_SENT") this.#answer(control, "RECEIPT_STATE_RECEIVED");
     switch (control.kind) {
       case "CONTROL_KIND_CANCEL":
       case "CONTROL_KIND_REDIRECT":
         this.#stoppedBy ??= control;
+        if (control.kind === "CONTROL_KIND_REDIRECT") this.#answer(control, "RECEIPT_STATE_APPLIED");
         this.#scope.stop(new PerdureError("cancelled", control.text || "somebody asked the run to stop"));
         return;
       case "CONTROL_KIND_PAUSE":
@@ -91,22 +92,21 @@ export class Controls {
         return;
       case "CONTROL_KIND_UNSPECIFIED":
       case undefined:
-        this.#write(receipt(control, "RECEIPT_STATE_REFUSED", "unsupported"));
+        this.#answer(control, "RECEIPT_STATE_REFUSED", "unsupported");
     }
   }
 
-  // The receipt is a record of its own: it counts also where the run waits already, for an answer say.
   #pause(control: ControlStateJson): void {
     const { runId, paused } = this.#scope;
     this.#scope.pause();
     if (!paused) this.#write({ runSuspended: { runId, reason: "SUSPEND_REASON_PAUSED" } });
-    this.#write(receipt(control, "RECEIPT_STATE_APPLIED"));
+    this.#answer(control, "RECEIPT_STATE_APPLIED");
   }
 
   #resume(control: ControlStateJson): void {
     const { runId, paused } = this.#scope;
     if (paused) this.#write({ runResumed: { runId } });
-    this.#write(receipt(control, "RECEIPT_STATE_APPLIED"));
+    this.#answer(control, "RECEIPT_STATE_APPLIED");
     this.#scope.goOn();
   }
 
@@ -114,22 +114,23 @@ export class Controls {
     const { text = "", messageId = "", by = "" } = control;
     try {
       await handler({ text, messageId: messageId === "" ? undefined : messageId, by });
-      this.#write(receipt(control, "RECEIPT_STATE_APPLIED"));
+      this.#answer(control, "RECEIPT_STATE_APPLIED");
     } catch {
-      this.#write(receipt(control, "RECEIPT_STATE_REFUSED", "failed"));
+      this.#answer(control, "RECEIPT_STATE_REFUSED", "failed");
     }
   }
 
-  #write(...events: readonly EventJson[]): void {
+  // The receipt is a record of its own: it has the signal's audience, and counts whatever becomes of the rest.
+  #answer(control: ControlStateJson, state: ReceiptStateJson, code = ""): void {
+    this.#write({ controlReceipt: { controlId: control.id ?? "", state, code } }, control.audience);
+  }
+
+  #write(event: EventJson, audience?: AudienceJson): void {
     try {
-      this.#scope.writeNow(() => events);
+      this.#scope.writeNow(() => [event], audience);
     } catch (error) {
       // The attempt can write no more; its end says why.
       if (!(error instanceof PerdureError)) throw error;
     }
   }
 }
-
-export const receipt = (control: ControlStateJson, state: ReceiptStateJson, code = ""): EventJson => ({
-  controlReceipt: { controlId: control.id ?? "", state, code },
-});

@@ -21,6 +21,8 @@ export class RunScope {
   readonly runId: string;
   readonly attempt: number;
   readonly link: SessionLink;
+  /** What speaks of the run must have its audience; what it makes has it unless told otherwise. */
+  readonly #audience: AudienceJson | undefined;
   #lastMessageId: string | undefined;
   readonly #stop = new AbortController();
   #goOn: PromiseWithResolvers<void> | undefined;
@@ -29,6 +31,7 @@ export class RunScope {
     this.runId = options.runId;
     this.attempt = options.attempt;
     this.link = options.link;
+    this.#audience = this.run().audience;
   }
 
   get signal(): AbortSignal {
@@ -160,7 +163,8 @@ export class RunScope {
   }
 
   #draft(events: readonly EventJson[], audience: AudienceJson | undefined): Draft {
-    return { attempt: this.attempt, events, ...(audience === undefined ? {} : { audience }) };
+    const given = audience ?? this.#audience;
+    return { attempt: this.attempt, events, ...(given === undefined ? {} : { audience: given }) };
   }
 
   #merged(draft: Draft, earlier: Draft, merge: (earlier: EventJson) => EventJson | undefined): Draft | undefined {

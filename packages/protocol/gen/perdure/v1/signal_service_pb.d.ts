@@ -114,6 +114,13 @@ export declare type ReportPresenceRequest = Message<"perdure.v1.ReportPresenceRe
    * @generated from field: perdure.v1.AgentProgress progress = 5;
    */
   progress?: AgentProgress | undefined;
+
+  /**
+   * With `progress`: fencing token of the attempt that it speaks of.
+   *
+   * @generated from field: uint32 attempt = 6;
+   */
+  attempt: number;
 };
 
 /**
@@ -148,6 +155,13 @@ export declare type ReportPresenceRequestJson = {
    * @generated from field: perdure.v1.AgentProgress progress = 5;
    */
   progress?: AgentProgressJson;
+
+  /**
+   * With `progress`: fencing token of the attempt that it speaks of.
+   *
+   * @generated from field: uint32 attempt = 6;
+   */
+  attempt?: number;
 };
 
 /**

@@ -1,0 +1,336 @@
+import { PerdureError } from "@perdure/core";
+import {
+  AGENT_NAME_PATTERN,
+  type AgentAcceptOffer,
+  type AgentHello,
+  type ConnectRequest,
+  ConnectRequestSchema,
+  type LostReasonJson,
+  PROTOCOL_VERSION,
+} from "@perdure/protocol";
+import type { Grant } from "@perdure/service-kit";
+import { decode } from "../grpc/methods.ts";
+import { MISSED_BEATS } from "../limits.ts";
+import { refusalOf } from "../refusal.ts";
+import type { AgentDeps } from "./deps.ts";
+import type { AgentIdentity } from "./identity.ts";
+import type { Outgoing } from "./outgoing.ts";
+import { PoolMembership } from "./pool.ts";
+import { StreamSessions } from "./stream-sessions.ts";
+
+/** The call that carries a stream, as far as a stream needs it. */
+export interface StreamCall {
+  /** No more messages for now: the agent's own writing waits. */
+  pause(): void;
+  resume(): void;
+  /** Ends the call; with an error: as a refusal. */
+  end(error?: PerdureError): void;
+}
+
+export interface AgentStreamOptions {
+  readonly deps: AgentDeps;
+  readonly grant: Grant;
+  readonly call: StreamCall;
+  readonly outgoing: Outgoing;
+  /** Unique among all streams. */
+  readonly attachment: string;
+  /** The stream has said who it is. */
+  onHello(stream: AgentStream): void;
+  /** The stream is over, and everybody who has to know that knows. */
+  onGone(stream: AgentStream): void;
+}
+
+const ID_PATTERN = /^[A-Za-z0-9_-]{1,64}$/;
+const DESCRIPTION_LENGTH = 256;
+const MAX_CAPACITY = 10_000;
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
+/** What one open stream has besides its call. */
+interface Open {
+  readonly agent: AgentIdentity;
+  readonly sessions: StreamSessions;
+  readonly pool: PoolMembership | undefined;
+}
+
+/** One agent's stream: from hello to its end, in good order or not. */
+export class AgentStream {
+  readonly #options: AgentStreamOptions;
+  #grant: Grant;
+  #open: Open | undefined;
+  #unansweredBytes = 0;
+  #busy = false;
+  #moved = false;
+  #over = false;
+  #cancelHello: () => void;
+  #cancelExpiry: () => void = () => undefined;
+  #cancelSilence: () => void = () => undefined;
+
+  constructor(options: AgentStreamOptions) {
+    const { deps, grant } = options;
+    this.#options = options;
+    this.#grant = grant;
+    this.#expireWithToken();
+    this.#cancelHello = deps.clock.after(deps.limits.helloMs, () =>
+      this.close(new PerdureError("hello_expected", `say hello within ${deps.limits.helloMs} ms`)),
+    );
+  }
+
+  /** Who it is; undefined before its hello. */
+  get agent(): AgentIdentity | undefined {
+    return this.#open?.agent;
+  }
+
+  /** Takes one message. */
+  receive(bytes: Buffer): void {
+    if (this.#over) return;
+    try {
+      this.#take(decode(ConnectRequestSchema, bytes), bytes.byteLength);
+    } catch (error) {
+      this.close(refusalOf(error));
+    }
+  }
+
+  /** The agent said goodbye: it has left every session. */
+  async left(): Promise<void> {
+    if (!this.#finish("ok")) return;
+    await Promise.all([this.#open?.sessions.leaveAll(""), this.#open?.pool?.leave("")]);
+    this.#options.call.end();
+    this.#options.onGone(this);
+  }
+
+  /** The connection broke. */
+  async broken(): Promise<void> {
+    if (this.#finish("connection_lost")) await this.#lose("LOST_REASON_STREAM");
+  }
+
+  /** Ends the stream with a refusal; its agent may come back with another. */
+  close(error: PerdureError, reason: LostReasonJson = "LOST_REASON_STREAM"): void {
+    if (!this.#finish(error.code)) return;
+    this.#options.call.end(error);
+    void this.#lose(reason);
+  }
+
+  /** A heartbeat has come, with how long the main loop is behind. */
+  beat(loopDelayMs: number): void {
+    if (this.#over) return;
+    this.#watchSilence();
+    const busy = loopDelayMs >= this.#options.deps.limits.busyMs;
+    if (busy === this.#busy || this.#open === undefined) return;
+    this.#busy = busy;
+    const { instance } = this.#open.agent;
+    this.#open.sessions.writeAll({ agentBusy: { instance, delayMs: busy ? loopDelayMs : 0 } });
+  }
+
+  /** Asks the agent to go to another node. */
+  move(withinMs: number): void {
+    this.#moved = true;
+    this.#options.outgoing.send({ case: "move", value: { withinMs } });
+  }
+
+  /** The node begins another life: the agent is here again. */
+  announce(): void {
+    this.#open?.sessions.announceAll();
+    this.#open?.pool?.announce();
+  }
+
+  #take({ kind }: ConnectRequest, bytes: number): void {
+    if (kind.case === "hello") {
+      this.#hello(kind.value);
+      return;
+    }
+    const open = this.#open;
+    if (open === undefined) throw new PerdureError("hello_expected", "say hello first");
+    switch (kind.case) {
+      case "publish":
+        void this.#answer(bytes, () => open.sessions.publish(kind.value));
+        return;
+      case "join":
+        void this.#answer(bytes, () => open.sessions.join(kind.value.session));
+        return;
+      case "detach":
+        void open.sessions.leave(kind.value.session, "");
+        return;
+      case "acceptOffer":
+        void this.#answer(bytes, () => this.#accept(open, kind.value));
+        return;
+      case "declineOffer":
+        void open.pool?.giveBack(kind.value.session, kind.value.runId);
+        return;
+      case "drain":
+        void open.pool?.leave("drain");
+        return;
+      case "auth":
+        void this.#renew(kind.value.token);
+        return;
+      case undefined:
+        throw new PerdureError("unknown_frame", "the message has no kind that this node knows");
+    }
+  }
+
+  /** Holds the agent back while more than its window is unanswered. */
+  async #answer(bytes: number, work: () => Promise<void>): Promise<void> {
+    this.#unansweredBytes += bytes;
+    this.#throttle();
+    try {
+      await work();
+    } catch (error) {
+      this.#options.deps.logger.error({ err: error }, "a message of an agent could not be answered");
+      this.close(refusalOf(error));
+    }
+    this.#unansweredBytes -= bytes;
+    this.#throttle();
+  }
+
+  #throttle(): void {
+    const { call, outgoing, deps } = this.#options;
+    const { windowBytes, maxOutgoingBytes } = deps.limits;
+    // Who does not read is not read from either, long before it is cut off.
+    const full = this.#unansweredBytes > windowBytes || outgoing.waitingBytes > maxOutgoingBytes / 2;
+    if (full) call.pause();
+    else if (this.#open !== undefined) call.resume();
+  }
+
+  #hello(hello: AgentHello): void {
+    if (this.#open !== undefined) throw new PerdureError("malformed", "hello was said already");
+    const agent = this.#identify(hello);
+    const { deps, outgoing } = this.#options;
+    this.#cancelHello();
+    this.#options.call.pause();
+    const pool =
+      agent.capacity === 0
+        ? undefined
+        : new PoolMembership({
+            deps,
+            agent,
+            onOffer: (offer) => outgoing.send({ case: "offer", value: offer }),
+            onFenced: (error) => this.close(error),
+          });
+    const allows = (session: string): boolean => this.#grant.allows(session) || pool?.offers(session) === true;
+    this.#open = { agent, pool, sessions: new StreamSessions({ deps, agent, outgoing, allows }) };
+    this.#options.onHello(this);
+    void this.#begin(this.#open);
+  }
+
+  #identify({ protocol, agent, instance, capacity, description }: AgentHello): AgentIdentity {
+    const grant = this.#grant;
+    if (protocol !== PROTOCOL_VERSION) {
+      throw new PerdureError("protocol_version", `protocol ${protocol} is not spoken here, but ${PROTOCOL_VERSION}`);
+    }
+    if (!AGENT_NAME_PATTERN.test(agent)) {
+      throw new PerdureError("invalid_name", "the agent's name must be 1 to 64 of A-Z a-z 0-9 _ . -");
+    }
+    if (!ID_PATTERN.test(instance)) {
+      throw new PerdureError("invalid_name", "the instance must be 1 to 64 of A-Z a-z 0-9 _ -");
+    }
+    if (!grant.allowsAgent(agent)) throw new PerdureError("forbidden", `the token may not work as agent ${agent}`);
+    if (capacity > MAX_CAPACITY) throw new PerdureError("invalid_event", `the capacity is at most ${MAX_CAPACITY}`);
+    const { tenant, participant } = grant;
+    const { attachment } = this.#options;
+    return { tenant, participant, agent, instance, attachment, capacity, description: description.slice(0, DESCRIPTION_LENGTH) };
+  }
+
+  async #begin({ agent, pool }: Open): Promise<void> {
+    const { deps, outgoing, call, attachment } = this.#options;
+    const { heartbeatMs, graceMs, windowBytes } = deps.limits;
+    try {
+      await pool?.enter();
+    } catch (error) {
+      this.close(refusalOf(error));
+      return;
+    }
+    if (this.#over) return;
+    const { tenant, participant } = agent;
+    outgoing.send({
+      case: "welcome",
+      value: {
+        attachment,
+        node: deps.node.name,
+        heartbeatMs,
+        graceMs,
+        windowBytes,
+        tenant,
+        participant,
+        heartbeatUrl: deps.advertisedUrl,
+        tokenExpiresInMs: this.#tokenLeftMs(),
+      },
+    });
+    this.#watchSilence();
+    call.resume();
+  }
+
+  async #accept({ sessions, pool, agent }: Open, { session, runId }: AgentAcceptOffer): Promise<void> {
+    try {
+      const joined = await sessions.enter(session);
+      const { state } = joined.held;
+      const run = state.runs.get(runId);
+      const mine = run !== undefined && run.instance === agent.instance && state.attempts.get(run.attempt) === run;
+      const { instance } = agent;
+      const audience = run?.audience ?? "AUDIENCE_ALL";
+      const events = [{ runAccepted: { runId, instance } }];
+      const verdict = mine ? undefined : await joined.write(() => ({ events, audience }));
+      pool?.settled(session, runId);
+      const attempt = verdict?.seq ?? run?.attempt ?? 0;
+      this.#options.outgoing.send({ case: "runStarted", value: { session, runId, attempt } });
+    } catch (error) {
+      sessions.refuse(session, error, runId);
+      await pool?.giveBack(session, runId);
+    }
+  }
+
+  async #renew(token: string): Promise<void> {
+    try {
+      const grant = await this.#options.deps.verifier.verify(token);
+      const { tenant, participant, role } = this.#grant;
+      if (grant.tenant !== tenant || grant.participant !== participant || grant.role !== role) {
+        throw new PerdureError("unauthenticated", "the new token is another participant's: open another stream");
+      }
+      this.#grant = grant;
+      this.#expireWithToken();
+      this.#options.outgoing.send({ case: "renewed", value: { tokenExpiresInMs: this.#tokenLeftMs() } });
+    } catch (error) {
+      this.close(refusalOf(error));
+    }
+  }
+
+  #tokenLeftMs(): number {
+    return Math.min(Math.max(0, Math.floor(this.#grant.expiresMs - this.#options.deps.clock.now())), MAX_TIMER_MS);
+  }
+
+  #expireWithToken(): void {
+    this.#cancelExpiry();
+    this.#cancelExpiry = this.#options.deps.clock.after(this.#tokenLeftMs(), () =>
+      this.close(new PerdureError("token_expired", "the token has ended: connect again with a new one")),
+    );
+  }
+
+  #watchSilence(): void {
+    const { clock, limits } = this.#options.deps;
+    this.#cancelSilence();
+    this.#cancelSilence = clock.after(limits.heartbeatMs * MISSED_BEATS, () =>
+      this.close(new PerdureError("idle_timeout", `${MISSED_BEATS} heartbeats were missed`), "LOST_REASON_SILENT"),
+    );
+  }
+
+  /** True, once: what else has to be done at the end is the caller's. */
+  #finish(code: string): boolean {
+    if (this.#over) return false;
+    this.#over = true;
+    this.#cancelHello();
+    this.#cancelExpiry();
+    this.#cancelSilence();
+    this.#options.outgoing.close();
+    this.#options.deps.metrics.streamEnded(code);
+    return true;
+  }
+
+  async #lose(reason: LostReasonJson): Promise<void> {
+    const { deps } = this.#options;
+    if (this.#open !== undefined) {
+      deps.metrics.lost(reason);
+      // Whoever was asked to move is on the way to another node, and nobody need hear of it.
+      if (this.#moved) await new Promise<void>((resolve) => void deps.clock.after(deps.limits.movedMs, resolve));
+      await Promise.all([this.#open.sessions.loseAll(reason), this.#open.pool?.lose(reason)]);
+    }
+    this.#options.onGone(this);
+  }
+}

@@ -1,0 +1,122 @@
+import { type Accepted, type Code, isCode, PerdureError, type SessionState, type Verdict } from "@perdure/core";
+import type { EventJson } from "@perdure/protocol";
+import type { HeldSession, Replica, SessionListener } from "@perdure/replica";
+import type { Clock } from "@perdure/service-kit";
+import { refusedBy } from "../refusal.ts";
+import { actorOf, type AgentIdentity, type NodeIdentity } from "./identity.ts";
+import { type NodeEvents, SessionWriter } from "./session-writer.ts";
+
+export interface JoinedSessionOptions {
+  readonly id: string;
+  readonly replica: Replica;
+  readonly sessionKey: string;
+  readonly agent: AgentIdentity;
+  readonly node: NodeIdentity;
+  readonly clock: Clock;
+  /** Runs that the instance takes here: its capacity in a pool, else 0. */
+  readonly capacity: number;
+  /** Throws where the agent may not be in the session. */
+  check(state: SessionState): void;
+  /** The session can no longer be followed here. */
+  onLost(code: Code): void;
+}
+
+/** One session that an agent is in, over one stream: its presence there, and what it may write as itself. */
+export class JoinedSession {
+  readonly id: string;
+  readonly held: HeldSession;
+  readonly #options: JoinedSessionOptions;
+  readonly #writer: SessionWriter;
+  #onAccepted: ((accepted: Accepted) => void) | undefined;
+  #over = false;
+
+  /** Enters the session: settles when its presence is recorded. Throws PerdureError: `session_not_found`, `fenced` … */
+  static async enter(options: JoinedSessionOptions): Promise<JoinedSession> {
+    let tell: Partial<SessionListener> = {};
+    let lost = false;
+    const held = await options.replica.attach(options.sessionKey, {
+      onAccepted: (accepted) => tell.onAccepted?.(accepted),
+      onLost: (code) => {
+        lost = true;
+        tell.onLost?.(code);
+      },
+    });
+    if (lost) throw new PerdureError("unavailable", "the session was lost while it was joined");
+    const joined = new JoinedSession(options, held);
+    tell = {
+      onAccepted: (accepted) => joined.#onAccepted?.(accepted),
+      onLost: (code) => joined.#lose(isCode(code) ? code : "unavailable"),
+    };
+    try {
+      await joined.announce();
+    } catch (error) {
+      joined.detach();
+      throw error;
+    }
+    return joined;
+  }
+
+  private constructor(options: JoinedSessionOptions, held: HeldSession) {
+    this.id = options.id;
+    this.held = held;
+    this.#options = options;
+    this.#writer = new SessionWriter(held, actorOf(options.agent), options.clock);
+  }
+
+  get agent(): AgentIdentity {
+    return this.#options.agent;
+  }
+
+  get over(): boolean {
+    return this.#over;
+  }
+
+  /** Says that the agent is here on this stream: joined, or resumed where it was here before. Throws what refuses it. */
+  async announce(): Promise<void> {
+    const { state } = this.held;
+    this.#options.check(state);
+    if (state.epoch === undefined) {
+      throw new PerdureError("session_not_found", `there is no session ${this.id}: create it first`);
+    }
+    if (state.agents.get(this.#options.agent.instance)?.presence === "AGENT_PRESENCE_CRASHED") {
+      throw new PerdureError("fenced", "the instance was gone for too long: go on as another instance");
+    }
+    await this.write(() => ({ events: [this.#arrival()] }));
+  }
+
+  /** What follows is told to `listener` from now on; what was before is in the state. */
+  follow(listener: (accepted: Accepted) => void): void {
+    this.#onAccepted = listener;
+  }
+
+  /** Writes for the agent, in order. Throws PerdureError with the code of a refusal. */
+  async write(eventsNow: () => NodeEvents): Promise<Verdict | undefined> {
+    const verdict = await this.#writer.write(eventsNow);
+    const refused = verdict && refusedBy(verdict);
+    if (refused !== undefined) throw refused;
+    return verdict;
+  }
+
+  detach(): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#onAccepted = undefined;
+    this.held.detach();
+  }
+
+  #arrival(): EventJson {
+    const { agent, node, capacity } = this.#options;
+    const { instance, attachment } = agent;
+    const here = { instance, attachment, node: node.name, incarnation: node.incarnation };
+    const known = this.held.state.agents.get(instance);
+    if (known !== undefined && known.presence !== "AGENT_PRESENCE_LEFT") return { agentResumed: here };
+    return { agentJoined: { ...here, agent: agent.agent, capacity, description: agent.description } };
+  }
+
+  #lose(code: Code): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#onAccepted = undefined;
+    this.#options.onLost(code);
+  }
+}

@@ -1,0 +1,166 @@
+import { type Accepted, PerdureError, type PoolRun } from "@perdure/core";
+import { type EventJson, type LostReasonJson, poolSessionId, type RunRefJson, sessionKey } from "@perdure/protocol";
+import { refusalOf } from "../refusal.ts";
+import type { AgentDeps } from "./deps.ts";
+import { type AgentIdentity, systemActor } from "./identity.ts";
+import { JoinedSession } from "./joined-session.ts";
+import { writeLoss } from "./loss.ts";
+import { SessionWriter } from "./session-writer.ts";
+
+export interface PoolOptions {
+  readonly deps: AgentDeps;
+  readonly agent: AgentIdentity;
+  /** The pool offers a run to this instance. */
+  onOffer(offer: { readonly session: string; readonly runId: string }): void;
+  /** The instance is fenced in its pool: it has to go on as another one. */
+  onFenced(error: PerdureError): void;
+}
+
+const REENTER_MS = 500;
+
+/** An instance's place in its pool, the session `~pool.<agent>`: it is there with its capacity, and hears of offers. */
+export class PoolMembership {
+  readonly #options: PoolOptions;
+  readonly #id: string;
+  readonly #key: string;
+  readonly #offers = new Map<string, RunRefJson>();
+  #joined: JoinedSession | undefined;
+  #over = false;
+
+  constructor(options: PoolOptions) {
+    const { tenant, agent } = options.agent;
+    this.#options = options;
+    this.#id = poolSessionId(agent);
+    this.#key = sessionKey(tenant, this.#id);
+  }
+
+  /** Settles when the pool lists the instance. Throws PerdureError, `fenced` among them. */
+  async enter(): Promise<void> {
+    const { deps, agent } = this.#options;
+    await this.#create();
+    const joined = await JoinedSession.enter({
+      ...deps,
+      id: this.#id,
+      sessionKey: this.#key,
+      agent,
+      capacity: agent.capacity,
+      check: () => undefined,
+      onLost: () => void this.#enterAgain(),
+    });
+    this.#joined = joined;
+    if (this.#over) {
+      joined.detach();
+      return;
+    }
+    for (const run of joined.held.state.pool.values()) this.#lookAt(run);
+    joined.follow((accepted) => this.#heard(accepted));
+  }
+
+  /** Whether the pool has offered a run of this session to the instance. */
+  offers(session: string): boolean {
+    return [...this.#offers.values()].some((run) => run.session === session);
+  }
+
+  /** Gives a run back that was offered. Never throws. */
+  async giveBack(session: string, runId: string): Promise<void> {
+    const run = this.#offers.get(keyOf(session, runId));
+    if (run === undefined) return;
+    this.#offers.delete(keyOf(session, runId));
+    await this.#write({ poolReturned: { run, instance: this.#options.agent.instance } });
+  }
+
+  /** The run is the instance's, or nobody's: nothing is to be given back. */
+  settled(session: string, runId: string): void {
+    this.#offers.delete(keyOf(session, runId));
+  }
+
+  /** Takes no more offers. Never throws. */
+  async leave(reason: string): Promise<void> {
+    if (this.#over) return;
+    this.#over = true;
+    await this.#write({ agentLeft: { instance: this.#options.agent.instance, reason } });
+    this.#joined?.detach();
+  }
+
+  /** The stream is gone. Never throws. */
+  async lose(reason: LostReasonJson): Promise<void> {
+    if (this.#over) return;
+    this.#over = true;
+    const { deps, agent } = this.#options;
+    try {
+      await writeLoss({ ...deps, withinMs: deps.limits.lossWrittenMs }, this.#key, agent, reason);
+    } catch (error) {
+      deps.logger.warn({ pool: this.#id, err: error }, "an agent's loss was not written");
+    } finally {
+      this.#joined?.detach();
+    }
+  }
+
+  /** The node begins another life. */
+  announce(): void {
+    this.#joined?.announce().catch((error: unknown) => this.#failed(error));
+  }
+
+  async #create(): Promise<void> {
+    const { deps, agent } = this.#options;
+    const held = await deps.replica.attach(this.#key, { onAccepted: () => undefined, onLost: () => undefined });
+    try {
+      if (held.state.epoch !== undefined) return;
+      const writer = new SessionWriter(held, systemActor(agent.tenant, deps.node), deps.clock);
+      const title = `Pool of ${agent.agent}`;
+      await writer.write(() => (held.state.epoch === undefined ? { events: [{ sessionCreated: { title } }] } : undefined));
+    } finally {
+      held.detach();
+    }
+  }
+
+  async #enterAgain(): Promise<void> {
+    const { clock } = this.#options.deps;
+    while (!this.#over) {
+      await new Promise<void>((resolve) => void clock.after(REENTER_MS, resolve));
+      try {
+        if (!this.#over) await this.enter();
+        return;
+      } catch (error) {
+        this.#failed(error);
+      }
+    }
+  }
+
+  #failed(error: unknown): void {
+    const refused = refusalOf(error);
+    if (refused.code === "fenced") this.#options.onFenced(refused);
+    else this.#options.deps.logger.warn({ pool: this.#id, err: error }, "a pool could not be entered");
+  }
+
+  #heard(accepted: Accepted): void {
+    for (const { poolOffered } of accepted.events) {
+      const { session = "", runId = "" } = poolOffered?.run ?? {};
+      const instance = poolOffered?.instance;
+      if (poolOffered?.run !== undefined && instance === this.#options.agent.instance) {
+        this.#offer(poolOffered.run, session, runId);
+      }
+    }
+  }
+
+  #lookAt({ run, phase, instance }: PoolRun): void {
+    if (phase !== "POOL_PHASE_OFFERED" || instance !== this.#options.agent.instance) return;
+    this.#offer({ ...run, epoch: String(run.epoch) }, run.session, run.runId);
+  }
+
+  #offer(run: RunRefJson, session: string, runId: string): void {
+    this.#offers.set(keyOf(session, runId), run);
+    this.#options.onOffer({ session, runId });
+  }
+
+  async #write(event: EventJson): Promise<void> {
+    try {
+      if (this.#joined?.over === false) await this.#joined.write(() => ({ events: [event] }));
+    } catch (error) {
+      const { code } = refusalOf(error);
+      this.#options.deps.logger.debug({ pool: this.#id, code }, "the pool did not take an agent's word");
+    }
+  }
+}
+
+const keyOf = (session: string, runId: string): string => `${session} ${runId}`;

@@ -1,0 +1,77 @@
+import { randomUUID } from "node:crypto";
+import { PerdureError, type Verdict } from "@perdure/core";
+import { LogError } from "@perdure/log";
+import type { ActorJson, AudienceJson, EventJson } from "@perdure/protocol";
+import type { HeldSession } from "@perdure/replica";
+import type { Clock } from "@perdure/service-kit";
+
+const RETRY_MS = 500;
+
+/**
+ * Writes what a node has to say in one session, in order and each record once: tried again under its number until the
+ * log has it. A writer lives as long as the hold that it writes through.
+ */
+export class SessionWriter {
+  readonly #held: HeldSession;
+  readonly #actor: ActorJson;
+  readonly #clock: Clock;
+  readonly #producer = randomUUID();
+  readonly #born: number;
+  #lastNumber = 0;
+  #turn: Promise<unknown> = Promise.resolve();
+
+  constructor(held: HeldSession, actor: ActorJson, clock: Clock) {
+    this.#held = held;
+    this.#actor = actor;
+    this.#clock = clock;
+    this.#born = held.state.seq;
+  }
+
+  /** The verdict. `events` are asked for when their turn comes; none: nothing is written. Throws PerdureError, LogError. */
+  write(eventsNow: () => NodeEvents | undefined): Promise<Verdict | undefined> {
+    const turn = this.#turn.then(() => {
+      const next = eventsNow();
+      return next === undefined ? undefined : this.#judged(next, ++this.#lastNumber);
+    });
+    this.#turn = turn.catch(() => undefined);
+    return turn;
+  }
+
+  async #judged({ events, causeSeq, audience, attempt }: NodeEvents, number: number): Promise<Verdict> {
+    const record = {
+      producer: this.#producer,
+      first: number,
+      last: number,
+      born: this.#born,
+      actor: this.#actor,
+      events: [...events],
+      ...(audience !== undefined && { audience }),
+      ...(attempt !== undefined && { attempt }),
+      ...(causeSeq !== undefined && { cause: { seq: causeSeq } }),
+    };
+    for (;;) {
+      const { stored, applied } = this.#held.publish(record);
+      try {
+        await stored;
+        return await applied;
+      } catch (error) {
+        if (error instanceof PerdureError || !(error instanceof LogError) || error.code !== "unavailable") throw error;
+        await this.#pause(error.retryAfterMs ?? RETRY_MS);
+      }
+    }
+  }
+
+  #pause(delayMs: number): Promise<void> {
+    return new Promise((resolve) => void this.#clock.after(delayMs, resolve));
+  }
+}
+
+/** The events of one record; with a cause they are derived from what had that seq. */
+export interface NodeEvents {
+  readonly events: readonly EventJson[];
+  readonly causeSeq?: number;
+  /** Default: everyone. */
+  readonly audience?: AudienceJson;
+  /** Of a run, that the events speak of. */
+  readonly attempt?: number;
+}

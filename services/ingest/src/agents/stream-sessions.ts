@@ -1,0 +1,181 @@
+import { PerdureError } from "@perdure/core";
+import { type AgentPublish, type EventJson, isSystemSessionId, type LostReasonJson, sessionKey } from "@perdure/protocol";
+import { refusalOf } from "../refusal.ts";
+import type { AgentDeps } from "./deps.ts";
+import type { AgentIdentity } from "./identity.ts";
+import { JoinedSession } from "./joined-session.ts";
+import { writeLoss } from "./loss.ts";
+import type { Outgoing } from "./outgoing.ts";
+import { Publishing } from "./publishing.ts";
+import { recordMessage, recordJson, refusalMessage, stateMessage } from "./wire.ts";
+
+export interface StreamSessionsOptions {
+  readonly deps: AgentDeps;
+  readonly agent: AgentIdentity;
+  readonly outgoing: Outgoing;
+  /** Whether the stream may be in the session. */
+  allows(session: string): boolean;
+}
+
+interface Entry {
+  /** Settles when the agent is in the session. */
+  readonly entered: Promise<JoinedSession>;
+  joined?: { readonly session: JoinedSession; readonly publishing: Publishing };
+}
+
+/** The sessions that one stream is in. */
+export class StreamSessions {
+  readonly #options: StreamSessionsOptions;
+  readonly #entries = new Map<string, Entry>();
+  #over = false;
+
+  constructor(options: StreamSessionsOptions) {
+    this.#options = options;
+  }
+
+  /** Tells the agent the session's state and, from there on, its records; or why not. Never throws. */
+  async join(session: string): Promise<void> {
+    try {
+      const known = this.#entries.get(session)?.joined;
+      if (known === undefined) await this.enter(session);
+      else this.#tellState(known.session);
+    } catch (error) {
+      this.refuse(session, error);
+    }
+  }
+
+  /** As `join`, but throws what refuses it: `forbidden_session`, `session_not_found`, `fenced`, `too_many_sessions` … */
+  async enter(session: string): Promise<JoinedSession> {
+    const known = this.#entries.get(session);
+    if (known !== undefined) return known.entered;
+    const { deps, agent } = this.#options;
+    const key = sessionKey(agent.tenant, session);
+    if (isSystemSessionId(session)) throw new PerdureError("forbidden_session", "the system's sessions are not joined");
+    if (this.#entries.size >= deps.limits.sessionsPerStream) {
+      throw new PerdureError("too_many_sessions", `a stream may be in ${deps.limits.sessionsPerStream} sessions`);
+    }
+    const entry: Entry = { entered: this.#enter(session, key, () => this.#forget(session, entry)) };
+    this.#entries.set(session, entry);
+    try {
+      const joined = await entry.entered;
+      this.#begin(entry, joined);
+      return joined;
+    } catch (error) {
+      this.#forget(session, entry);
+      throw error;
+    }
+  }
+
+  /** Answers a record. Settles when that has happened; never throws. */
+  async publish({ session, record }: AgentPublish): Promise<void> {
+    if (record === undefined) return;
+    const publishing = this.#entries.get(session)?.joined?.publishing;
+    if (publishing !== undefined) return publishing.publish(record);
+    const error = new PerdureError("not_attached", `session ${session} is not joined on this stream: join it first`);
+    this.#options.outgoing.send({ case: "verdict", value: refusalMessage(session, recordJson(record), error) });
+  }
+
+  /** The agent has nothing more to do there. */
+  async leave(session: string, reason: string): Promise<void> {
+    const entry = this.#entries.get(session);
+    if (entry === undefined) return;
+    this.#entries.delete(session);
+    const { instance } = this.#options.agent;
+    try {
+      const joined = await entry.entered;
+      if (!joined.over) await joined.write(() => ({ events: [{ agentLeft: { instance, reason } }] }));
+      joined.detach();
+    } catch (error) {
+      this.#options.deps.logger.debug({ session, code: refusalOf(error).code }, "an agent's leave was not written");
+    }
+  }
+
+  async leaveAll(reason: string): Promise<void> {
+    this.#over = true;
+    await Promise.all([...this.#entries.keys()].map((session) => this.leave(session, reason)));
+  }
+
+  /** The stream is gone. Settles when every session knows, or has to learn it from the node's lease. */
+  async loseAll(reason: LostReasonJson): Promise<void> {
+    this.#over = true;
+    const entries = [...this.#entries.keys()];
+    await Promise.all(entries.map((session) => this.#loseOne(session, reason)));
+  }
+
+  /** Says it in every session. */
+  writeAll(event: EventJson): void {
+    for (const [session, { joined }] of this.#entries) {
+      joined?.session.write(() => ({ events: [event] })).catch((error: unknown) => this.#notWritten(session, error));
+    }
+  }
+
+  /** The node begins another life: everybody is here again. */
+  announceAll(): void {
+    for (const [session, { joined }] of this.#entries) {
+      joined?.session.announce().catch((error: unknown) => this.refuse(session, error));
+    }
+  }
+
+  /** Tells the agent what became of something that it asked of a session. */
+  refuse(session: string, error: unknown, runId = ""): void {
+    const { code, message, retryAfterMs = 0 } = refusalOf(error);
+    if (code === "internal") this.#options.deps.logger.error({ session, err: error }, "a session could not be joined");
+    this.#options.outgoing.send({ case: "refused", value: { session, code, message, retryAfterMs, runId } });
+  }
+
+  async #enter(session: string, key: string, onGone: () => void): Promise<JoinedSession> {
+    const { deps, agent } = this.#options;
+    return JoinedSession.enter({
+      ...deps,
+      id: session,
+      sessionKey: key,
+      agent,
+      capacity: 0,
+      check: (state) => {
+        const works = [...state.runs.values()].some(({ instance }) => instance === agent.instance);
+        if (works || this.#options.allows(session)) return;
+        throw new PerdureError("forbidden_session", `the token does not cover session ${session}`);
+      },
+      onLost: (code) => {
+        onGone();
+        this.refuse(session, new PerdureError(code, "the session can no longer be followed here: join it again"));
+      },
+    });
+  }
+
+  #begin(entry: Entry, session: JoinedSession): void {
+    const { agent, outgoing, deps } = this.#options;
+    if (this.#over || session.over || entry.joined !== undefined) return;
+    entry.joined = { session, publishing: new Publishing({ session, agent, outgoing, metrics: deps.metrics }) };
+    this.#tellState(session);
+    session.follow((accepted) => outgoing.send({ case: "record", value: recordMessage(session.id, accepted) }));
+  }
+
+  #tellState(session: JoinedSession): void {
+    const { agent, outgoing } = this.#options;
+    outgoing.send({ case: "joined", value: stateMessage(session.id, session.held.state, agent) });
+  }
+
+  async #loseOne(session: string, reason: LostReasonJson): Promise<void> {
+    const { deps, agent } = this.#options;
+    const entry = this.#entries.get(session);
+    this.#entries.delete(session);
+    const joined = await entry?.entered.catch(() => undefined);
+    try {
+      const options = { ...deps, withinMs: deps.limits.lossWrittenMs };
+      await writeLoss(options, sessionKey(agent.tenant, session), agent, reason);
+    } catch (error) {
+      this.#notWritten(session, error);
+    } finally {
+      joined?.detach();
+    }
+  }
+
+  #notWritten(session: string, error: unknown): void {
+    this.#options.deps.logger.warn({ session, err: error }, "an agent's presence was not written");
+  }
+
+  #forget(session: string, entry: Entry): void {
+    if (this.#entries.get(session) === entry) this.#entries.delete(session);
+  }
+}

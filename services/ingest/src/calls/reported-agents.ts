@@ -1,0 +1,97 @@
+import { randomUUID } from "node:crypto";
+import { toJson } from "@bufbuild/protobuf";
+import { PerdureError } from "@perdure/core";
+import { AgentProgressSchema, type EventJson, type ReportPresenceRequest } from "@perdure/protocol";
+import type { Grant } from "@perdure/service-kit";
+import type { AgentDeps } from "../agents/deps.ts";
+import type { AgentIdentity } from "../agents/identity.ts";
+import { JoinedSession } from "../agents/joined-session.ts";
+import { writeLoss } from "../agents/loss.ts";
+import { coveredKey } from "./grants.ts";
+
+const MIN_TTL_MS = 1_000;
+const MAX_TTL_MS = 600_000;
+
+interface Entry {
+  readonly entered: Promise<JoinedSession>;
+  cancelEnd: (() => void) | undefined;
+}
+
+/** Agents that hold no stream and report from time to time: here as long as the next report comes in time. */
+export class ReportedAgents {
+  readonly #deps: AgentDeps;
+  readonly #entries = new Map<string, Entry>();
+
+  constructor(deps: AgentDeps) {
+    this.#deps = deps;
+  }
+
+  /** Takes a report. Throws PerdureError. */
+  async report(request: ReportPresenceRequest, grant: Grant): Promise<{ seq: number }> {
+    const { session, agent, instance, ttlMs, progress, attempt } = request;
+    const key = coveredKey(grant, session);
+    if (!grant.allowsAgent(agent)) throw new PerdureError("forbidden", `the token may not work as agent ${agent}`);
+    if (ttlMs < MIN_TTL_MS || ttlMs > MAX_TTL_MS) {
+      throw new PerdureError("invalid_event", `ttl_ms must be ${MIN_TTL_MS} to ${MAX_TTL_MS}`);
+    }
+    const { tenant, participant } = grant;
+    const attachment = randomUUID();
+    const identity = { tenant, participant, agent, instance, attachment, capacity: 0, description: "" };
+    const joined = await this.#enter(session, key, identity, ttlMs);
+    if (progress !== undefined) {
+      const events: EventJson[] = [{ agentProgress: toJson(AgentProgressSchema, progress) }];
+      await joined.write(() => ({ events, attempt }));
+    }
+    return { seq: joined.held.state.seq };
+  }
+
+  /** Forgets everybody; who reports elsewhere in time is not lost. */
+  async close(): Promise<void> {
+    const entries = [...this.#entries.values()];
+    this.#entries.clear();
+    for (const { cancelEnd, entered } of entries) {
+      cancelEnd?.();
+      (await entered).detach();
+    }
+  }
+
+  async #enter(session: string, sessionKey: string, agent: AgentIdentity, ttlMs: number): Promise<JoinedSession> {
+    const name = JSON.stringify([sessionKey, agent.participant, agent.instance]);
+    const known = this.#entries.get(name);
+    known?.cancelEnd?.();
+    const entry = known ?? { entered: this.#join(name, session, sessionKey, agent), cancelEnd: undefined };
+    this.#entries.set(name, entry);
+    try {
+      const joined = await entry.entered;
+      entry.cancelEnd = this.#deps.clock.after(ttlMs, () => void this.#end(name, sessionKey, joined));
+      return joined;
+    } catch (error) {
+      this.#entries.delete(name);
+      throw error;
+    }
+  }
+
+  #join(name: string, session: string, sessionKey: string, agent: AgentIdentity): Promise<JoinedSession> {
+    return JoinedSession.enter({
+      ...this.#deps,
+      id: session,
+      sessionKey,
+      agent,
+      capacity: 0,
+      check: () => undefined,
+      onLost: () => this.#entries.delete(name),
+    });
+  }
+
+  async #end(name: string, sessionKey: string, joined: JoinedSession): Promise<void> {
+    this.#entries.delete(name);
+    const { limits, logger } = this.#deps;
+    try {
+      await writeLoss({ ...this.#deps, withinMs: limits.lossWrittenMs }, sessionKey, joined.agent, "LOST_REASON_SILENT");
+    } catch (error) {
+      logger.warn({ session: joined.id, err: error }, "an agent's loss was not written");
+    } finally {
+      joined.detach();
+    }
+  }
+}
