@@ -120,9 +120,10 @@ export class EmbeddedLog implements Log {
   async trim(topic: string, partition: number, beforeOffset: number): Promise<void> {
     this.#checkOpen();
     const log = this.#topics.partition(topic, partition);
-    if (log.topic.cleanup !== "none") throw new TypeError(`${topic} is compacted: only topics that keep all are trimmed`);
+    if (log.topic.cleanup !== "none")
+      throw new TypeError(`${topic} is compacted: only topics that keep all are trimmed`);
     const before = Math.min(beforeOffset, log.visibleEnd);
-    for (let more = before > 0; more; ) {
+    for (let more = before > 0; more;) {
       const job = new TrimJob(log, this.#parts.store, before);
       this.#committer.submit(job);
       more = await job.settled;

@@ -61,7 +61,8 @@ export class Store {
 
   constructor(dir: string) {
     // Without overlapping sync a commit settles after its fsync, so that what it acknowledges survives a power cut too.
-    this.#root = open({ path: dir, overlappingSync: false, maxDbs: 8 });
+    // With batching by event turn a failed commit would end the process: lmdb-js then rejects a promise nobody has.
+    this.#root = open({ path: dir, overlappingSync: false, eventTurnBatching: false, maxDbs: 8 });
     this.#topics = this.#root.openDB<StoredTopic, string>({ name: "topics", encoding: "json" });
     this.#partitions = this.#openBinary("partitions");
     this.#entries = this.#openBinary("entries");
@@ -84,7 +85,7 @@ export class Store {
 
   async createTopic(spec: TopicSpec): Promise<StoredTopic> {
     const topic: StoredTopic = { ...spec, id: this.topics().length };
-    await this.#topics.put(topic.name, topic);
+    await this.commit(() => void this.#topics.put(topic.name, topic));
     return topic;
   }
 
@@ -110,7 +111,11 @@ export class Store {
 
   /** Runs `write` as one transaction; settles when it is on disk. */
   async commit(write: () => void): Promise<void> {
-    await this.#root.transaction(write);
+    try {
+      await this.#root.transaction(write);
+    } catch (error) {
+      throw await commitFailure(error);
+    }
     // Reads of this turn would otherwise go on seeing the state from before the commit.
     this.#root.resetReadTxn();
   }
@@ -150,7 +155,11 @@ export class Store {
 
   /** Within a commit: removes up to `countMax` entries below `before`; how many went. */
   removeBelow(topicId: number, partition: number, before: number, countMax: number): number {
-    const range = { start: entryKey(topicId, partition, 0), end: entryKey(topicId, partition, before), limit: countMax };
+    const range = {
+      start: entryKey(topicId, partition, 0),
+      end: entryKey(topicId, partition, before),
+      limit: countMax,
+    };
     const keys = [...this.#entries.getKeys(range)];
     for (const key of keys) void this.#entries.remove(key);
     return keys.length;
@@ -172,3 +181,11 @@ export class Store {
   }
 }
 
+/** lmdb-js says what went wrong in a promise of its own that hangs on the error. */
+async function commitFailure(error: unknown): Promise<unknown> {
+  if (!(error instanceof Error) || !("commitError" in error)) return error;
+  return Promise.resolve(error.commitError).then(
+    () => error,
+    (cause: unknown) => cause,
+  );
+}

@@ -185,7 +185,12 @@ export class Cluster {
     this.#unreachableSinceMs = reachable ? undefined : performance.now();
     const where = this.settings.brokers.join(", ");
     if (reachable) this.settings.onStatus({ state: "connected", message: `connected to Kafka at ${where}` });
-    else this.settings.onStatus({ state: "unreachable", message: `no Kafka broker answers at ${where}: trying again`, cause });
+    else
+      this.settings.onStatus({
+        state: "unreachable",
+        message: `no Kafka broker answers at ${where}: trying again`,
+        cause,
+      });
   }
 }
 

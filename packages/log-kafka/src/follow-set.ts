@@ -32,6 +32,7 @@ export class FollowSet implements FollowerOwner, SubscriptionOwner {
   }
 
   add(subscription: Subscription): void {
+    if (subscription.isStopped) return;
     this.#subscriptions.set(nameOf(subscription.topic, subscription.partition), subscription);
     subscription.ownedBy(this);
     this.wants(subscription);

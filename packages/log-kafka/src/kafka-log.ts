@@ -122,7 +122,8 @@ export class KafkaLog implements Log {
     this.#checkOpen();
     const name = this.#name(topic);
     const isolation = await this.#kinds.isolation(name);
-    if (isolation !== "uncommitted") throw new TypeError(`${topic} is compacted: only topics that keep all are trimmed`);
+    if (isolation !== "uncommitted")
+      throw new TypeError(`${topic} is compacted: only topics that keep all are trimmed`);
     await this.#reader.trim(name, partition, beforeOffset, isolation);
   }
 

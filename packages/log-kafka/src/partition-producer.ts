@@ -50,10 +50,7 @@ export class PartitionProducer {
   /** True from when a batch has been taken until it may be taken (again). */
   isBusy = false;
 
-  constructor(
-    place: { readonly topic: string; readonly index: number },
-    settings: PartitionProducerSettings,
-  ) {
+  constructor(place: { readonly topic: string; readonly index: number }, settings: PartitionProducerSettings) {
     this.topic = place.topic;
     this.index = place.index;
     this.#limits = settings.limits;
@@ -97,6 +94,8 @@ export class PartitionProducer {
         this.#forgetIdentity(batch);
         return this.#keepUnlessLate(batch, nowMs, "retry");
       case "refused":
+        // Whether it counts as numbered is the broker's secret now.
+        this.#forgetIdentity(batch);
         this.#settle(batch, refusedError(answer?.code ?? -1));
         return "next";
       default:
@@ -183,5 +182,8 @@ export class PartitionProducer {
 }
 
 function refusedError(code: number): LogError {
-  return new LogError("unavailable", `Kafka refused the entries with its error ${code}: look at the broker's log and at the rights of this client`);
+  return new LogError(
+    "unavailable",
+    `Kafka refused the entries with its error ${code}: look at the broker's log and at the rights of this client`,
+  );
 }

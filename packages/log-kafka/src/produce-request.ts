@@ -60,7 +60,10 @@ function writeRequest(request: ProduceRequest): Writer {
     .appendInt32(request.timeoutMs)
     .appendArray([...request.topics], (topicWriter, [topic, batches]) => {
       topicWriter.appendString(topic).appendArray([...batches], (writer, { partition, bytes }) => {
-        writer.appendInt32(partition).appendUnsignedVarInt(bytes.length + 1).append(bytes);
+        writer
+          .appendInt32(partition)
+          .appendUnsignedVarInt(bytes.length + 1)
+          .append(bytes);
       });
     })
     .appendTaggedFields();

@@ -1,7 +1,11 @@
 import { LogError } from "@perdure/log";
 import type { Cleanup, TopicDifference, TopicSpec } from "@perdure/log";
 import { ConfigResourceTypes, createTopicsV7, describeConfigsV4, metadataV12 } from "@platformatic/kafka";
-import type { createTopicsV7 as createTopics, describeConfigsV4 as describeConfigs, metadataV12 as metadata } from "@platformatic/kafka";
+import type {
+  createTopicsV7 as createTopics,
+  describeConfigsV4 as describeConfigs,
+  metadataV12 as metadata,
+} from "@platformatic/kafka";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Cluster } from "./cluster.ts";
 import type { KafkaSettings } from "./config.ts";
@@ -75,14 +79,20 @@ async function untilLed(cluster: Cluster, specs: readonly TopicSpec[]): Promise<
   const untilMs = Date.now() + cluster.settings.requestTimeoutMs;
   for (;;) {
     const topics = await describeTopics(cluster, specs);
-    const isLed = topics.every(({ partitions }) => partitions.length > 0 && partitions.every(({ leaderId }) => leaderId >= 0));
+    const isLed = topics.every(
+      ({ partitions }) => partitions.length > 0 && partitions.every(({ leaderId }) => leaderId >= 0),
+    );
     if (isLed || Date.now() > untilMs) break;
     await sleep(LEADERS_EVERY_MS, undefined, { signal: cluster.closing });
   }
   for (const { name } of specs) cluster.forgetTopic(name);
+  for (const { name } of specs) await cluster.topic(name);
 }
 
-async function describeTopics(cluster: Cluster, specs: readonly TopicSpec[]): Promise<metadata.MetadataResponseTopic[]> {
+async function describeTopics(
+  cluster: Cluster,
+  specs: readonly TopicSpec[],
+): Promise<metadata.MetadataResponseTopic[]> {
   const names = specs.map(({ name }) => name);
   const call = metadataV12.api.async(await cluster.control(), names, false, false);
   return (await answered(call, isMetadata)).topics;
@@ -115,5 +125,7 @@ async function describeTopicConfigs(
   const resources = specs.map(({ name }) => ({ resourceType: ConfigResourceTypes.TOPIC, resourceName: name }));
   const call = describeConfigsV4.api.async(await cluster.control(), resources, false, false);
   const { results } = await answered(call, isDescribed);
-  return new Map(results.map((each) => [each.resourceName, each.configs.map(({ name, value }) => [name, value ?? ""])]));
+  return new Map(
+    results.map((each) => [each.resourceName, each.configs.map(({ name, value }) => [name, value ?? ""])]),
+  );
 }

@@ -1,7 +1,12 @@
 import { entrySizeBytes, LogError } from "@perdure/log";
 import type { Bounds, Entry } from "@perdure/log";
 import { deleteRecordsV2, listOffsetsV7 } from "@platformatic/kafka";
-import type { ConnectionPool, deleteRecordsV2 as deleteRecords, fetchV13, listOffsetsV7 as listOffsets } from "@platformatic/kafka";
+import type {
+  ConnectionPool,
+  deleteRecordsV2 as deleteRecords,
+  fetchV13,
+  listOffsetsV7 as listOffsets,
+} from "@platformatic/kafka";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Backoff } from "./backoff.ts";
 import type { Cluster, TopicInfo } from "./cluster.ts";
@@ -38,9 +43,15 @@ export class Reader {
   }
 
   /** As `Log.read`. */
-  async read(name: string, partition: number, offset: number, maxBytes: number, isolation: Isolation): Promise<Entry[]> {
+  async read(
+    name: string,
+    partition: number,
+    offset: number,
+    maxBytes: number,
+    isolation: Isolation,
+  ): Promise<Entry[]> {
     const untilMs = performance.now() + UNDECIDED_MS;
-    for (let position = offset; ; ) {
+    for (let position = offset; ;) {
       const fetched = await this.#fetch(name, partition, position, maxBytes, isolation);
       if (fetched === undefined) {
         const bounds = await this.bounds(name, partition, isolation);
@@ -72,7 +83,11 @@ export class Reader {
     await this.#atLeader(name, partition, async (topic, nodeId) => {
       const connection = await this.#cluster.connection(this.#pool(), nodeId);
       const partitions = [{ partitionIndex: partition, offset: BigInt(before) }];
-      const call = deleteRecordsV2.api.async(connection, [{ name: topic.name, partitions }], this.#cluster.settings.requestTimeoutMs);
+      const call = deleteRecordsV2.api.async(
+        connection,
+        [{ name: topic.name, partitions }],
+        this.#cluster.settings.requestTimeoutMs,
+      );
       const response = await answered(call, isDeleteRecords);
       checkCode(response.topics[0]?.partitions[0]?.errorCode ?? Code.none);
     });

@@ -43,7 +43,7 @@ export class Tails {
     while (!subscription.isStopped) {
       try {
         await this.#kinds.isolation(subscription.topic);
-        if (!subscription.isStopped) this.follow(subscription);
+        this.follow(subscription);
         return;
       } catch (error) {
         if (error instanceof LogError && error.code === "no_such_topic") subscription.fail(error);
@@ -78,12 +78,7 @@ class KafkaTail implements Tail {
   readonly #leaving = new Map<number, Promise<void>>();
   #isClosed = false;
 
-  constructor(
-    topic: string,
-    listener: TailListener,
-    tails: Pick<Tails, "follow">,
-    onClosed: () => void,
-  ) {
+  constructor(topic: string, listener: TailListener, tails: Pick<Tails, "follow">, onClosed: () => void) {
     this.#topic = topic;
     this.#listener = listener;
     this.#tails = tails;

@@ -1,4 +1,10 @@
-import { addOffsetsToTxnV3, addPartitionsToTxnV3, endTxnV3, initProducerIdV4, txnOffsetCommitV3 } from "@platformatic/kafka";
+import {
+  addOffsetsToTxnV3,
+  addPartitionsToTxnV3,
+  endTxnV3,
+  initProducerIdV4,
+  txnOffsetCommitV3,
+} from "@platformatic/kafka";
 import type { Connection } from "@platformatic/kafka";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Backoff } from "./backoff.ts";
@@ -76,7 +82,17 @@ export class TransactionCalls {
     const topics = [{ name: covered.topic, partitions }];
     const { groupId, generation, member } = covered;
     await this.#ask("group", groupId, (connection) =>
-      txnOffsetCommitV3.api.async(connection, this.#id, groupId, producerId, producerEpoch, generation, member, null, topics),
+      txnOffsetCommitV3.api.async(
+        connection,
+        this.#id,
+        groupId,
+        producerId,
+        producerEpoch,
+        generation,
+        member,
+        null,
+        topics,
+      ),
     );
   }
 

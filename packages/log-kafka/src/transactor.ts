@@ -130,7 +130,8 @@ export class Transactor {
 
   #explain(failure: unknown, ownership: Ownership, isCurrent: () => boolean): unknown {
     const error = failure instanceof WriteFailure ? failure.cause : failure;
-    if (!(error instanceof TransactionRefusal)) return failure instanceof WriteFailure ? error : this.#asLogError(error);
+    if (!(error instanceof TransactionRefusal))
+      return failure instanceof WriteFailure ? error : this.#asLogError(error);
     if (staleGeneration.has(error.code)) return fencedError(ownership);
     if (lostEpoch.has(error.code) && !isCurrent()) return fencedError(ownership);
     return this.#asLogError(error);

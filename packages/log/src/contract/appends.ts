@@ -13,7 +13,10 @@ export function appendContract(harness: LogHarness): void {
       const log = await fixture.open();
       const topic = await newTopic(log);
       const value = Uint8Array.from({ length: 70_000 }, (_unused, at) => at % 251);
-      const headers = [{ name: "traceparent", value: bytes("00-1-2-01") }, { name: "empty", value: bytes("") }];
+      const headers = [
+        { name: "traceparent", value: bytes("00-1-2-01") },
+        { name: "empty", value: bytes("") },
+      ];
       const { partition, offset } = await log.append(topic, 3, { key: bytes("tenant/ä"), value, headers });
       expect({ partition, offset }).toEqual({ partition: 3, offset: 0 });
       const [read] = await log.read(topic, 3, 0, { maxBytes: 1 });
@@ -64,7 +67,9 @@ export function appendContract(harness: LogHarness): void {
       const read = await readAll(log, topic);
       expect(read).toHaveLength(300);
       for (const lane of lanes) {
-        const numbers = read.filter(({ key }) => new TextDecoder().decode(key) === lane).map((each) => Number(text(each)));
+        const numbers = read
+          .filter(({ key }) => new TextDecoder().decode(key) === lane)
+          .map((each) => Number(text(each)));
         expect(numbers).toEqual(numbers.toSorted((a, b) => a - b));
       }
       expect(read.map((each) => offsets[Number(text(each))]?.offset)).toEqual(read.map(({ offset }) => offset));
@@ -102,7 +107,9 @@ export function appendContract(harness: LogHarness): void {
       const topic = await newTopic(log);
       const value = "x".repeat(1_500);
       await log.append(topic, 0, entry("first", value));
-      const all = Array.from({ length: 10 }, (_unused, at) => failureOf(log.append(topic, 0, entry(`lane-${at}`, value))));
+      const all = Array.from({ length: 10 }, (_unused, at) =>
+        failureOf(log.append(topic, 0, entry(`lane-${at}`, value))),
+      );
       const other = failureOf(log.append(topic, 1, entry("lane-0", value)));
       const failures = await Promise.all(all);
       expect(failures.slice(0, 5).every((failure) => failure === undefined)).toBe(true);
@@ -129,7 +136,9 @@ export function appendContract(harness: LogHarness): void {
     test("closing loses nothing that was acknowledged, and refuses what comes after", async () => {
       const log = await fixture.open({ limits: ROOMY });
       const topic = await newTopic(log);
-      const appends = Array.from({ length: 300 }, (_unused, at) => failureOf(log.append(topic, 0, entry("k", String(at)))));
+      const appends = Array.from({ length: 300 }, (_unused, at) =>
+        failureOf(log.append(topic, 0, entry("k", String(at)))),
+      );
       const closing = log.close();
       expect(await failureOf(log.append(topic, 0, entry("k", "late")))).toMatchObject({ code: "closed" });
       const failures = await Promise.all(appends);

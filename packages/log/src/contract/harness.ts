@@ -28,8 +28,8 @@ export async function newTopic(log: Log, cleanup: Cleanup = "none", partitions =
   return name;
 }
 
-export function bytes(text: string): Uint8Array {
-  return new TextEncoder().encode(text);
+export function bytes(content: string): Uint8Array {
+  return new TextEncoder().encode(content);
 }
 
 /** An entry of a key (and so of a lane) with a text as its value. */
@@ -42,11 +42,16 @@ export function text({ value }: NewEntry): string | undefined {
   return value === null ? undefined : new TextDecoder().decode(value);
 }
 
+/** In order, for what may come in any. */
+export function sorted<Value extends string | number | undefined>(values: Iterable<Value>): Value[] {
+  return [...values].toSorted((a, b) => String(a).localeCompare(String(b)));
+}
+
 /** All entries of a partition from an offset on. */
 export async function readAll(log: Log, topic: string, partition = 0, from = 0): Promise<Entry[]> {
   const { end } = await log.bounds(topic, partition);
   const all: Entry[] = [];
-  for (let position = from; position < end; ) {
+  for (let position = from; position < end;) {
     const entries = await log.read(topic, partition, position, { maxBytes: 1_000_000 });
     if (entries.length === 0) break;
     all.push(...entries);

@@ -9,7 +9,7 @@ export type { LogHarness, OpenOptions } from "./harness.ts";
 
 /** What every log must do, as one suite. An adapter is a log when it passes all of it. */
 export function logContract(name: string, harness: LogHarness): void {
-  describe(name, () => {
+  describe(`contract of the ${name}`, () => {
     appendContract(harness);
     tailContract(harness);
     readContract(harness);

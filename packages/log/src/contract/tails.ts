@@ -57,7 +57,8 @@ export function tailContract(harness: LogHarness): void {
       const tail = log.tail(topic, heard);
       for (let partition = 0; partition < 12; partition += 1) {
         tail.add(partition, 0);
-        for (let before = 0; before <= partition; before += 1) await log.append(topic, before, entry("k", `${partition}`));
+        for (let before = 0; before <= partition; before += 1)
+          await log.append(topic, before, entry("k", `${partition}`));
       }
       await heard.until(() => heard.entries.length >= 78);
       for (let partition = 0; partition < 12; partition += 1) {
@@ -196,7 +197,9 @@ export function tailContract(harness: LogHarness): void {
       const log = await fixture.open();
       const topic = await newTopic(log);
       const value = "x".repeat(50_000);
-      await Promise.all(Array.from({ length: 100 }, (_unused, at) => log.append(topic, 0, entry(`k${at}`, `${at} ${value}`))));
+      await Promise.all(
+        Array.from({ length: 100 }, (_unused, at) => log.append(topic, 0, entry(`k${at}`, `${at} ${value}`))),
+      );
       const heard = new Heard();
       log.tail(topic, heard).add(0, 0);
       await heard.until(() => heard.of(0).length === 100);

@@ -1,0 +1,165 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import type { Entry, Log } from "@perdure/log";
+import { freePorts, startBroker } from "../../../tools/kafka/broker.ts";
+import type { Broker } from "../../../tools/kafka/broker.ts";
+import { FlakyProxy } from "../test/flaky-proxy.ts";
+import { openKafkaLog } from "./index.ts";
+import type { KafkaLogConfig, KafkaStatus } from "./index.ts";
+
+const PARTITIONS = [0, 1, 2, 3];
+const EVENTS = { name: "events", partitions: PARTITIONS.length, cleanup: "none" } as const;
+let dir: string;
+let port: number;
+let proxy: FlakyProxy;
+let statuses: KafkaStatus["state"][];
+
+beforeEach(async () => {
+  dir = mkdtempSync(join(tmpdir(), "perdure-faults-"));
+  const [brokerPort = 0, proxyPort = 0] = await freePorts(2);
+  port = brokerPort;
+  proxy = new FlakyProxy(brokerPort);
+  await proxy.listen(proxyPort);
+  address = `127.0.0.1:${proxyPort}`;
+  statuses = [];
+});
+
+let address: string;
+
+afterEach(async () => {
+  await proxy.close();
+  rmSync(dir, { recursive: true, force: true });
+});
+
+/** A broker that sends its clients through the proxy. */
+function start(): Promise<Broker> {
+  return startBroker({ dir, port, properties: { "advertised.listeners": `PLAINTEXT://${address}` } });
+}
+
+function open(more: Partial<KafkaLogConfig> = {}): Promise<Log> {
+  return openKafkaLog({
+    brokers: [address],
+    replication: { factor: 1, minInSync: 1 },
+    onStatus: ({ state }) => statuses.push(state),
+    ...more,
+  });
+}
+
+function number({ value }: Entry): number {
+  return Number(new TextDecoder().decode(value ?? new Uint8Array()));
+}
+
+describe("connections that drop", () => {
+  test("lose, double and reorder nothing that is appended or followed", async () => {
+    const broker = await start();
+    const log = await open();
+    await log.provision([EVENTS]);
+    const heard = new Map<number, number[]>(PARTITIONS.map((partition) => [partition, []]));
+    const { promise: heardAll, resolve } = Promise.withResolvers<void>();
+    const tail = log.tail("events", {
+      onEntries: (partition, entries) => {
+        heard.get(partition)?.push(...entries.map(number));
+        if ([...heard.values()].every((numbers) => numbers.length >= 500)) resolve();
+      },
+      onPartitionError: (_partition, error) => {
+        throw error;
+      },
+    });
+    for (const partition of PARTITIONS) tail.add(partition, 0);
+    let isRunning = true;
+    const dropping = (async () => {
+      // Uneven waits, the same in every run: in the middle of requests and of answers.
+      for (let step = 1; isRunning; step += 1) {
+        await sleep(20 + ((step * 37) % 90));
+        proxy.dropAll();
+      }
+    })();
+    const appends = PARTITIONS.map(async (partition) => {
+      const waiting: Promise<unknown>[] = [];
+      for (let at = 0; at < 500; at += 1) {
+        waiting.push(
+          log.append("events", partition, { key: new Uint8Array(1), value: new TextEncoder().encode(String(at)) }),
+        );
+        await sleep(1 + (at % 3));
+      }
+      await Promise.all(waiting);
+    });
+    await Promise.all(appends);
+    isRunning = false;
+    await dropping;
+    await heardAll;
+    const expected = Array.from({ length: 500 }, (_unused, at) => at);
+    for (const partition of PARTITIONS) {
+      expect(heard.get(partition)).toEqual(expected);
+      const stored: number[] = [];
+      while (stored.length < 500) {
+        const entries = await log.read("events", partition, stored.length, { maxBytes: 1_000_000 });
+        if (entries.length === 0) break;
+        stored.push(...entries.map(number));
+      }
+      expect(stored).toEqual(expected);
+      expect(await log.bounds("events", partition)).toEqual({ start: 0, end: 500 });
+    }
+    expect(proxy.dropCount).toBeGreaterThan(20);
+    await log.close();
+    await broker.stop();
+  });
+});
+
+describe("a broker that is not there", () => {
+  test("at the start is said, waited for, and found when it comes", async () => {
+    const opening = open();
+    while (statuses.length === 0) await sleep(10);
+    expect(statuses).toEqual(["unreachable"]);
+    const broker = await start();
+    const log = await opening;
+    expect(statuses).toEqual(["unreachable", "connected"]);
+    await log.provision([EVENTS]);
+    await log.append("events", 0, { key: new Uint8Array(1), value: new Uint8Array(1) });
+    await log.close();
+    await broker.stop();
+  });
+
+  test("can be given up", async () => {
+    await expect(open({ signal: AbortSignal.timeout(300) })).rejects.toMatchObject({ code: "closed" });
+  });
+
+  test("for a while stops appends and tails for that while only", async () => {
+    const broker = await start();
+    const log = await open();
+    await log.provision([EVENTS]);
+    const { promise: heard, resolve } = Promise.withResolvers<Entry>();
+    const tail = log.tail("events", {
+      onEntries: (_partition, [entry]) => {
+        if (entry !== undefined) resolve(entry);
+      },
+      onPartitionError: () => undefined,
+    });
+    tail.add(2, 0);
+    await broker.kill();
+    const appending = log.append("events", 2, { key: new Uint8Array(1), value: new TextEncoder().encode("7") });
+    while (!statuses.includes("unreachable")) await sleep(10);
+    await broker.restart();
+    expect(await appending).toEqual({ partition: 2, offset: 0 });
+    expect(number(await heard)).toBe(7);
+    expect(statuses).toEqual(["connected", "unreachable", "connected"]);
+    await log.close();
+    await broker.stop();
+  });
+
+  test("for too long fails what waits for it, with a time to wait", async () => {
+    const broker = await start();
+    const log = await open({ deliveryTimeoutMs: 500, limits: { retryAfterMs: 90 } });
+    await log.provision([EVENTS]);
+    await log.append("events", 0, { key: new Uint8Array(1), value: new Uint8Array(1) });
+    await broker.kill();
+    const entry = { key: new Uint8Array(1), value: new Uint8Array(1) };
+    await expect(log.append("events", 0, entry)).rejects.toMatchObject({ code: "unavailable", retryAfterMs: 90 });
+    await expect(log.append("events", 0, entry)).rejects.toMatchObject({ code: "unavailable", retryAfterMs: 90 });
+    await log.close();
+    await broker.stop();
+  });
+});
