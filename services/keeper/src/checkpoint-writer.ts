@@ -1,0 +1,190 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
+import { toHead } from "@perdure/core";
+import type { CheckpointScope, Log, Ownership } from "@perdure/log";
+import {
+  encodeHead,
+  encodeIndexEntry,
+  encodePage,
+  encodeWatermark,
+  type IndexEntryJson,
+  keyBytes,
+  type PageJson,
+  pageKey,
+  WATERMARK_KEY,
+} from "@perdure/protocol";
+import { type Clock, type SessionIndex, TOPICS } from "@perdure/replica";
+import { indexEntryOf } from "./index-entry.ts";
+import type { KeptSession, Uncovered } from "./kept-session.ts";
+import type { PageChains } from "./page-chains.ts";
+import type { UncoveredSessions } from "./uncovered-sessions.ts";
+
+export interface CheckpointWriterParts {
+  readonly log: Log;
+  readonly clock: Clock;
+  readonly index: SessionIndex;
+  readonly chains: PageChains;
+  readonly uncovered: UncoveredSessions;
+  readonly batchBytes: number;
+  /** The offset that the tail reads next. */
+  readonly next: () => number;
+}
+
+/** What one checkpoint did. */
+export interface Checkpointed {
+  readonly sessions: number;
+  readonly bytes: number;
+  readonly watermark: number;
+}
+
+/** One session as it goes into a checkpoint. */
+interface Capture {
+  readonly session: KeptSession;
+  readonly uncovered: Uncovered | undefined;
+  readonly entry: IndexEntryJson;
+  /** Undefined where the session is set aside: its last good head stays. */
+  readonly head: Uint8Array | undefined;
+  readonly pages: readonly PageJson[];
+  readonly owing: boolean;
+}
+
+/** What became of it in the log. */
+interface Outcome {
+  readonly entry: IndexEntryJson;
+  /** Undefined where it wrote no page. */
+  readonly chain: readonly number[] | undefined;
+}
+
+/** Writes heads, pages, index entries and the watermark of one partition, all or none of them visible. */
+export class CheckpointWriter {
+  readonly #parts: CheckpointWriterParts;
+
+  constructor(parts: CheckpointWriterParts) {
+    this.#parts = parts;
+  }
+
+  /** Covers as many of the sessions as fit into one checkpoint. Throws LogError; then nothing is covered. */
+  async write(ownership: Ownership, sessions: Iterable<KeptSession>): Promise<Checkpointed> {
+    const captures: Capture[] = [];
+    const done = { watermark: -1 };
+    let outcomes: Outcome[] = [];
+    try {
+      await this.#parts.log.checkpoint(ownership, async (scope) => {
+        const writes = await this.#begin(scope, sessions, captures);
+        outcomes = await Promise.all(writes);
+        // What is covered now: all below the first record that came too late for this checkpoint.
+        done.watermark = this.#parts.uncovered.lowest(this.#parts.next()) - 1;
+        const value = encodeWatermark({ covered: String(done.watermark) });
+        await scope.append(TOPICS.index, { key: keyBytes(WATERMARK_KEY), value });
+      });
+    } catch (error) {
+      this.#giveBack(captures);
+      throw error;
+    }
+    for (const [at, outcome] of outcomes.entries()) this.#settle(captures[at], outcome);
+    return { watermark: done.watermark, sessions: captures.length, bytes: sum(captures.map(sizeBytes)) };
+  }
+
+  /** Sessions are captured one a turn, each as it is then, so that the process does other things in between. */
+  async #begin(
+    scope: CheckpointScope,
+    sessions: Iterable<KeptSession>,
+    captures: Capture[],
+  ): Promise<Promise<Outcome>[]> {
+    const writes: Promise<Outcome>[] = [];
+    let bytes = 0;
+    for (const session of sessions) {
+      const capture = this.#capture(session);
+      captures.push(capture);
+      const write = this.#writeSession(scope, capture);
+      // Awaited later; an early failure must not end the process before.
+      write.catch(() => undefined);
+      writes.push(write);
+      bytes += sizeBytes(capture);
+      if (bytes >= this.#parts.batchBytes) break;
+      await nextTurn();
+    }
+    return writes;
+  }
+
+  #capture(session: KeptSession): Capture {
+    const uncovered = session.takeUncovered();
+    this.#parts.uncovered.remove(session, uncovered?.bytes ?? 0);
+    const { state, setAsideAt } = session;
+    if (state === undefined) {
+      const known = session.entry ?? this.#parts.index.get(session.key) ?? {};
+      const entry = { ...known, setAside: String(setAsideAt ?? 0) };
+      return { session, uncovered, entry, head: undefined, pages: [], owing: false };
+    }
+    const owing = session.signals.pendingCount > 0;
+    const entry = indexEntryOf(state, owing);
+    return { session, uncovered, entry, head: encodeHead(toHead(state)), pages: uncovered?.pages ?? [], owing };
+  }
+
+  async #writeSession(scope: CheckpointScope, { session, head, pages, entry }: Capture): Promise<Outcome> {
+    const key = keyBytes(session.key);
+    if (head === undefined) {
+      await scope.append(TOPICS.index, { key, value: encodeIndexEntry(entry) });
+      return { entry, chain: undefined };
+    }
+    const chain = await this.#writePages(scope, session.key, pages);
+    const pageOffset = chain?.[0] ?? this.#parts.chains.newest(session.key);
+    const headOffset = await scope.append(TOPICS.heads, { key, value: head });
+    const written = {
+      ...entry,
+      headOffset: String(headOffset),
+      ...(pageOffset !== undefined && { pageOffset: String(pageOffset) }),
+    };
+    await scope.append(TOPICS.index, { key, value: encodeIndexEntry(written) });
+    return { entry: written, chain };
+  }
+
+  /** The offsets of the session's pages, the newest first; undefined where there is none to write. */
+  async #writePages(
+    scope: CheckpointScope,
+    sessionKey: string,
+    pages: readonly PageJson[],
+  ): Promise<readonly number[] | undefined> {
+    const { chains } = this.#parts;
+    let chain: readonly number[] | undefined;
+    for (const page of pages) {
+      const name = { sessionKey, epoch: Number(page.epoch ?? 0), number: page.number ?? 0 };
+      chain ??= await chains.before(sessionKey, name.epoch, name.number);
+      const value = encodePage({ ...page, previous: chain.map(String) });
+      const offset = await scope.append(TOPICS.pages, { key: keyBytes(pageKey(name)), value });
+      chain = chains.longer(chain, offset);
+    }
+    return chain;
+  }
+
+  #settle(capture: Capture | undefined, { entry, chain }: Outcome): void {
+    if (capture === undefined) return;
+    const { session, owing } = capture;
+    session.entry = entry;
+    if (chain !== undefined) this.#parts.chains.written(session.key, chain);
+    session.signals.writtenAsOwing = owing;
+    if (owing && session.signals.pendingCount === 0) this.#parts.uncovered.markStale(session, this.#parts.clock.now());
+  }
+
+  #giveBack(captures: readonly Capture[]): void {
+    const nowMs = this.#parts.clock.now();
+    const restored = captures.filter(({ session, uncovered }) => {
+      if (uncovered === undefined) this.#parts.uncovered.markStale(session, nowMs);
+      else session.giveBack(uncovered);
+      return uncovered !== undefined;
+    });
+    const bytes = sum(restored.map(({ uncovered }) => uncovered?.bytes ?? 0));
+    this.#parts.uncovered.restore(
+      restored.map(({ session }) => session),
+      bytes,
+    );
+  }
+}
+
+/** What a session counts for in its checkpoint: its head, and about what its pages take. */
+function sizeBytes({ head, uncovered }: Capture): number {
+  return (head?.length ?? 0) + (uncovered?.bytes ?? 0);
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0);
+}

@@ -1,0 +1,61 @@
+import {
+  type ConfigSchema,
+  durationMs,
+  integer,
+  type LogConfig,
+  logConfig,
+  logVariables,
+  type NodeConfig,
+  nodeConfig,
+  nodeVariables,
+  type Problems,
+} from "@perdure/service-kit";
+import { z } from "zod";
+import { DEFAULT_KEEPER_SETTINGS, type KeeperSettings } from "./settings.ts";
+
+const DAY_MS = 24 * 60 * 60 * 1000;
+const MIB = 1024 * 1024;
+
+const variables = {
+  ...nodeVariables,
+  ...logVariables,
+  /** How long a session may go on before what happened in it is covered by a head. */
+  PERDURE_CHECKPOINT_MS: durationMs(100, 600_000).default(DEFAULT_KEEPER_SETTINGS.checkpointMs),
+  /** Uncovered bytes of a partition past which it is checkpointed at once. */
+  PERDURE_CHECKPOINT_BYTES: integer(1, 1024 * MIB).default(DEFAULT_KEEPER_SETTINGS.checkpointBytes),
+  /** How long records stay in the log after heads cover them. */
+  PERDURE_EVENTS_KEPT_MS: durationMs(0, 3_650 * DAY_MS).default(DEFAULT_KEEPER_SETTINGS.eventsKeptMs),
+  /** How often records that are no longer kept are removed. */
+  PERDURE_TRIM_MS: durationMs(1_000, DAY_MS).default(DEFAULT_KEEPER_SETTINGS.trimMs),
+};
+
+export interface KeeperConfig {
+  readonly node: NodeConfig;
+  readonly log: LogConfig;
+  readonly keeper: Pick<KeeperSettings, "node" | "partitions"> & Partial<KeeperSettings>;
+}
+
+const STATUS_PORT = 9_402;
+
+/** The keeper's configuration, from environment variables. */
+export const keeperConfigSchema: ConfigSchema<KeeperConfig> = z.object(variables).transform(toConfig);
+
+function toConfig(values: z.output<z.ZodObject<typeof variables>>, problems: Problems): KeeperConfig {
+  const node = nodeConfig(values, { kind: "keeper", statusPort: STATUS_PORT });
+  const log = logConfig(values, problems);
+  return {
+    node,
+    log,
+    keeper: {
+      node: node.node,
+      partitions: log.partitions,
+      leaseMs: node.leaseMs,
+      beatMs: node.beatMs,
+      checkpointMs: values.PERDURE_CHECKPOINT_MS,
+      checkpointBytes: values.PERDURE_CHECKPOINT_BYTES,
+      uncoveredBytesMax: Math.max(DEFAULT_KEEPER_SETTINGS.uncoveredBytesMax, 2 * values.PERDURE_CHECKPOINT_BYTES),
+      eventsKeptMs: values.PERDURE_EVENTS_KEPT_MS,
+      trimMs: values.PERDURE_TRIM_MS,
+    },
+  };
+}

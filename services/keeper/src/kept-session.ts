@@ -1,0 +1,202 @@
+import { type Accepted, eventKind, fold, PerdureError, type SessionState } from "@perdure/core";
+import { decodeRecord, type IndexEntryJson, type PageJson } from "@perdure/protocol";
+import { Publications, type RawRecord } from "@perdure/replica";
+
+/** What one session has that no head covers yet. */
+export interface Uncovered {
+  /** Offset of the first such record. */
+  readonly offset: number;
+  readonly sinceMs: number;
+  bytes: number;
+  /** What left the state meanwhile. */
+  pages: PageJson[];
+}
+
+/** What the session's runs make the keeper tell to pools. */
+export interface OwedSignals {
+  /** As of the last look. */
+  owed: ReadonlySet<string>;
+  /** Those that are not known to have arrived. */
+  pendingCount: number;
+  /** The index says that something is owed. */
+  writtenAsOwing: boolean;
+}
+
+/** Derived records are written in rounds: the next one when all of the last one are judged. */
+export interface Deriving {
+  running: boolean;
+  /** Rounds in a row in which one was refused. */
+  refusals: number;
+  notBeforeMs: number;
+}
+
+/** How a session stands with its keeper. */
+export type KeptStatus =
+  /** Its head is being read; its records wait. */
+  | "loading"
+  | "folded"
+  /** A record of it could not be folded. */
+  | "set_aside"
+  /** It follows rules that this process does not know: nothing of it may be covered here. */
+  | "rules_too_new";
+
+const JOINS = new Set(["memberJoined", "agentJoined", "agentResumed"]);
+/** Kinds from which nothing follows that a keeper has to do: the many of a stream. */
+const QUIET = new Set([
+  "messageOpened",
+  "messageUpdated",
+  "messageClosed",
+  "partOpened",
+  "partAppended",
+  "partSet",
+  "partPatched",
+  "partAnnotated",
+  "partClosed",
+  "stepStarted",
+  "stepClosed",
+  "agentProgress",
+  "usageReported",
+  "transient",
+]);
+
+/** One session as its keeper folds it. */
+export class KeptSession {
+  readonly key: string;
+  readonly tenant: string;
+  /** Verdicts on what the keeper itself wrote here. */
+  readonly written = new Publications();
+  /** What the keeper owes to pools. */
+  readonly signals: OwedSignals = { owed: new Set(), pendingCount: 0, writtenAsOwing: false };
+  /** Writing of what is due. */
+  readonly deriving: Deriving = { running: false, refusals: 0, notBeforeMs: 0 };
+  /** What this process last wrote of it to the index. */
+  entry: IndexEntryJson | undefined;
+  uncovered: Uncovered | undefined;
+  /** Somebody has joined, or a node's life has ended, since its nodes were looked at. */
+  nodesChanged = true;
+  /** Something may follow from it since it was looked at. */
+  changed = true;
+  /** When it was last touched. */
+  usedMs: number;
+  #state: SessionState | undefined;
+  #waiting: RawRecord[] = [];
+  #status: KeptStatus = "loading";
+  #setAsideAt: number | undefined;
+  #failure: unknown;
+
+  constructor(key: string, nowMs: number) {
+    this.key = key;
+    this.tenant = key.slice(0, key.indexOf("/"));
+    this.usedMs = nowMs;
+  }
+
+  get status(): KeptStatus {
+    return this.#status;
+  }
+
+  /** Present where the status is `folded`. */
+  get state(): SessionState | undefined {
+    return this.#status === "folded" ? this.#state : undefined;
+  }
+
+  /** Offset of the record that could not be folded, with the status `set_aside`. */
+  get setAsideAt(): number | undefined {
+    return this.#setAsideAt;
+  }
+
+  /** Nothing of it is under way. */
+  get isResting(): boolean {
+    return this.#status !== "loading" && !this.deriving.running && this.signals.pendingCount === 0;
+  }
+
+  /** Why it is not folded; told once. */
+  takeFailure(): unknown {
+    const failure = this.#failure;
+    this.#failure = undefined;
+    return failure;
+  }
+
+  /** The next record of the session. Returns the bytes by which it is less covered than before. */
+  take(record: RawRecord, nowMs: number): number {
+    this.usedMs = nowMs;
+    if (this.#status === "set_aside" || this.#status === "rules_too_new") return 0;
+    const bytes = record.value.length;
+    this.uncovered ??= { offset: record.offset, sinceMs: nowMs, bytes: 0, pages: [] };
+    this.uncovered.bytes += bytes;
+    if (this.#status === "loading") this.#waiting.push(record);
+    else if (this.#state !== undefined) this.#fold(this.#state, record);
+    return bytes;
+  }
+
+  /** The state of its head has arrived: what waited is folded onto it. */
+  loaded(state: SessionState): void {
+    this.#state = state;
+    this.#status = "folded";
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const record of waiting) this.#fold(state, record);
+  }
+
+  /** The index says that it was set aside at `offset`, and nothing of it is kept. */
+  foundSetAside(offset: number): void {
+    this.#setAside(offset, undefined);
+    this.uncovered = undefined;
+  }
+
+  /** Its head cannot be read by this process. */
+  stop(status: "set_aside" | "rules_too_new", failure: unknown): void {
+    if (status === "set_aside") this.#setAside(this.uncovered?.offset ?? 0, failure);
+    else this.#end(status, failure);
+  }
+
+  /** Takes what is to be covered; what comes from now on is uncovered again. */
+  takeUncovered(): Uncovered | undefined {
+    const taken = this.uncovered;
+    this.uncovered = undefined;
+    return taken;
+  }
+
+  /** What was taken has not been covered after all. */
+  giveBack(taken: Uncovered): void {
+    const later = this.uncovered;
+    this.uncovered = {
+      ...taken,
+      bytes: taken.bytes + (later?.bytes ?? 0),
+      pages: [...taken.pages, ...(later?.pages ?? [])],
+    };
+  }
+
+  #fold(state: SessionState, { offset, timeMs, value }: RawRecord): void {
+    if (offset <= state.covered || this.#status !== "folded") return;
+    try {
+      const { verdict, accepted, pages } = fold(state, decodeRecord(value), { offset, timeMs });
+      this.uncovered?.pages.push(...pages);
+      if (accepted !== undefined) this.#note(accepted);
+      this.written.judged(offset, verdict);
+    } catch (error) {
+      if (error instanceof PerdureError && error.code === "rules_too_new") this.#end("rules_too_new", error);
+      else this.#setAside(offset, error);
+    }
+  }
+
+  #note({ events }: Accepted): void {
+    for (const event of events) {
+      const kind = eventKind(event) ?? "";
+      this.changed ||= !QUIET.has(kind);
+      this.nodesChanged ||= JOINS.has(kind);
+    }
+  }
+
+  #setAside(offset: number, failure: unknown): void {
+    this.#setAsideAt = offset;
+    this.#end("set_aside", failure);
+  }
+
+  #end(status: KeptStatus, failure: unknown): void {
+    this.#status = status;
+    this.#failure = failure;
+    this.#waiting = [];
+    this.#state = undefined;
+    this.written.fail(new PerdureError("set_aside", `${this.key} is no longer folded here`, { cause: failure }));
+  }
+}

@@ -1,0 +1,309 @@
+import type { Appended, Entry, Log, LogError, Ownership } from "@perdure/log";
+import { encodeRecord, type IndexEntryJson, keyBytes, type RecordJson } from "@perdure/protocol";
+import { type Clock, entryKeyText, type PartitionTail, SessionIndex, TOPICS } from "@perdure/replica";
+import type { Logger } from "@perdure/service-kit";
+import { CheckpointWriter } from "./checkpoint-writer.ts";
+import { Checkpointer } from "./checkpointer.ts";
+import { Derivations } from "./derivations.ts";
+import { DueQueue } from "./due-queue.ts";
+import { HeadLoads } from "./head-loads.ts";
+import { KeptSession } from "./kept-session.ts";
+import type { KeeperMetrics } from "./keeper-metrics.ts";
+import { LiveIndex } from "./live-index.ts";
+import type { NodeLeases } from "./node-leases.ts";
+import { PageChains } from "./page-chains.ts";
+import type { SignalSender } from "./pool-links.ts";
+import type { KeeperSettings } from "./settings.ts";
+import { UncoveredSessions } from "./uncovered-sessions.ts";
+
+export interface PartitionKeeperParts {
+  readonly log: Log;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly metrics: KeeperMetrics;
+  readonly settings: KeeperSettings;
+  /** Producer id of this process. */
+  readonly producer: string;
+  readonly eventsTail: PartitionTail;
+  readonly indexTail: PartitionTail;
+  readonly leases: Pick<NodeLeases, "isOver">;
+  readonly signals: SignalSender;
+  /** The partition can no longer be kept as it is; what was in memory is void. */
+  readonly onLost: (keeper: PartitionKeeper, ownership: Ownership, reason: string) => void;
+}
+
+/** Keeps one partition as long as it is owned: folds its sessions, writes heads, and acts when something is due. */
+export class PartitionKeeper {
+  readonly partition: number;
+  readonly #parts: PartitionKeeperParts;
+  readonly #index: SessionIndex;
+  readonly #live = new LiveIndex();
+  readonly #queue: DueQueue;
+  readonly #sessions = new Map<string, KeptSession>();
+  readonly #uncovered = new UncoveredSessions();
+  readonly #chains: PageChains;
+  readonly #loads: HeadLoads;
+  readonly #checkpointer: Checkpointer;
+  readonly #derivations: Derivations;
+  /** Whoever waits until less is uncovered. */
+  #room: PromiseWithResolvers<void> | undefined;
+  #ownership: Ownership;
+  #next = 0;
+  #opened = false;
+  #closed = false;
+  #cancelSweep: () => void = () => undefined;
+
+  constructor(parts: PartitionKeeperParts, ownership: Ownership) {
+    const { log, clock, logger, settings, indexTail: tail } = parts;
+    this.#parts = parts;
+    this.#ownership = ownership;
+    this.partition = ownership.partition;
+    this.#queue = new DueQueue(clock, (keys) => this.#wake(keys));
+    this.#index = new SessionIndex(
+      { log, partition: this.partition, tail, logger },
+      { onSession: (key, entry) => this.#noteEntry(key, entry()) },
+    );
+    this.#chains = new PageChains(log, this.partition, this.#index);
+    this.#loads = new HeadLoads({
+      log,
+      partition: this.partition,
+      index: this.#index,
+      clock,
+      logger,
+      atOnce: settings.loadsAtOnce,
+      retryMs: settings.retryMs,
+      onLoaded: (session) => this.#loaded(session),
+    });
+    this.#checkpointer = this.#newCheckpointer();
+    this.#derivations = new Derivations({
+      clock,
+      logger,
+      producer: parts.producer,
+      node: settings.node,
+      isOver: (life) => parts.leases.isOver(life),
+      append: (sessionKey, record) => this.#append(sessionKey, record),
+      signals: parts.signals,
+      queue: this.#queue,
+      onSettled: (session) => this.#markStale(session),
+    });
+  }
+
+  get ownership(): Ownership {
+    return this.#ownership;
+  }
+
+  /** Whether it has read its index and follows its partition. */
+  get opened(): boolean {
+    return this.#opened;
+  }
+
+  /** Offset up to which heads in the log cover the partition. */
+  get watermark(): number {
+    return this.#index.watermark;
+  }
+
+  get loadedCount(): number {
+    return this.#sessions.size;
+  }
+
+  get uncoveredBytes(): number {
+    return this.#uncovered.bytes;
+  }
+
+  /** The partition is kept under a new generation. */
+  renew(ownership: Ownership): void {
+    this.#ownership = ownership;
+  }
+
+  /** Begins: from the index alone it knows where to go on, and what is live or due. Throws LogError. */
+  async open(): Promise<void> {
+    await this.#index.current();
+    if (this.#closed) return;
+    const { start, end } = await this.#parts.log.bounds(TOPICS.events, this.partition);
+    const covered = this.#index.watermark;
+    if (this.#closed) return;
+    if (start > covered + 1 || covered >= end) {
+      this.#parts.logger.error({ partition: this.partition, start, end, covered }, "history is lost");
+      return this.#lose("history_lost");
+    }
+    this.#next = covered + 1;
+    this.#parts.eventsTail.follow(this.partition, this.#next, {
+      onEntries: (entries, nextOffset) => this.#take(entries, nextOffset),
+      onLost: (error) => this.#overtaken(error),
+    });
+    this.#opened = true;
+    this.nodesEnded();
+    this.#scheduleSweep();
+  }
+
+  /** Lives of nodes have ended: the sessions that they hold are looked at. */
+  nodesEnded(): void {
+    if (!this.#opened) return;
+    for (const session of this.#sessions.values()) {
+      session.nodesChanged = true;
+      this.#derivations.examine(session);
+    }
+    for (const key of this.#live.heldBy((life) => this.#parts.leases.isOver(life))) this.#session(key);
+  }
+
+  /** Covers everything that has been folded. Throws LogError. */
+  async flush(): Promise<void> {
+    if (this.#opened && !this.#closed) await this.#checkpointer.flush();
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#opened = false;
+    this.#parts.eventsTail.unfollow(this.partition);
+    this.#index.close();
+    this.#loads.close();
+    this.#checkpointer.close();
+    this.#derivations.close();
+    this.#queue.close();
+    this.#cancelSweep();
+    this.#room?.resolve();
+    this.#sessions.clear();
+  }
+
+  #newCheckpointer(): Checkpointer {
+    const { log, clock, logger, settings, metrics } = this.#parts;
+    const writer = new CheckpointWriter({
+      log,
+      clock,
+      index: this.#index,
+      chains: this.#chains,
+      uncovered: this.#uncovered,
+      batchBytes: settings.checkpointBatchBytes,
+      next: () => this.#next,
+    });
+    return new Checkpointer({
+      partition: this.partition,
+      clock,
+      logger,
+      writer,
+      uncovered: this.#uncovered,
+      checkpointMs: settings.checkpointMs,
+      checkpointBytes: settings.checkpointBytes,
+      retryMs: settings.retryMs,
+      ownership: () => this.#ownership,
+      onWritten: (done, tookMs) => {
+        metrics.checkpointed(done, tookMs);
+        this.#makeRoom();
+      },
+      onFenced: (ownership) => this.#lose("fenced", ownership),
+    });
+  }
+
+  /** The way of every record. Past the cap of uncovered bytes the partition waits for a checkpoint. */
+  #take(entries: readonly Entry[], nextOffset: number): Promise<void> | undefined {
+    const nowMs = this.#parts.clock.now();
+    const touched = new Set<KeptSession>();
+    for (const { key, value, offset, timeMs } of entries) {
+      if (value === null) continue;
+      const session = this.#session(entryKeyText({ key }));
+      this.#uncovered.add(session, session.take({ offset, timeMs, value }, nowMs));
+      touched.add(session);
+    }
+    this.#next = nextOffset;
+    for (const session of touched) this.#look(session);
+    this.#checkpointer.note();
+    if (this.#uncovered.bytes <= this.#parts.settings.uncoveredBytesMax) return undefined;
+    this.#room ??= Promise.withResolvers();
+    return this.#room.promise;
+  }
+
+  #makeRoom(): void {
+    if (this.#uncovered.bytes > this.#parts.settings.uncoveredBytesMax) return;
+    this.#room?.resolve();
+    this.#room = undefined;
+  }
+
+  #session(key: string): KeptSession {
+    const known = this.#sessions.get(key);
+    if (known !== undefined) return known;
+    const session = new KeptSession(key, this.#parts.clock.now());
+    this.#sessions.set(key, session);
+    this.#loads.request(session);
+    return session;
+  }
+
+  #loaded(session: KeptSession): void {
+    const dueMs = Number(this.#index.get(session.key)?.dueMs ?? 0);
+    session.signals.writtenAsOwing = dueMs > 0 && dueMs <= this.#parts.clock.now();
+    this.#look(session);
+    this.#checkpointer.note();
+    // Its entry said that something was due, and there is nothing: the next one says so.
+    if (session.signals.writtenAsOwing && session.isResting) this.#markStale(session);
+  }
+
+  #look(session: KeptSession): void {
+    const failure = session.takeFailure();
+    if (failure !== undefined) this.#alert(session, failure);
+    if (!session.changed) return;
+    session.changed = false;
+    this.#derivations.examine(session);
+  }
+
+  /** Somebody has to look at it: it does not hold up others, but nothing of it goes on. */
+  #alert(session: KeptSession, failure: unknown): void {
+    const { key, status, setAsideAt } = session;
+    this.#uncovered.dropBytes(session);
+    this.#parts.metrics.alert(status);
+    this.#parts.logger.error({ session: key, status, offset: setAsideAt, err: failure }, "a session cannot be folded");
+  }
+
+  #wake(keys: readonly string[]): void {
+    for (const key of keys) {
+      const known = this.#sessions.get(key);
+      if (known === undefined) this.#session(key);
+      else this.#derivations.examine(known);
+    }
+  }
+
+  #markStale(session: KeptSession): void {
+    if (this.#closed) return;
+    this.#uncovered.markStale(session, this.#parts.clock.now());
+    this.#checkpointer.note();
+  }
+
+  /** Of sessions in memory more is known than their entry says. */
+  #noteEntry(key: string, entry: IndexEntryJson): void {
+    this.#live.note(key, entry);
+    if (!this.#sessions.has(key)) this.#queue.set(key, Number(entry.dueMs ?? 0));
+  }
+
+  #scheduleSweep(): void {
+    this.#cancelSweep = this.#parts.clock.after(this.#parts.settings.sessionIdleMs / 2, () => {
+      this.#sweep();
+      this.#scheduleSweep();
+    });
+  }
+
+  #sweep(): void {
+    const beforeMs = this.#parts.clock.now() - this.#parts.settings.sessionIdleMs;
+    for (const session of this.#sessions.values()) {
+      if (session.usedMs > beforeMs || !session.isResting || this.#uncovered.has(session)) continue;
+      // The index must be as far as what was written, for whoever loads the session again.
+      if (session.entry?.covered !== undefined && this.#index.get(session.key)?.covered !== session.entry.covered) continue;
+      this.#sessions.delete(session.key);
+      this.#chains.forget(session.key);
+    }
+  }
+
+  async #append(sessionKey: string, record: RecordJson): Promise<Appended> {
+    const entry = { key: keyBytes(sessionKey), value: encodeRecord(record) };
+    return this.#parts.log.append(TOPICS.events, this.partition, entry, { lane: sessionKey });
+  }
+
+  #overtaken(error: LogError): void {
+    this.#parts.logger.error({ partition: this.partition, err: error }, "the log was trimmed before the keeper");
+    this.#lose(error.code);
+  }
+
+  #lose(reason: string, ownership = this.#ownership): void {
+    if (this.#closed) return;
+    this.close();
+    this.#parts.onLost(this, ownership, reason);
+  }
+}

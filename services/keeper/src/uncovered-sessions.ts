@@ -1,0 +1,85 @@
+import type { KeptSession } from "./kept-session.ts";
+
+/**
+ * The sessions of a partition that a checkpoint has to cover: those with records that no head covers, the lowest offset
+ * first, and those whose index entry says what is no longer so.
+ */
+export class UncoveredSessions {
+  #sessions = new Set<KeptSession>();
+  readonly #stale = new Map<KeptSession, number>();
+  #bytes = 0;
+
+  /** Bytes of uncovered records. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** The lowest uncovered offset; `end` where there is none. */
+  lowest(end: number): number {
+    for (const { uncovered } of this.#sessions) if (uncovered !== undefined) return uncovered.offset;
+    return end;
+  }
+
+  has(session: KeptSession): boolean {
+    return this.#sessions.has(session) || this.#stale.has(session);
+  }
+
+  /** It has `bytes` more that are uncovered; sessions come in the order of their first uncovered offsets. */
+  add(session: KeptSession, bytes: number): void {
+    if (session.uncovered === undefined) return;
+    this.#sessions.add(session);
+    this.#bytes += bytes;
+  }
+
+  /** It can no longer be folded, so that its bytes are no longer held. */
+  dropBytes({ uncovered }: KeptSession): void {
+    if (uncovered === undefined) return;
+    this.#bytes -= uncovered.bytes;
+    uncovered.bytes = 0;
+  }
+
+  markStale(session: KeptSession, nowMs: number): void {
+    if (!this.#stale.has(session)) this.#stale.set(session, nowMs);
+  }
+
+  /** It is being covered, or holds nothing to cover. */
+  remove(session: KeptSession, bytes: number): void {
+    this.#sessions.delete(session);
+    this.#stale.delete(session);
+    this.#bytes -= bytes;
+  }
+
+  /** These have not been covered after all, and what came later is behind them. */
+  restore(restored: readonly KeptSession[], bytes: number): void {
+    this.#bytes += bytes;
+    const offset = ({ uncovered }: KeptSession): number => uncovered?.offset ?? 0;
+    this.#sessions = new Set([...this.#sessions, ...restored].sort((a, b) => offset(a) - offset(b)));
+  }
+
+  /** Those that a checkpoint can cover now and that have waited since `beforeMs` or longer. */
+  *coverable(beforeMs: number): IterableIterator<KeptSession> {
+    for (const session of [...this.#sessions]) {
+      if (isCoverable(session) && (session.uncovered?.sinceMs ?? 0) <= beforeMs) yield session;
+    }
+    for (const [session, sinceMs] of [...this.#stale]) {
+      if (isCoverable(session) && sinceMs <= beforeMs && this.#stale.has(session)) yield session;
+    }
+  }
+
+  /** When the one that has waited longest began to; undefined: none can be covered now. */
+  waitingSinceMs(): number | undefined {
+    let earliest: number | undefined;
+    for (const session of this.#sessions) {
+      if (isCoverable(session)) {
+        earliest = session.uncovered?.sinceMs;
+        break;
+      }
+    }
+    for (const sinceMs of this.#stale.values()) earliest = Math.min(earliest ?? sinceMs, sinceMs);
+    return earliest;
+  }
+}
+
+function isCoverable({ status }: KeptSession): boolean {
+  return status === "folded" || status === "set_aside";
+}
