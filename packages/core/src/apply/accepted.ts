@@ -1,0 +1,20 @@
+import type { Accepted } from "../api.ts";
+import { contextOf } from "../context.ts";
+import type { SessionState } from "../state.ts";
+import { applyEvent } from "./table.ts";
+
+/**
+ * What readers do with an accepted record: no judging, kinds and items that are not known are skipped, and the seq
+ * goes on also where the events are hidden. A record that the state has already changes nothing.
+ */
+export function applyAccepted(state: SessionState, accepted: Accepted): void {
+  if (accepted.seq === 0 || accepted.seq <= state.seq) return;
+  const context = contextOf(accepted);
+  state.timeMs = Math.max(state.timeMs, accepted.timeMs);
+  accepted.events.forEach((event, index) => {
+    context.index = index;
+    context.seq = accepted.seq + index;
+    applyEvent(state, event, context);
+  });
+  state.seq = accepted.seq + accepted.count - 1;
+}

@@ -1,0 +1,66 @@
+import { type Context, writer } from "../context.ts";
+import type { Body } from "../kinds.ts";
+import type { SessionState } from "../state.ts";
+import { bury } from "../tombstones.ts";
+import { add, drop, touch } from "../undo.ts";
+import { loseAgent } from "./agents.ts";
+import { noteParticipant } from "./session.ts";
+
+export function memberJoined(state: SessionState, body: Body<"memberJoined">, context: Context): void {
+  const member = body.member ?? "";
+  const participant = body.participant ?? writer(context);
+  const role = body.role ?? "ROLE_UNSPECIFIED";
+  const name = body.name ?? "";
+  if (state.members.has(member)) return;
+  noteParticipant(state, participant, role, name, context.seq);
+  add(state, state.members, member, {
+    member,
+    participant,
+    role,
+    name,
+    node: body.node ?? "",
+    incarnation: body.incarnation ?? 0,
+    device: body.device ?? "",
+    watching: false,
+    joinedMs: context.timeMs,
+    changed: context.seq,
+  });
+}
+
+export function memberUpdated(state: SessionState, body: Body<"memberUpdated">, context: Context): void {
+  const member = state.members.get(body.member ?? "");
+  if (member === undefined) return;
+  touch(state, member).watching = body.watching ?? false;
+  member.changed = context.seq;
+}
+
+export function memberLeft(state: SessionState, body: Body<"memberLeft">, context: Context): void {
+  removeMember(state, body.member ?? "", context.seq);
+}
+
+function removeMember(state: SessionState, member: string, seq: number): void {
+  if (!state.members.has(member)) return;
+  drop(state, state.members, member);
+  bury(state, "TOMBSTONE_KIND_MEMBER", member, seq);
+}
+
+/** Takes away every connection that the ended life of the node held. */
+export function nodeExpired(state: SessionState, body: Body<"nodeExpired">, context: Context): void {
+  const node = body.node ?? "";
+  const incarnation = body.incarnation ?? 0;
+  const isGone = (held: { node: string; incarnation: number }): boolean =>
+    held.node === node && held.incarnation <= incarnation;
+  rememberExpiry(state, node, incarnation);
+  for (const member of [...state.members.values()]) if (isGone(member)) removeMember(state, member.member, context.seq);
+  for (const agent of state.agents.values()) if (isGone(agent)) loseAgent(state, agent, "LOST_REASON_NODE", context);
+}
+
+function rememberExpiry(state: SessionState, node: string, incarnation: number): void {
+  const latest = Math.max(incarnation, state.expiredNodes.get(node) ?? 0);
+  drop(state, state.expiredNodes, node);
+  add(state, state.expiredNodes, node, latest);
+  for (const oldest of state.expiredNodes.keys()) {
+    if (state.expiredNodes.size <= state.limits.expiredNodes) return;
+    drop(state, state.expiredNodes, oldest);
+  }
+}

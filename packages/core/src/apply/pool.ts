@@ -1,0 +1,65 @@
+import type { RunRefJson } from "@perdure/protocol";
+import type { Context } from "../context.ts";
+import type { Body } from "../kinds.ts";
+import { fromInt64 } from "../sparse.ts";
+import type { PoolRun, SessionState } from "../state.ts";
+import { bury } from "../tombstones.ts";
+import { add, drop, touch } from "../undo.ts";
+
+/** Names a run in its pool: `session:epoch:run seq`. */
+export const poolKey = (run: RunRefJson | undefined): string =>
+  `${run?.session ?? ""}:${fromInt64(run?.epoch)}:${run?.runSeq ?? 0}`;
+
+export const pooled = (state: SessionState, run: RunRefJson | undefined): PoolRun | undefined =>
+  state.pool.get(poolKey(run));
+
+export function poolQueued(state: SessionState, body: Body<"poolQueued">, context: Context): void {
+  const { run } = body;
+  const key = poolKey(run);
+  if (state.pool.has(key)) return;
+  add(state, state.pool, key, {
+    run: {
+      session: run?.session ?? "",
+      epoch: fromInt64(run?.epoch),
+      runSeq: run?.runSeq ?? 0,
+      runId: run?.runId ?? "",
+    },
+    phase: "POOL_PHASE_QUEUED",
+    instance: "",
+    offeredMs: 0,
+    offers: 0,
+    changed: context.seq,
+  });
+}
+
+export function poolOffered(state: SessionState, body: Body<"poolOffered">, context: Context): void {
+  const run = pooled(state, body.run);
+  if (run === undefined) return;
+  assign(state, run, "POOL_PHASE_OFFERED", body.instance ?? "", context.seq);
+  run.offeredMs = context.timeMs;
+  run.offers += 1;
+}
+
+export function poolTaken(state: SessionState, body: Body<"poolTaken">, context: Context): void {
+  const run = pooled(state, body.run);
+  if (run !== undefined) assign(state, run, "POOL_PHASE_TAKEN", body.instance ?? "", context.seq);
+}
+
+export function poolReturned(state: SessionState, body: Body<"poolReturned">, context: Context): void {
+  const run = pooled(state, body.run);
+  if (run !== undefined) assign(state, run, "POOL_PHASE_QUEUED", "", context.seq);
+}
+
+function assign(state: SessionState, run: PoolRun, phase: PoolRun["phase"], instance: string, seq: number): void {
+  touch(state, run).phase = phase;
+  run.instance = instance;
+  run.offeredMs = 0;
+  run.changed = seq;
+}
+
+export function poolFreed(state: SessionState, body: Body<"poolFreed">, context: Context): void {
+  const key = poolKey(body.run);
+  if (!state.pool.has(key)) return;
+  drop(state, state.pool, key);
+  bury(state, "TOMBSTONE_KIND_POOL_RUN", key, context.seq);
+}

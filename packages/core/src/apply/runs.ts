@@ -1,0 +1,149 @@
+import type { FinishReasonJson } from "@perdure/protocol";
+import { type Context, newItemId, writer } from "../context.ts";
+import type { Body } from "../kinds.ts";
+import type { Run, SessionState } from "../state.ts";
+import { add, drop, touch } from "../undo.ts";
+import { reweigh, settle, weighRun } from "../weight.ts";
+import { settleControl } from "./controls.ts";
+import { isPhase, type RunEvent, runTransitions } from "./lifecycle.ts";
+import { closeMessage } from "./messages.ts";
+import { withdraw } from "./requests.ts";
+import { endStep, supersedeAttempt } from "./steps.ts";
+
+/** An agent works on it, or will be asked to. */
+export const isUnfinished = ({ phase }: Run): boolean =>
+  phase !== "RUN_PHASE_COMPLETED" && phase !== "RUN_PHASE_FAILED" && phase !== "RUN_PHASE_CANCELLED";
+
+/** An attempt of it is under way. */
+export const isUnderWay = ({ phase }: Run): boolean => phase === "RUN_PHASE_ACTIVE" || phase === "RUN_PHASE_SUSPENDED";
+
+export function runRequested(state: SessionState, body: Body<"runRequested">, context: Context): void {
+  const run: Run = {
+    id: newItemId(context),
+    requested: context.seq,
+    phase: "RUN_PHASE_REQUESTED",
+    agent: agentOf(state, body),
+    inputMessageId: body.inputMessageId ?? "",
+    input: body.input ?? "",
+    tools: body.tools ?? "",
+    context: body.context ?? "",
+    parentRunId: body.parentRunId ?? "",
+    parentCallId: body.parentCallId ?? "",
+    requestedBy: writer(context),
+    attempt: 0,
+    attempts: 0,
+    instance: "",
+    agentParticipant: "",
+    waitsForRequestId: "",
+    steps: [],
+    result: "",
+    code: "",
+    message: "",
+    failedStepId: "",
+    cause: "",
+    requestedMs: context.timeMs,
+    acceptedMs: 0,
+    endedMs: 0,
+    audience: context.audience,
+    changed: context.seq,
+    weight: 0,
+    settled: false,
+  };
+  if (state.runs.has(run.id)) return;
+  add(state, state.runs, run.id, run);
+  reweigh(state, run, weighRun(run));
+}
+
+/** The agent that a request asks: the one it names, else the session's default. Empty: none. */
+export const agentOf = (state: SessionState, body: Body<"runRequested">): string =>
+  body.agent === undefined || body.agent === "" ? (state.info.policy.defaultAgent ?? "") : body.agent;
+
+export function runAccepted(state: SessionState, body: Body<"runAccepted">, context: Context): void {
+  const run = state.runs.get(body.runId ?? "");
+  if (run === undefined) return;
+  supersedeAttempt(state, run, context);
+  move(state, run, "accepted", context.seq);
+  drop(state, state.attempts, run.attempt);
+  add(state, state.attempts, context.seq, run);
+  run.attempt = context.seq;
+  run.attempts += 1;
+  run.instance = body.instance ?? "";
+  run.agentParticipant = writer(context);
+  run.acceptedMs = context.timeMs;
+  delete run.progress;
+}
+
+export function runSuspended(state: SessionState, body: Body<"runSuspended">, context: Context): void {
+  const run = state.runs.get(body.runId ?? "");
+  if (run === undefined) return;
+  move(state, run, "suspended", context.seq);
+  if (body.reason !== undefined) run.suspended = body.reason;
+  run.waitsForRequestId = body.requestId ?? "";
+}
+
+export function runResumed(state: SessionState, body: Body<"runResumed">, context: Context): void {
+  const run = state.runs.get(body.runId ?? "");
+  if (run !== undefined) move(state, run, "resumed", context.seq);
+}
+
+export function runCompleted(state: SessionState, body: Body<"runCompleted">, context: Context): void {
+  const run = state.runs.get(body.runId ?? "");
+  if (run === undefined) return;
+  touch(state, run).result = body.result ?? "";
+  endRun(state, run, "completed", context);
+}
+
+export function runFailed(state: SessionState, body: Body<"runFailed">, context: Context): void {
+  const run = state.runs.get(body.runId ?? "");
+  if (run === undefined) return;
+  touch(state, run).code = body.code ?? "";
+  run.message = body.message ?? "";
+  run.failedStepId = body.stepId ?? "";
+  run.cause = body.cause ?? "";
+  endRun(state, run, "failed", context);
+}
+
+export function runCancelled(state: SessionState, body: Body<"runCancelled">, context: Context): void {
+  const run = state.runs.get(body.runId ?? "");
+  if (run !== undefined) endRun(state, run, "cancelled", context);
+}
+
+export function runOrphaned(state: SessionState, body: Body<"runOrphaned">, context: Context): void {
+  const run = state.runs.get(body.runId ?? "");
+  if (run === undefined) return;
+  drop(state, state.attempts, run.attempt);
+  move(state, run, "orphaned", context.seq);
+}
+
+function move(state: SessionState, run: Run, event: RunEvent, seq: number): void {
+  const next = runTransitions[run.phase][event];
+  touch(state, run).changed = seq;
+  if (isPhase(next)) run.phase = next;
+  run.waitsForRequestId = "";
+  delete run.suspended;
+}
+
+const finishOf: Readonly<Record<"completed" | "failed" | "cancelled", FinishReasonJson>> = {
+  completed: "FINISH_REASON_STOP",
+  failed: "FINISH_REASON_ERROR",
+  cancelled: "FINISH_REASON_CANCELLED",
+};
+
+/** Ends a run and everything that is open in it: steps, messages, requests, signals. Fences its attempt. */
+export function endRun(state: SessionState, run: Run, event: keyof typeof finishOf, context: Context): void {
+  move(state, run, event, context.seq);
+  run.endedMs = context.timeMs;
+  drop(state, state.attempts, run.attempt);
+  for (const step of run.steps) if (step.phase === "STEP_PHASE_OPEN") endStep(state, step, event !== "completed", context);
+  for (const message of [...state.heldMessages]) {
+    if (message.runId === run.id) closeMessage(state, message, finishOf[event], context.seq);
+  }
+  for (const request of state.requests.values()) {
+    if (request.request.runId === run.id) withdraw(state, request, context.seq);
+  }
+  for (const control of state.controls.values()) {
+    if (control.runId === run.id) settleControl(state, control, event, context.seq);
+  }
+  reweigh(state, run, weighRun(run));
+  settle(state, run, true);
+}

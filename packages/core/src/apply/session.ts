@@ -1,0 +1,94 @@
+import type { RoleJson, SessionPolicyJson } from "@perdure/protocol";
+import { type Context, writer } from "../context.ts";
+import type { Body } from "../kinds.ts";
+import { sparse } from "../sparse.ts";
+import type { SessionState } from "../state.ts";
+import { bury } from "../tombstones.ts";
+import { add, drop, touch } from "../undo.ts";
+import { closeMessage } from "./messages.ts";
+import { withdraw } from "./requests.ts";
+import { endRun, isUnfinished } from "./runs.ts";
+
+const policyOf = (policy: SessionPolicyJson | undefined): SessionPolicyJson => sparse({ ...policy });
+
+export function sessionCreated(state: SessionState, body: Body<"sessionCreated">, context: Context): void {
+  state.epoch = context.epoch;
+  state.info = {
+    title: body.title ?? "",
+    tags: [...(body.tags ?? [])],
+    policy: policyOf(body.policy),
+    metadata: body.metadata ?? "",
+    createdBy: writer(context),
+    createdMs: context.timeMs,
+    closed: false,
+    closedReason: "",
+    changed: context.seq,
+  };
+}
+
+export function sessionUpdated(state: SessionState, body: Body<"sessionUpdated">, context: Context): void {
+  const info = touch(state, state.info);
+  if (body.title !== undefined) info.title = body.title;
+  if (body.tags !== undefined) info.tags = [...(body.tags.values ?? [])];
+  if (body.policy !== undefined) info.policy = policyOf(body.policy);
+  if (body.metadata !== undefined) info.metadata = body.metadata;
+  info.changed = context.seq;
+}
+
+/** Ends the session and all that is open in it. */
+export function sessionClosed(state: SessionState, body: Body<"sessionClosed">, context: Context): void {
+  const info = touch(state, state.info);
+  info.closed = true;
+  info.closedReason = body.reason ?? "";
+  info.changed = context.seq;
+  for (const run of state.runs.values()) if (isUnfinished(run)) endRun(state, run, "cancelled", context);
+  for (const message of [...state.heldMessages]) closeMessage(state, message, "FINISH_REASON_CANCELLED", context.seq);
+  for (const request of state.requests.values()) withdraw(state, request, context.seq);
+}
+
+export function rulesUpgraded(state: SessionState, body: Body<"rulesUpgraded">): void {
+  state.rules = body.version ?? 0;
+}
+
+export function participantInvited(state: SessionState, body: Body<"participantInvited">, context: Context): void {
+  noteParticipant(state, body.participant ?? "", body.role ?? "ROLE_UNSPECIFIED", body.name ?? "", context.seq);
+  const participant = state.participants.get(body.participant ?? "");
+  if (participant?.removed !== true) return;
+  touch(state, participant).removed = false;
+  participant.changed = context.seq;
+}
+
+export function participantRemoved(state: SessionState, body: Body<"participantRemoved">, context: Context): void {
+  const id = body.participant ?? "";
+  if (!state.participants.has(id)) noteParticipant(state, id, "ROLE_UNSPECIFIED", "", context.seq);
+  const participant = state.participants.get(id);
+  if (participant === undefined) return;
+  touch(state, participant).removed = true;
+  participant.changed = context.seq;
+}
+
+/** Remembers who takes part, under which role and name. */
+export function noteParticipant(state: SessionState, id: string, role: RoleJson, name: string, seq: number): void {
+  const known = state.participants.get(id);
+  if (known === undefined) {
+    if (state.participants.size >= state.limits.participants) forgetAbsentParticipant(state, seq);
+    add(state, state.participants, id, { participant: id, role, name, removed: false, changed: seq });
+  } else if (known.role !== role || (name !== "" && known.name !== name)) {
+    touch(state, known).role = role;
+    if (name !== "") known.name = name;
+    known.changed = seq;
+  }
+}
+
+// There is always one: members, agents and removed participants have smaller caps, together.
+function forgetAbsentParticipant(state: SessionState, seq: number): void {
+  const present = new Set<string>();
+  for (const { participant } of state.members.values()) present.add(participant);
+  for (const { participant } of state.agents.values()) present.add(participant);
+  for (const [id, { removed }] of state.participants) {
+    if (removed || present.has(id)) continue;
+    drop(state, state.participants, id);
+    bury(state, "TOMBSTONE_KIND_PARTICIPANT", id, seq);
+    return;
+  }
+}

@@ -1,0 +1,65 @@
+import type { AudienceJson } from "@perdure/protocol";
+import type { Context } from "../context.ts";
+import type { Body } from "../kinds.ts";
+import { fromInt64 } from "../sparse.ts";
+import type { SessionState, UsageTotal } from "../state.ts";
+import { add, drop, include, touch } from "../undo.ts";
+
+type Identity = Pick<UsageTotal, "provider" | "model" | "currency" | "audience">;
+
+/** Names a sum. No name holds a line break. */
+export const usageKey = ({ provider, model, currency, audience }: Identity): string =>
+  [provider, model, currency, audience].join("\n");
+
+/** Under what a report is summed: under "other" where there is no more room for models. */
+export function usageIdentity(state: SessionState, body: Body<"usageReported">, audience: AudienceJson): Identity {
+  const { provider = "", model = "", currency = "" } = body;
+  const own = { provider, model, currency, audience };
+  if (state.usage.has(usageKey(own)) || state.usage.size < state.limits.usageTotals) return own;
+  return { ...own, provider: "", model: "other" };
+}
+
+export function usageReported(state: SessionState, body: Body<"usageReported">, context: Context): void {
+  const identity = usageIdentity(state, body, context.audience);
+  const key = usageKey(identity);
+  if (!state.usage.has(key)) add(state, state.usage, key, emptyTotal(identity));
+  const total = state.usage.get(key);
+  if (total === undefined) return;
+  addReport(touch(state, total), body);
+  total.changed = context.seq;
+  rememberResponse(state, body.responseId ?? "");
+}
+
+const emptyTotal = (identity: Identity): UsageTotal => ({
+  ...identity,
+  inputTokens: 0,
+  outputTokens: 0,
+  cacheReadTokens: 0,
+  cacheCreationTokens: 0,
+  reasoningTokens: 0,
+  costMicros: 0,
+  reports: 0,
+  changed: 0,
+});
+
+function addReport(total: UsageTotal, body: Body<"usageReported">): void {
+  total.inputTokens = sum(total.inputTokens, body.inputTokens);
+  total.outputTokens = sum(total.outputTokens, body.outputTokens);
+  total.cacheReadTokens = sum(total.cacheReadTokens, body.cacheReadTokens);
+  total.cacheCreationTokens = sum(total.cacheCreationTokens, body.cacheCreationTokens);
+  total.reasoningTokens = sum(total.reasoningTokens, body.reasoningTokens);
+  total.costMicros = sum(total.costMicros, fromInt64(body.costMicros));
+  total.reports += 1;
+}
+
+// Sums stay where numbers are exact, which int64 can hold too.
+const sum = (before: number, more = 0): number => Math.min(before + more, Number.MAX_SAFE_INTEGER);
+
+function rememberResponse(state: SessionState, responseId: string): void {
+  if (responseId === "") return;
+  include(state, state.responseIds, responseId);
+  for (const oldest of state.responseIds) {
+    if (state.responseIds.size <= state.limits.usageResponseIds) return;
+    drop(state, state.responseIds, oldest);
+  }
+}

@@ -1,0 +1,44 @@
+import type { ActorJson, AudienceJson } from "@perdure/protocol";
+import type { Accepted } from "./api.ts";
+
+/** What an event is judged and applied with beside its content. */
+export interface Context {
+  readonly producer: string;
+  /** First number of the record. */
+  readonly number: number;
+  /** Index of the event in the record. */
+  index: number;
+  /** Seq of the event. */
+  seq: number;
+  readonly timeMs: number;
+  readonly actor: ActorJson;
+  readonly attempt: number;
+  readonly audience: AudienceJson;
+  /** Of derived events: seq up to which the writer knew the state; 0: none said. */
+  readonly causeSeq: number;
+  /** Of the record that begins a life: its epoch. */
+  readonly epoch: number | undefined;
+  /** Some of the record's numbers were seen before: a merged append, whose text is trimmed. */
+  readonly overlaps: boolean;
+}
+
+/** Id of the item that the event begins. */
+export const newItemId = (context: Context): string => `${context.producer}:${context.number}:${context.index}`;
+
+/** The participant that writes; empty where the record has none. */
+export const writer = (context: Context): string => context.actor.participant ?? "";
+
+/** How accepted events are applied. */
+export const contextOf = (accepted: Accepted): Context => ({
+  producer: accepted.producer,
+  number: accepted.number,
+  index: 0,
+  seq: accepted.seq,
+  timeMs: accepted.timeMs,
+  actor: accepted.actor,
+  attempt: accepted.attempt,
+  audience: accepted.audience,
+  causeSeq: 0,
+  epoch: accepted.epoch,
+  overlaps: false,
+});

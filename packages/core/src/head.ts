@@ -1,0 +1,60 @@
+import type { HeadJson, LedgerJson, ProducerStateJson, UsageStateJson } from "@perdure/protocol";
+import {
+  agentJson,
+  controlJson,
+  infoJson,
+  memberJson,
+  messageJson,
+  participantJson,
+  partJson,
+  poolRunJson,
+  requestJson,
+  runJson,
+  usageJson,
+} from "./head-items.ts";
+import { int64, sparse } from "./sparse.ts";
+import type { Producer, SessionState } from "./state.ts";
+
+/** The whole state in the schema's JSON, with the ledger: what a keeper writes. `fromHead` makes an equal state of it. */
+export function toHead(state: SessionState): HeadJson {
+  const { epoch, seq, rules, shedSeq, nextPage } = state;
+  const live = epoch === undefined ? {} : { epoch: String(epoch), info: infoJson(state.info) };
+  const pool = state.pool.size === 0 ? {} : { pool: { queue: [...state.pool.values()].map(poolRunJson) } };
+  return sparse({
+    ...live,
+    covered: int64(state.covered),
+    seq,
+    timeMs: int64(state.timeMs),
+    rules,
+    ledger: ledgerJson(state),
+    participants: [...state.participants.values()].map(participantJson),
+    members: [...state.members.values()].map(memberJson),
+    agents: [...state.agents.values()].map(agentJson),
+    messages: [...state.messages.values()].map((message) => messageJson(message, message.parts.map(partJson))),
+    runs: [...state.runs.values()].map((run) => runJson(run, run.steps)),
+    controls: [...state.controls.values()].map(controlJson),
+    requests: [...state.requests.values()].map(requestJson),
+    ...pool,
+    ...usageStateJson(state),
+    tombstones: [...state.tombstones.values()],
+    shedSeq,
+    nextPage,
+    expiredNodes: [...state.expiredNodes].map(([node, incarnation]) => sparse({ node, incarnation })),
+  });
+}
+
+const ledgerJson = ({ ledger }: SessionState): LedgerJson =>
+  sparse({ producers: [...ledger.producers.values()].map(producerJson), floor: ledger.floor });
+
+const producerJson = ({ participant, id, last, seq, refused }: Producer): ProducerStateJson =>
+  sparse({
+    key: `${participant}/${id}`,
+    last,
+    seq,
+    refused: refused.map((range) => ({ number: range.first, last: range.last, code: range.code })),
+  });
+
+function usageStateJson(state: SessionState): { usage?: UsageStateJson } {
+  if (state.usage.size === 0) return {};
+  return { usage: sparse({ totals: [...state.usage.values()].map(usageJson), responseIds: [...state.responseIds] }) };
+}

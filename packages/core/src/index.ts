@@ -1,0 +1,47 @@
+export type {
+  Accepted,
+  Due,
+  FoldResult,
+  Level,
+  PoolSignal,
+  Position,
+  RecordDraft,
+  Refused,
+  Verdict,
+} from "./api.ts";
+export { applyAccepted } from "./apply/accepted.ts";
+export { isAlive, isHere } from "./apply/agents.ts";
+export { poolKey } from "./apply/pool.ts";
+export { isUnderWay, isUnfinished } from "./apply/runs.ts";
+export { eventKind } from "./apply/table.ts";
+export { covers, levelOf } from "./audience.ts";
+export { canonical } from "./canonical.ts";
+export { type Code, type CodeInfo, CODES, isCode } from "./codes.ts";
+export { dues, nextDueMs } from "./due.ts";
+export { PerdureError, type PerdureErrorDetails } from "./errors.ts";
+export { fold } from "./fold.ts";
+export { fromHead } from "./from-head.ts";
+export { toHead } from "./head.ts";
+export type { Body, EventKind } from "./kinds.ts";
+export { type Limits, LIMITS, RULES_VERSION } from "./limits.ts";
+export { isAllowed, mayWrite } from "./permissions.ts";
+export { poolSignals } from "./pools.ts";
+export {
+  type Agent,
+  type Control,
+  type Member,
+  type Message,
+  newSession,
+  type Part,
+  type Participant,
+  type PoolRun,
+  type Request,
+  type Run,
+  type SessionInfo,
+  type SessionState,
+  type Step,
+  type UsageTotal,
+} from "./state.ts";
+export { projectAccepted } from "./view/accepted.ts";
+export { mergePatch } from "./view/merge.ts";
+export { patchSince, project, projectPage } from "./view/project.ts";

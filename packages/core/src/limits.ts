@@ -1,0 +1,89 @@
+/** Version of the rules by which this code judges and applies records. */
+export const RULES_VERSION = 1;
+
+/**
+ * Every cap of a session's state. All nodes of an installation must use the same ones, since they decide verdicts.
+ * Bytes are UTF-8, times are milliseconds of the log's clock.
+ */
+export interface Limits {
+  readonly eventsPerRecord: number;
+  /** Writers that the ledger remembers; the one silent for longest goes first. */
+  readonly producers: number;
+  /** Numbers of one producer whose verdicts are remembered, and so the most it may have in flight. */
+  readonly producerWindow: number;
+  /** Ranges of refused numbers remembered over all producers. */
+  readonly refusals: number;
+  readonly participants: number;
+  /** Of them, how many may be remembered as removed. With members and agents less than `participants`. */
+  readonly removedParticipants: number;
+  readonly members: number;
+  readonly agents: number;
+  readonly openMessages: number;
+  readonly partsPerMessage: number;
+  readonly annotationsPerPart: number;
+  readonly unfinishedRuns: number;
+  readonly stepsPerRun: number;
+  readonly unsettledRequests: number;
+  readonly unsettledControls: number;
+  readonly poolQueue: number;
+  readonly usageTotals: number;
+  readonly usageResponseIds: number;
+  readonly tombstones: number;
+  readonly expiredNodes: number;
+  /** All text of one open message. */
+  readonly messageBytes: number;
+  /** All text of one run with its steps. */
+  readonly runBytes: number;
+  /** Text of a part that may be changed by JSON Patch. */
+  readonly patchedPartBytes: number;
+  /** Weight of everything that is not settled: open messages, unfinished runs, undecided requests and signals. */
+  readonly heldBytes: number;
+  /** Past this weight of settled items the oldest leave, until `settledKeptBytes` remain. */
+  readonly settledBytes: number;
+  readonly settledKeptBytes: number;
+  /** What one page may weigh, unless a single part or run is larger. */
+  readonly pageBytes: number;
+  /** A head in protobuf, at worst. The topic of heads must take it. */
+  readonly headBytes: number;
+  /** How long a lost agent may take to come back, where the session's policy does not say. */
+  readonly agentGraceMs: number;
+  /** How long an agent may take to obey a cancel, where the session's policy does not say. */
+  readonly cancelGraceMs: number;
+  /** How long an instance may take to take an offer of its pool. */
+  readonly offerTimeoutMs: number;
+}
+
+/** The defaults. */
+export const LIMITS: Limits = Object.freeze({
+  eventsPerRecord: 64,
+  producers: 4096,
+  producerWindow: 1024,
+  refusals: 8192,
+  participants: 1024,
+  removedParticipants: 255,
+  members: 512,
+  agents: 256,
+  openMessages: 128,
+  partsPerMessage: 256,
+  annotationsPerPart: 64,
+  unfinishedRuns: 256,
+  stepsPerRun: 256,
+  unsettledRequests: 256,
+  unsettledControls: 256,
+  poolQueue: 10_000,
+  usageTotals: 64,
+  usageResponseIds: 256,
+  tombstones: 1024,
+  expiredNodes: 64,
+  messageBytes: 512 * 1024,
+  runBytes: 512 * 1024,
+  patchedPartBytes: 64 * 1024,
+  heldBytes: 2 * 1024 * 1024,
+  settledBytes: 64 * 1024,
+  settledKeptBytes: 32 * 1024,
+  pageBytes: 64 * 1024,
+  headBytes: 14 * 1024 * 1024,
+  agentGraceMs: 10_000,
+  cancelGraceMs: 10_000,
+  offerTimeoutMs: 10_000,
+});

@@ -1,0 +1,41 @@
+import type { HeadJson, TombstoneJson } from "@perdure/protocol";
+import { forgetMessage } from "../apply/messages.ts";
+import { readItems } from "../from-head.ts";
+import { infoOf } from "../from-items.ts";
+import { fromInt64 } from "../sparse.ts";
+import type { SessionState } from "../state.ts";
+import { reweigh } from "../weight.ts";
+
+/** Brings a reader's state up to date with a patch made for its seq and level. */
+export function mergePatch(state: SessionState, patch: HeadJson): void {
+  const { tombstones = [], ...items } = patch;
+  for (const tombstone of tombstones) takeAway(state, tombstone);
+  if (patch.epoch !== undefined) state.epoch = fromInt64(patch.epoch);
+  if (patch.info !== undefined) state.info = infoOf(patch.info);
+  state.rules = patch.rules ?? state.rules;
+  readItems(state, items);
+  state.seq = Math.max(state.seq, patch.seq ?? 0);
+}
+
+function takeAway(state: SessionState, { kind, id = "" }: TombstoneJson): void {
+  if (kind === "TOMBSTONE_KIND_PARTICIPANT") state.participants.delete(id);
+  else if (kind === "TOMBSTONE_KIND_MEMBER") state.members.delete(id);
+  else if (kind === "TOMBSTONE_KIND_AGENT") state.agents.delete(id);
+  else if (kind === "TOMBSTONE_KIND_POOL_RUN") state.pool.delete(id);
+  else if (kind === "TOMBSTONE_KIND_MESSAGE") takeMessage(state, id);
+  else if (kind === "TOMBSTONE_KIND_STEP") takeStep(state, id);
+}
+
+function takeMessage(state: SessionState, id: string): void {
+  const message = state.messages.get(id);
+  if (message !== undefined) forgetMessage(state, message);
+}
+
+function takeStep(state: SessionState, id: string): void {
+  const step = state.steps.get(id);
+  if (step === undefined) return;
+  const { run } = step;
+  state.steps.delete(id);
+  run.steps = run.steps.filter((other) => other !== step);
+  reweigh(state, run, run.weight - step.weight);
+}
