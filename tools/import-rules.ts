@@ -33,11 +33,14 @@ const pathIntoAnotherWorkspace = {
   message: "Import another workspace by its package name.",
 };
 
+/** What only tests, and what stands in a folder `testing` for them, may import besides. */
+const testImports: Readonly<Record<string, readonly string[]>> = { "packages/replica": ["log-embedded"] };
+
 function rulesOf(folder: string, tests: boolean): OxlintOverride {
-  const allowed = allowedImports[folder] ?? [];
+  const allowed = [...(allowedImports[folder] ?? []), ...((tests ? testImports[folder] : undefined) ?? [])];
   const restricted = tests ? [] : (typesOnly[folder] ?? []);
   return {
-    files: [tests ? `${folder}/**/*.test.ts` : `${folder}/**`],
+    files: tests ? [`${folder}/**/*.test.ts`, `${folder}/src/testing/**`] : [`${folder}/**`],
     rules: {
       "no-restricted-imports": [
         "error",

@@ -1,1 +1,4 @@
 export { ManualClock } from "./manual-clock.ts";
+export { SampleWriter } from "./sample-writer.ts";
+export { canonicalText, TestLog, until } from "./test-log.ts";
+export { TestLogger } from "./test-logger.ts";
