@@ -2,14 +2,12 @@
 import { createReadStream } from "node:fs";
 import { stat, unlink } from "node:fs/promises";
 
-/** One line of the file, as the analyst writes it; `seq` counts the lines of one session. */
+/** One line of the file, as the analyst writes it. What else it holds is passed on as it is. */
 export interface TruthLine {
-  readonly is: "begin" | "text" | "end";
+  readonly is: string;
   readonly session: string;
   readonly run: string;
-  readonly attempt: number;
   readonly text?: string;
-  readonly finish?: string;
 }
 
 export interface TruthReader {

@@ -32,6 +32,10 @@ export interface Library {
   file(path: string): SourceFile | undefined;
   /** The passages that fit the words of a query best, best first. */
   search(query: string, options: SearchOptions): readonly Found[];
+  /** The passage that `place` names: `path:first-last` or `path:line`. */
+  passageAt(place: string): Passage | undefined;
+  /** Names of definitions that come close to the words of a query; at most 5. */
+  namesLike(query: string): readonly string[];
   /** In how many passages an index term stands; its rarity is what it weighs. */
   passagesWith(term: string): number;
   readonly passageCount: number;
@@ -109,6 +113,16 @@ class FolderLibrary implements Library {
       const passage = this.#byId.get(String(result.id));
       return passage === undefined ? [] : [{ passage, score: result.score }];
     });
+  }
+
+  passageAt(place: string): Passage | undefined {
+    return this.#byId.get(place.replace(/-\d+$/, ""));
+  }
+
+  namesLike(query: string): readonly string[] {
+    const passages = this.#index.search(query, { fields: ["names"], fuzzy: 0.4, prefix: true }).slice(0, 5);
+    const names = passages.flatMap(({ id }) => this.#byId.get(String(id))?.names.split(" ").slice(0, 1) ?? []);
+    return [...new Set(names)];
   }
 
   passagesWith(term: string): number {

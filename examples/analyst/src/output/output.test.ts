@@ -63,16 +63,16 @@ describe("the truth file", () => {
     onTestFinished(() => rmSync(folder, { recursive: true }));
     const path = join(folder, "deep", "truth.jsonl");
     const first = openTruth(path);
-    first.begin({ session: "s", run: "r", attempt: 7 });
+    first.write({ is: "attempt", session: "s", run: "r", attempt: 1 });
     first.close();
     const second = openTruth(path);
-    second.text({ session: "s", run: "r", attempt: 9 }, "word\n");
+    second.write({ is: "text", session: "s", run: "r", attempt: 2, step: "write:0", text: "word\n" });
     const lines = readFileSync(path, "utf8")
       .split("\n")
       .filter((line) => line !== "");
     expect(lines.map((line): unknown => JSON.parse(line))).toEqual([
-      { is: "begin", session: "s", run: "r", attempt: 7 },
-      { is: "text", session: "s", run: "r", attempt: 9, text: "word\n" },
+      { is: "attempt", session: "s", run: "r", attempt: 1 },
+      { is: "text", session: "s", run: "r", attempt: 2, step: "write:0", text: "word\n" },
     ]);
     second.close();
   });

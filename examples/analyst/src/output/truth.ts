@@ -9,40 +9,36 @@ import { dirname } from "node:path";
 export interface Attempt {
   readonly session: string;
   readonly run: string;
-  /** Fencing token: rises with each attempt. */
+  /** Rises with each attempt. */
   readonly attempt: number;
 }
 
+/** `step` is a part of the answer: a later attempt writes those again that are not `done`. */
 export type TruthLine = Attempt &
   (
-    | { readonly is: "begin" }
-    | { readonly is: "text"; readonly text: string }
-    | { readonly is: "end"; readonly finish: string }
+    | { readonly is: "attempt" }
+    | { readonly is: "begin" | "done"; readonly step: string }
+    | { readonly is: "text"; readonly step: string; readonly text: string }
+    | { readonly is: "end"; readonly finish: "completed" | "cancelled" | "failed" }
   );
 
 export interface Truth {
-  begin(attempt: Attempt): void;
-  text(attempt: Attempt, text: string): void;
-  end(attempt: Attempt, finish: string): void;
+  /** The kernel has the line when this returns. */
+  write(line: TruthLine): void;
   close(): void;
 }
 
-/** Appends to the file, which is made where it is missing. The kernel has each line when the call returns. */
+/** Appends to the file, which is made where it is missing. */
 export function openTruth(path: string): Truth {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   const file = openSync(path, "a", 0o600);
   // A full disk may have cut the last line short.
   writeSync(file, "\n");
-  const write = (line: TruthLine): void => {
-    writeSync(file, `${JSON.stringify(line)}\n`);
-  };
   return {
-    begin: (attempt) => write({ is: "begin", ...attempt }),
-    text: (attempt, text) => write({ is: "text", ...attempt, text }),
-    end: (attempt, finish) => write({ is: "end", ...attempt, finish }),
+    write: (line) => void writeSync(file, `${JSON.stringify(line)}\n`),
     close: () => closeSync(file),
   };
 }
 
 /** For an analyst that nobody compares. */
-export const noTruth: Truth = { begin: () => {}, text: () => {}, end: () => {}, close: () => {} };
+export const noTruth: Truth = { write: () => {}, close: () => {} };

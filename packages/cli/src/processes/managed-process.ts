@@ -3,6 +3,7 @@ import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import { createWriteStream } from "node:fs";
 import type { WriteStream } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
 import { CliError } from "../errors.ts";
 
 export interface ProcessSpec {
@@ -14,6 +15,8 @@ export interface ProcessSpec {
   readonly cwd: string;
   /** Where what it prints goes. */
   readonly logPath: string;
+  /** Answers 200 once it is ready, however long that takes; absent: the process says so by `process.send`. */
+  readonly readyUrl?: string;
 }
 
 export type ProcessPhase = "starting" | "up" | "down" | "stopped";
@@ -32,8 +35,15 @@ const MIN_WAIT_MS = 200;
 const MAX_WAIT_MS = 5_000;
 const STOP_MS = 5_000;
 const START_MS = 30_000;
+const READY_EVERY_MS = 100;
 const KEPT_OUTPUT_LINES = 20;
 const PARENT_WATCH = new URL("./parent-watch.ts", import.meta.url).href;
+
+// What is set for one of us is not meant for the others, and a service refuses variables that it does not know.
+function inherited(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  const isOthers = (name: string): boolean => name.startsWith("PERDURE_") && !/^PERDURE_(KAFKA_|LOG_LEVEL$)/.test(name);
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !isOthers(name)));
+}
 
 /**
  * Runs one process at a time. The process says it is ready by `process.send(message)`; what it says is handed to
@@ -69,7 +79,8 @@ export class ManagedProcess {
         new CliError("start_failed", `${this.#spec.name} ${why}; it printed (${this.#spec.logPath}):\n${printed}`),
       );
     };
-    const timer = setTimeout(() => failed(`was not ready within ${START_MS / 1_000} s`), START_MS);
+    const waitMs = this.#spec.readyUrl === undefined ? START_MS : undefined;
+    const timer = waitMs && setTimeout(() => failed(`was not ready within ${START_MS / 1_000} s`), waitMs);
     this.#run({ onReady: resolve, onExit: (how) => failed(how) });
     await promise.finally(() => clearTimeout(timer));
   }
@@ -101,22 +112,32 @@ export class ManagedProcess {
     const startedMs = performance.now();
     const child = spawn(process.execPath, ["--import", PARENT_WATCH, ...this.#spec.args], {
       cwd: this.#spec.cwd,
-      env: { ...process.env, ...this.#spec.env },
+      env: { ...inherited(process.env), ...this.#spec.env },
       stdio: ["ignore", "pipe", "pipe", "ipc"],
     });
     this.#child = child;
     for (const stream of [child.stdout, child.stderr]) stream?.on("data", (chunk: Buffer) => this.#keep(chunk));
-    child.once("message", (message) => {
+    const ready = (message: unknown): void => {
       if (this.#child !== child || this.#phase !== "starting") return;
       this.#phase = "up";
       this.#onReady(message);
       first?.onReady();
-    });
+    };
+    if (this.#spec.readyUrl === undefined) child.once("message", ready);
+    else void this.#awaitReady(child, this.#spec.readyUrl, ready);
     child.once("error", (error) => first?.onExit(`could not be started (${error.message})`));
     child.once("exit", (code, signal) => {
       first?.onExit(signal === null ? `ended with code ${code}` : `was ended by ${signal}`);
       if (this.#child === child) this.#ended(performance.now() - startedMs);
     });
+  }
+
+  async #awaitReady(child: ChildProcess, url: string, ready: (message: unknown) => void): Promise<void> {
+    while (this.#child === child && this.#phase === "starting") {
+      const answer = await fetch(url, { signal: AbortSignal.timeout(READY_EVERY_MS * 10) }).catch(() => undefined);
+      if (answer?.ok === true) ready(undefined);
+      else await sleep(READY_EVERY_MS);
+    }
   }
 
   #ended(livedMs: number): void {

@@ -5,6 +5,7 @@
 import type { IncomingMessage } from "node:http";
 import { jwtVerify, SignJWT } from "jose";
 import { CliError } from "../errors.ts";
+import { originOf } from "./links.ts";
 
 export interface Gate {
   /** Throws CliError `forbidden_host`, `forbidden_origin`. */
@@ -28,7 +29,7 @@ const AUDIENCE = "perdure-page";
 export function openGate({ port, hosts, key }: GateOptions): Gate {
   // Cookies do not tell ports apart, so the name does: two installations on one machine keep out of each other's way.
   const cookieName = `perdure_${port}`;
-  const allowed = new Set(hosts.map((host) => `${host.includes(":") ? `[${host}]` : host}:${port}`));
+  const allowed = new Set(hosts.map((host) => originOf(host, port).slice("http://".length)));
   return {
     checkSource(request) {
       const host = request.headers.host ?? "";

@@ -11,9 +11,13 @@ export function networkAddresses(): string[] {
   return all.filter(({ family, internal }) => family === "IPv4" && !internal).map(({ address }) => address);
 }
 
+/** What browsers call a page of this server. */
+export const originOf = (host: string, port: number): string =>
+  `http://${host.includes(":") ? `[${host}]` : host}:${port}`;
+
 /** The page of a session, with a code behind `#`, where browsers send it to nobody. */
 export const pageLink = (host: string, port: number, session: string, code: string): string =>
-  `http://${host}:${port}/s/${session}#code=${code}`;
+  `${originOf(host, port)}/s/${session}#code=${code}`;
 
 /** A QR code as lines of a terminal. */
 export const qrForTerminal = (text: string): Promise<string> => toString(text, { type: "terminal", small: true });
