@@ -181,8 +181,12 @@ export class Agent {
   }
 
   #refused(message: AgentRefused): void {
-    const { session, runId, code } = message;
-    if (runId !== "") {
+    const { session, runId, code, retryAfterMs } = message;
+    if (runId !== "" && retryAfterMs > 0) {
+      this.#parts.clock.after(retryAfterMs, () => {
+        if (this.#accepting.has(keyOf(session, runId))) this.#accept(session, runId);
+      });
+    } else if (runId !== "") {
       this.#parts.logger.info({ session, run: runId, code }, "a run went to another");
       this.#accepting.delete(keyOf(session, runId));
       this.#sessions.releaseUnused(session);

@@ -2,6 +2,7 @@ import {
   type AuthConfig,
   authConfig,
   authVariables,
+  type ConfigSchema,
   type LogConfig,
   logConfig,
   logVariables,
@@ -25,10 +26,10 @@ export interface IngestConfig extends NodeConfig {
 }
 
 const DEFAULT_PORT = 7700;
-const DEFAULT_STATUS_PORT = 7701;
+const DEFAULT_STATUS_PORT = 9_403;
 
 /** The variables of an ingest node, and what it makes of them. */
-export const ingestVariables = z
+export const ingestConfigSchema: ConfigSchema<IngestConfig> = z
   .object({
     ...nodeVariables,
     ...logVariables,

@@ -1,15 +1,21 @@
-import { topicSpecs } from "@perdure/replica";
-import {
-  createLogger,
-  createMetrics,
-  loadConfig,
-  openLog,
-  runService,
-  startStatusServer,
-} from "@perdure/service-kit";
-import { ingestVariables } from "./config.ts";
-import { startIngest } from "./ingest.ts";
+import { ConfigError, createLogger, EXIT_CODES, loadConfig, runService } from "@perdure/service-kit";
+import { type IngestConfig, ingestConfigSchema } from "./config.ts";
+import { ingestService } from "./service.ts";
 
-const config = loadConfig(ingestVariables, process.env);
+function readConfig(): IngestConfig {
+  try {
+    return loadConfig(ingestConfigSchema, process.env);
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    process.stderr.write(`${error.message}\n`);
+    process.exit(EXIT_CODES.wrongConfig);
+  }
+}
+
+const config = readConfig();
 const logger = createLogger({ service: "ingest", node: config.node, level: config.logLevel });
-const metrics = createMetrics({ service: "ingest", node: config.node });
+const onReplaced = (): void => {
+  logger.error({ node: config.node }, "another process has this node's name; give each its own PERDURE_NODE");
+  process.kill(process.pid, "SIGTERM");
+};
+await runService(ingestService(config, logger, onReplaced), { logger, deadlineMs: config.drainMs });

@@ -273,7 +273,8 @@ export class AgentStream {
       this.#options.outgoing.send({ case: "runStarted", value: { session, runId, attempt } });
     } catch (error) {
       sessions.refuse(session, error, runId);
-      await pool?.giveBack(session, runId);
+      // What may go well later the agent tries again, as long as the offer stands.
+      if (refusalOf(error).retryAfterMs === undefined) await pool?.giveBack(session, runId);
     }
   }
 

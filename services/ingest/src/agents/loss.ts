@@ -1,4 +1,4 @@
-import type { SessionState } from "@perdure/core";
+import { isHere, type SessionState } from "@perdure/core";
 import type { EventJson, LostReasonJson } from "@perdure/protocol";
 import type { Replica } from "@perdure/replica";
 import type { Clock } from "@perdure/service-kit";
@@ -58,10 +58,7 @@ async function tryLoss(
 
 function lossEvents(state: SessionState, { instance, attachment }: AgentIdentity, reason: LostReasonJson) {
   const known = state.agents.get(instance);
-  if (known === undefined || known.attachment !== attachment || !isHere(known.presence)) return undefined;
+  if (known === undefined || known.attachment !== attachment || !isHere(known)) return undefined;
   const events: EventJson[] = [{ agentLost: { instance, attachment, reason } }];
   return { events, causeSeq: known.changed };
 }
-
-export const isHere = (presence: string): boolean =>
-  presence === "AGENT_PRESENCE_HERE" || presence === "AGENT_PRESENCE_BUSY";

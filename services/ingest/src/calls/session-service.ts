@@ -1,12 +1,11 @@
 import { randomUUID } from "node:crypto";
 import { fromJson, toJson } from "@bufbuild/protobuf";
 import type { Server } from "@grpc/grpc-js";
-import { levelOf, PerdureError, project } from "@perdure/core";
+import { levelOf, PerdureError, project, projectPage } from "@perdure/core";
 import {
   type CreateSessionRequest,
   type GetHistoryRequest,
   HeadSchema,
-  type PageJson,
   PageSchema,
   type RecordJson,
   RecordSchema,

@@ -5,8 +5,7 @@ import {
   SignalService,
   UsageReportedSchema,
 } from "@perdure/protocol";
-import type { Replica } from "@perdure/replica";
-import type { Grant, Verifier } from "@perdure/service-kit";
+import type { Verifier } from "@perdure/service-kit";
 import { registerUnary } from "../grpc/methods.ts";
 import { refusedBy } from "../refusal.ts";
 import { actorOfGrant, coveredKey } from "./grants.ts";
