@@ -1,4 +1,4 @@
-import { PerdureError } from "@perdure/core";
+import { PerdureError, RULES_VERSION, type SessionState } from "@perdure/core";
 
 /** The session cannot be folded past `offset`. Rules that are too new keep their own code: another node may know them. */
 export function unfoldable(sessionKey: string, offset: number, cause: unknown): PerdureError {
@@ -6,6 +6,12 @@ export function unfoldable(sessionKey: string, offset: number, cause: unknown): 
   return new PerdureError("set_aside", `${sessionKey} cannot be folded past offset ${offset}: it waits for repair`, {
     cause,
   });
+}
+
+/** Throws `rules_too_new` where the session follows later rules than this process knows. */
+export function checkRules(sessionKey: string, { rules }: SessionState): void {
+  if (rules <= RULES_VERSION) return;
+  throw new PerdureError("rules_too_new", `${sessionKey} follows rules ${rules}, this node knows ${RULES_VERSION}`);
 }
 
 export function catchingUp(what: string, retryAfterMs: number): PerdureError {

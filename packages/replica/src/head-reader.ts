@@ -2,11 +2,12 @@ import { fromHead, type SessionState } from "@perdure/core";
 import type { Log } from "@perdure/log";
 import { decodeHead, type IndexEntryJson } from "@perdure/protocol";
 import { entryKeyText } from "./entry-key.ts";
+import { checkRules } from "./errors.ts";
 import { TOPICS } from "./topics.ts";
 
 /**
  * The state that an index entry points at; undefined where a compaction has removed that head, because a later one is
- * in the log: read the index again. Throws LogError, and what `fromHead` throws for rules that are too new.
+ * in the log: read the index again. Throws LogError, `rules_too_new`, and what decoding throws.
  */
 export async function readHead(
   log: Pick<Log, "read">,
@@ -19,5 +20,8 @@ export async function readHead(
   if (found === undefined || found.value === null) return undefined;
   if (found.offset !== offset || entryKeyText(found) !== sessionKey) return undefined;
   const head = decodeHead(found.value);
-  return head.epoch === entry.epoch ? fromHead(head) : undefined;
+  if (head.epoch !== entry.epoch) return undefined;
+  const state = fromHead(head);
+  checkRules(sessionKey, state);
+  return state;
 }

@@ -7,6 +7,7 @@ export { TOPICS, topicSpecs } from "./topics.ts";
 
 // What the keeper shares: it follows partitions and reads heads as every replica does.
 export { entryKeyText } from "./entry-key.ts";
+export { checkRules } from "./errors.ts";
 export { readHead } from "./head-reader.ts";
 export { type PartitionFollower, PartitionTail } from "./partition-tail.ts";
 export { Publications } from "./publications.ts";

@@ -2,7 +2,7 @@ import { type Accepted, fold, PerdureError, type SessionState, type Verdict } fr
 import type { Appended } from "@perdure/log";
 import { decodeRecord, type RecordJson } from "@perdure/protocol";
 import type { HeldSession, Publication, SessionListener } from "./api.ts";
-import { unfoldable } from "./errors.ts";
+import { checkRules, unfoldable } from "./errors.ts";
 import type { ReplicaLimits, ReplicaLogger } from "./options.ts";
 import { Publications } from "./publications.ts";
 import { RecentRecords } from "./recent-records.ts";
@@ -91,6 +91,7 @@ export class SessionFold {
   #fold({ offset, timeMs, value }: RawRecord): void {
     const { epoch } = this.state;
     const { verdict, accepted, pages } = fold(this.state, decodeRecord(value), { offset, timeMs });
+    checkRules(this.sessionKey, this.state);
     if (epoch !== undefined && this.state.epoch !== epoch) {
       this.close(new PerdureError("session_replaced", `${this.sessionKey} has begun a new life: attach again`));
       return;

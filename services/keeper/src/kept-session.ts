@@ -1,6 +1,6 @@
 import { type Accepted, eventKind, fold, PerdureError, type SessionState } from "@perdure/core";
 import { decodeRecord, type IndexEntryJson, type PageJson } from "@perdure/protocol";
-import { Publications, type RawRecord } from "@perdure/replica";
+import { checkRules, Publications, type RawRecord } from "@perdure/replica";
 
 /** What one session has that no head covers yet. */
 export interface Uncovered {
@@ -170,6 +170,7 @@ export class KeptSession {
     if (offset <= state.covered || this.#status !== "folded") return;
     try {
       const { verdict, accepted, pages } = fold(state, decodeRecord(value), { offset, timeMs });
+      checkRules(this.key, state);
       this.uncovered?.pages.push(...pages);
       if (accepted !== undefined) this.#note(accepted);
       this.written.judged(offset, verdict);
