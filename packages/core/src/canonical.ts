@@ -10,4 +10,4 @@ export const canonical = (json: HeadJson | PageJson): string =>
   );
 
 const sorted = (value: object): object =>
-  Object.fromEntries(Object.entries(value).sort(([one], [other]) => (one < other ? -1 : 1)));
+  Object.fromEntries(Object.entries(value).toSorted(([one], [other]) => (one < other ? -1 : 1)));

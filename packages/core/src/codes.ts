@@ -44,7 +44,10 @@ export const CODES = {
   unknown_kind: told("The kind of event is not known to this version of the rules.", 12, 400),
   unsupported_kind: told("This kind of event is not supported yet.", 12, 501),
   // Writers.
-  producer_gap: { ...told("Numbers are missing before this one. Send again from `expected`.", 9, 409), retryable: true },
+  producer_gap: {
+    ...told("Numbers are missing before this one. Send again from `expected`.", 9, 409),
+    retryable: true,
+  },
   producer_conflict: told("The numbers overlap others of this producer, or its id is another participant's.", 10, 409),
   producer_expired: told("The session no longer remembers this producer. Go on under a new producer id.", 10, 409),
   // Lives of a session.

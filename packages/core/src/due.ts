@@ -1,15 +1,15 @@
 import type { AudienceJson, EventJson } from "@perdure/protocol";
 import type { Due } from "./api.ts";
 import { isAlive } from "./apply/agents.ts";
-import { isUnderWay } from "./apply/runs.ts";
+import { isUnderWay } from "./apply/lifecycle.ts";
 import { poolDues } from "./pools.ts";
 import { audienceAll, type Control, type SessionState } from "./state.ts";
 
 /** How long an agent may be away, or take to obey a cancel, in milliseconds: as the session's policy says, or the default. */
 export function graceMsOf(state: SessionState, what: "agent" | "cancel"): number {
   const { policy } = state.info;
-  if (what === "agent") return policy.agentGraceMs === undefined ? state.limits.agentGraceMs : policy.agentGraceMs;
-  return policy.cancelGraceMs === undefined ? state.limits.cancelGraceMs : policy.cancelGraceMs;
+  if (what === "agent") return policy.agentGraceMs ?? state.limits.agentGraceMs;
+  return policy.cancelGraceMs ?? state.limits.cancelGraceMs;
 }
 
 /** Until when a cancel must be obeyed. */
@@ -26,7 +26,7 @@ const due = (atMs: number, causeSeq: number, audience: AudienceJson, event: Even
 export function dues(state: SessionState): readonly Due[] {
   if (state.epoch === undefined) return [];
   const owed = [...crashes(state), ...orphans(state), ...expiries(state), ...cutOffs(state), ...poolDues(state)];
-  return owed.sort((one, other) => one.atMs - other.atMs);
+  return owed.toSorted((one, other) => one.atMs - other.atMs);
 }
 
 /** When the keeper has to act next, Unix milliseconds of the log's time. 0: never; what is due now has a time long past. */

@@ -39,7 +39,8 @@ export function fold(state: SessionState, record: RecordJson, position: Position
   return judge(state, envelope, events, standing, position.offset);
 }
 
-const isAppend = (events: readonly EventJson[]): boolean => events.length === 1 && events[0]?.partAppended !== undefined;
+const isAppend = (events: readonly EventJson[]): boolean =>
+  events.length === 1 && events[0]?.partAppended !== undefined;
 
 function verdictOf(state: SessionState, standing: Exclude<Standing, { kind: "next" }>): Verdict {
   const { seq } = state;
@@ -50,7 +51,8 @@ function verdictOf(state: SessionState, standing: Exclude<Standing, { kind: "nex
   return code === undefined ? { kind: "duplicate", seq } : { kind: "duplicate", seq, code };
 }
 
-const expectedOf = (expected: number | undefined): Pick<Refused, "expected"> => (expected === undefined ? {} : { expected });
+const expectedOf = (expected: number | undefined): Pick<Refused, "expected"> =>
+  expected === undefined ? {} : { expected };
 
 function refusal(state: SessionState, reason: Refusal): FoldResult {
   const { seq } = state;
@@ -68,7 +70,7 @@ function judge(
 ): FoldResult {
   const context = contextOf(state, envelope, overlaps, offset);
   const begins = state.epoch === undefined;
-  const outcome = refused ?? admit(state, envelope, events.length) ?? applyAll(state, events, context);
+  const outcome = refused ?? admit(state, envelope, events) ?? applyAll(state, events, context);
   if (!Array.isArray(outcome)) {
     noteVerdict(state, envelope, typeof outcome === "string" ? outcome : outcome.code);
     return refusal(state, outcome);
@@ -106,14 +108,21 @@ const acceptedOf = (
 ): Accepted => ({ seq, count: events.length, timeMs, producer, number, actor, attempt, audience, events });
 
 /** Judges what all events of a record share: the life, the writer, its level and its attempt. */
-function admit(state: SessionState, envelope: Envelope, count: number): Code | undefined {
-  const { actor, participant, audience, epoch } = envelope;
+function admit(state: SessionState, envelope: Envelope, events: readonly EventJson[]): Code | undefined {
+  const { actor, audience, epoch } = envelope;
   if (epoch !== undefined && state.epoch !== undefined && epoch !== state.epoch) return "session_replaced";
-  if (state.participants.get(participant)?.removed === true && actor.role !== "ROLE_SYSTEM") return "participant_removed";
+  if (isRemoved(state, envelope) && !events.every(isLeaving)) return "participant_removed";
   if (!covers(levelOf(actor.role), audience)) return "forbidden_audience";
-  if (state.seq + count > seqMax) return "session_full";
+  if (state.seq + events.length > seqMax) return "session_full";
   return envelope.attempt === 0 ? undefined : judgeAttempt(state, envelope);
 }
+
+const isRemoved = (state: SessionState, { actor, participant }: Envelope): boolean =>
+  actor.role !== "ROLE_SYSTEM" && state.participants.get(participant)?.removed === true;
+
+/** What the connection of a removed participant still has to say. */
+const isLeaving = ({ memberLeft, agentLeft }: EventJson): boolean =>
+  memberLeft !== undefined || agentLeft !== undefined;
 
 /** A run's attempt writes as long as it is the latest, under way, and its instance has not crashed or left. */
 function judgeAttempt(state: SessionState, { attempt, actor, participant }: Envelope): Code | undefined {
@@ -166,7 +175,7 @@ function rewrite(state: SessionState, event: EventJson): EventJson {
 /** Ephemeral records go to whoever is here: they take no seq and change nothing. */
 function pass(state: SessionState, envelope: Envelope, events: readonly EventJson[]): FoldResult {
   const context = contextOf(state, envelope, false, state.covered);
-  const refused = admit(state, envelope, 0) ?? judgePassing(state, events, context);
+  const refused = admit(state, envelope, events) ?? judgePassing(state, events, context);
   if (refused !== undefined) return refusal(state, refused);
   const { seq } = state;
   return { verdict: { kind: "passed", seq }, accepted: acceptedOf(state, envelope, 0, events), pages: noPages };

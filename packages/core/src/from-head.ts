@@ -1,5 +1,7 @@
 import type { HeadJson, ProducerStateJson } from "@perdure/protocol";
 import * as items from "./from-items.ts";
+import { putMessage } from "./from-messages.ts";
+import { putRun } from "./from-runs.ts";
 import { type Limits, LIMITS, RULES_VERSION } from "./limits.ts";
 import { fromInt64 } from "./sparse.ts";
 import { newSession, type SessionState } from "./state.ts";
@@ -41,8 +43,8 @@ export function readItems(state: SessionState, head: HeadJson): void {
   for (const json of head.members ?? []) items.putMember(state, json);
   for (const json of head.agents ?? []) items.putAgent(state, json);
   // Runs first: whether a message is settled depends on its step.
-  for (const json of head.runs ?? []) items.putRun(state, json);
-  for (const json of head.messages ?? []) items.putMessage(state, json);
+  for (const json of head.runs ?? []) putRun(state, json);
+  for (const json of head.messages ?? []) putMessage(state, json);
   for (const json of head.controls ?? []) items.putControl(state, json);
   for (const json of head.requests ?? []) items.putRequest(state, json);
   for (const json of head.pool?.queue ?? []) items.putPoolRun(state, json);

@@ -2,25 +2,20 @@ import type {
   AgentStateJson,
   ControlStateJson,
   MemberStateJson,
-  MessageStateJson,
   ParticipantStateJson,
-  PartStateJson,
   PoolRunJson,
   RequestStateJson,
-  RunStateJson,
   SessionInfoJson,
-  StepStateJson,
   TombstoneJson,
   UsageTotalJson,
 } from "@perdure/protocol";
-import { isFinal } from "./apply/controls.ts";
+import { isFinal } from "./apply/receipts.ts";
 import { poolKey } from "./apply/pool.ts";
-import { isUnderWay, isUnfinished } from "./apply/runs.ts";
 import { usageKey } from "./apply/usage.ts";
 import { fromInt64 } from "./sparse.ts";
-import type { Control, Message, Part, Request, Run, SessionInfo, SessionState, Step, UsageTotal } from "./state.ts";
+import type { Control, Request, SessionInfo, SessionState, UsageTotal } from "./state.ts";
 import { tombstoneKey } from "./tombstones.ts";
-import { reweigh, settle, unweigh, weighControl, weighMessage, weighPart, weighRequest, weighRun, weighStep } from "./weight.ts";
+import { reweigh, settle, unweigh, weighControl, weighRequest } from "./weight.ts";
 
 /* Items in the schema's JSON into the state. Each takes the place of the one it replaces, or the last. */
 
@@ -79,163 +74,6 @@ export function putAgent(state: SessionState, json: AgentStateJson): void {
     instance,
     lostMs: fromInt64(json.lostMs),
   });
-}
-
-/** A message's parts that the JSON does not name stay as they are. */
-export function putMessage(state: SessionState, json: MessageStateJson): void {
-  const { id = "", parts = [] } = json;
-  const before = state.messages.get(id);
-  if (before !== undefined) unweigh(state, before);
-  const message: Message = {
-    opened: 0,
-    parentId: "",
-    role: "MESSAGE_ROLE_UNSPECIFIED",
-    author: "",
-    audience: "AUDIENCE_ALL",
-    runId: "",
-    stepId: "",
-    attempt: 0,
-    to: [],
-    editOf: "",
-    regenerates: "",
-    continues: "",
-    metadata: "",
-    closed: false,
-    changed: 0,
-    ...json,
-    id,
-    timeMs: fromInt64(json.timeMs),
-    parts: [],
-    ...unsettled,
-  };
-  state.messages.set(id, message);
-  message.parts = merged(
-    before?.parts ?? [],
-    parts.map((part) => partOf(part, message)),
-  );
-  for (const part of message.parts) {
-    part.message = message;
-    state.parts.set(part.id, part);
-  }
-  hold(state, message, before);
-  reweigh(state, message, weighMessage(message));
-  const stepOpen = state.steps.get(message.stepId)?.phase === "STEP_PHASE_OPEN";
-  if (message.closed && !stepOpen) release(state, message);
-}
-
-function hold(state: SessionState, message: Message, before: Message | undefined): void {
-  if (before !== undefined) state.heldMessages.delete(before);
-  state.heldMessages.add(message);
-}
-
-function release(state: SessionState, message: Message): void {
-  settle(state, message, true);
-  state.heldMessages.delete(message);
-}
-
-/** The newer items in the place of those with the same id, or at the end. */
-function merged<T extends { readonly id: string }>(before: readonly T[], newer: readonly T[]): readonly T[] {
-  const byId = new Map(before.map((item) => [item.id, item]));
-  for (const item of newer) byId.set(item.id, item);
-  return [...byId.values()];
-}
-
-function partOf(json: PartStateJson, message: Message): Part {
-  const { text = "", ...spec } = json.part ?? {};
-  const part: Part = {
-    id: "",
-    opened: 0,
-    annotations: [],
-    closed: false,
-    audience: "AUDIENCE_ALL",
-    pendingSurrogate: 0,
-    changed: 0,
-    ...withoutPart(json),
-    spec,
-    text,
-    weight: 0,
-    message,
-  };
-  part.weight = weighPart(part);
-  return part;
-}
-
-const withoutPart = ({ part: _part, ...json }: PartStateJson): Omit<PartStateJson, "part"> => json;
-
-/** A run's steps that the JSON does not name stay as they are. */
-export function putRun(state: SessionState, json: RunStateJson): void {
-  const { id = "", steps = [] } = json;
-  const before = state.runs.get(id);
-  if (before !== undefined) forgetRun(state, before);
-  const run: Run = {
-    requested: 0,
-    phase: "RUN_PHASE_UNSPECIFIED",
-    agent: "",
-    inputMessageId: "",
-    input: "",
-    tools: "",
-    context: "",
-    parentRunId: "",
-    parentCallId: "",
-    requestedBy: "",
-    attempt: 0,
-    attempts: 0,
-    instance: "",
-    agentParticipant: "",
-    waitsForRequestId: "",
-    result: "",
-    code: "",
-    message: "",
-    failedStepId: "",
-    cause: "",
-    audience: "AUDIENCE_ALL",
-    changed: 0,
-    ...json,
-    id,
-    requestedMs: fromInt64(json.requestedMs),
-    acceptedMs: fromInt64(json.acceptedMs),
-    endedMs: fromInt64(json.endedMs),
-    steps: [],
-    ...unsettled,
-  };
-  run.steps = merged(
-    before?.steps ?? [],
-    steps.map((step) => stepOf(step, run)),
-  );
-  state.runs.set(id, run);
-  for (const step of run.steps) {
-    step.run = run;
-    state.steps.set(step.id, step);
-  }
-  if (isUnderWay(run)) state.attempts.set(run.attempt, run);
-  reweigh(state, run, weighRun(run));
-  if (!isUnfinished(run)) settle(state, run, true);
-}
-
-function forgetRun(state: SessionState, run: Run): void {
-  unweigh(state, run);
-  state.attempts.delete(run.attempt);
-}
-
-function stepOf(json: StepStateJson, run: Run): Step {
-  const step: Step = {
-    id: "",
-    key: "",
-    label: "",
-    parentStepId: "",
-    phase: "STEP_PHASE_UNSPECIFIED",
-    result: "",
-    error: "",
-    attempt: 0,
-    changed: 0,
-    ...json,
-    startedMs: fromInt64(json.startedMs),
-    endedMs: fromInt64(json.endedMs),
-    weight: 0,
-    run,
-  };
-  step.weight = weighStep(step);
-  return step;
 }
 
 export function putControl(state: SessionState, json: ControlStateJson): void {

@@ -35,8 +35,7 @@ export const infoJson = (info: SessionInfo): SessionInfoJson =>
 
 export const participantJson = (participant: Participant): ParticipantStateJson => sparse(participant);
 
-export const memberJson = (member: Member): MemberStateJson =>
-  sparse({ ...member, joinedMs: int64(member.joinedMs) });
+export const memberJson = (member: Member): MemberStateJson => sparse({ ...member, joinedMs: int64(member.joinedMs) });
 
 export const agentJson = (agent: Agent): AgentStateJson => sparse({ ...agent, lostMs: int64(agent.lostMs) });
 

@@ -1,18 +1,8 @@
-export type {
-  Accepted,
-  Due,
-  FoldResult,
-  Level,
-  PoolSignal,
-  Position,
-  RecordDraft,
-  Refused,
-  Verdict,
-} from "./api.ts";
+export type { Accepted, Due, FoldResult, Level, PoolSignal, Position, RecordDraft, Refused, Verdict } from "./api.ts";
 export { applyAccepted } from "./apply/accepted.ts";
 export { isAlive, isHere } from "./apply/agents.ts";
 export { poolKey } from "./apply/pool.ts";
-export { isUnderWay, isUnfinished } from "./apply/runs.ts";
+export { isUnderWay, isUnfinished } from "./apply/lifecycle.ts";
 export { eventKind } from "./apply/table.ts";
 export { covers, levelOf } from "./audience.ts";
 export { canonical } from "./canonical.ts";

@@ -12,9 +12,9 @@ class PatchError extends Error {}
 export function patchJson(text: string, patch: string): string | undefined {
   try {
     const operations: unknown = JSON.parse(patch);
-    const document: unknown = JSON.parse(text === "" ? "null" : text);
     if (!Array.isArray(operations) || !isShallow(operations, depthMax)) return undefined;
-    const patched = operations.reduce(applyOperation, document);
+    let patched: unknown = JSON.parse(text === "" ? "null" : text);
+    for (const operation of operations) patched = applyOperation(patched, operation);
     return isShallow(patched, depthMax) ? JSON.stringify(patched) : undefined;
   } catch {
     return undefined;
@@ -103,7 +103,7 @@ const copyOf = (value: unknown): unknown => {
 const canonicalText = (value: unknown): string =>
   JSON.stringify(value, (_key, inner: unknown) =>
     isObject(inner) && !Array.isArray(inner)
-      ? Object.entries(inner).sort(([one], [other]) => (one < other ? -1 : 1))
+      ? Object.entries(inner).toSorted(([one], [other]) => (one < other ? -1 : 1))
       : inner,
   );
 

@@ -44,7 +44,7 @@ function oldestFirst(state: SessionState): readonly Settled[] {
   for (const item of state.runs.values()) if (item.settled) all.push({ kind: "run", item });
   for (const item of state.requests.values()) if (item.settled) all.push({ kind: "request", item });
   for (const item of state.controls.values()) if (item.settled) all.push({ kind: "control", item });
-  return all.sort((one, other) => bornAt(one) - bornAt(other));
+  return all.toSorted((one, other) => bornAt(one) - bornAt(other));
 }
 
 /** Every seq at which the item changed last, in whole or in part. */

@@ -53,7 +53,10 @@ export type Part = Omit<Item<PartStateJson, never, "finish">, "part"> & {
   message: Message;
 };
 
-export type Run = Omit<Item<RunStateJson, "requestedMs" | "acceptedMs" | "endedMs", "suspended" | "progress">, "steps"> &
+export type Run = Omit<
+  Item<RunStateJson, "requestedMs" | "acceptedMs" | "endedMs", "suspended" | "progress">,
+  "steps"
+> &
   Weighed & { steps: readonly Step[] };
 
 export type Step = Item<StepStateJson, "startedMs" | "endedMs"> & { weight: number; run: Run };

@@ -65,5 +65,5 @@ export function beginUndo(state: SessionState): void {
 export function endUndo(state: SessionState, keep: boolean): void {
   const steps = state.undo ?? [];
   state.undo = undefined;
-  if (!keep) for (const step of steps.reverse()) step();
+  if (!keep) for (const step of steps.toReversed()) step();
 }

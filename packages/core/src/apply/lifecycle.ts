@@ -1,5 +1,6 @@
 import type { RunPhaseJson } from "@perdure/protocol";
 import type { Code } from "../codes.ts";
+import type { Run } from "../state.ts";
 
 /** What can happen to a run. */
 export type RunEvent = "accepted" | "suspended" | "resumed" | "completed" | "failed" | "cancelled" | "orphaned";
@@ -49,3 +50,10 @@ export const runTransitions: Readonly<Record<RunPhaseJson, Readonly<Record<RunEv
 
 /** Whether a cell of the table is a phase to go to. */
 export const isPhase = (cell: RunPhaseJson | Code): cell is RunPhaseJson => Object.hasOwn(runTransitions, cell);
+
+/** An agent works on it, or will be asked to. */
+export const isUnfinished = ({ phase }: Run): boolean =>
+  phase !== "RUN_PHASE_COMPLETED" && phase !== "RUN_PHASE_FAILED" && phase !== "RUN_PHASE_CANCELLED";
+
+/** An attempt of it is under way. */
+export const isUnderWay = ({ phase }: Run): boolean => phase === "RUN_PHASE_ACTIVE" || phase === "RUN_PHASE_SUSPENDED";

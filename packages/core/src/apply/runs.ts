@@ -1,21 +1,10 @@
-import type { FinishReasonJson } from "@perdure/protocol";
 import { type Context, newItemId, writer } from "../context.ts";
 import type { Body } from "../kinds.ts";
 import type { Run, SessionState } from "../state.ts";
 import { add, drop, touch } from "../undo.ts";
-import { reweigh, settle, weighRun } from "../weight.ts";
-import { settleControl } from "./controls.ts";
-import { isPhase, type RunEvent, runTransitions } from "./lifecycle.ts";
-import { closeMessage } from "./messages.ts";
-import { withdraw } from "./requests.ts";
-import { endStep, supersedeAttempt } from "./steps.ts";
-
-/** An agent works on it, or will be asked to. */
-export const isUnfinished = ({ phase }: Run): boolean =>
-  phase !== "RUN_PHASE_COMPLETED" && phase !== "RUN_PHASE_FAILED" && phase !== "RUN_PHASE_CANCELLED";
-
-/** An attempt of it is under way. */
-export const isUnderWay = ({ phase }: Run): boolean => phase === "RUN_PHASE_ACTIVE" || phase === "RUN_PHASE_SUSPENDED";
+import { reweigh, weighRun } from "../weight.ts";
+import { endRun, move } from "./ending.ts";
+import { supersedeAttempt } from "./steps.ts";
 
 export function runRequested(state: SessionState, body: Body<"runRequested">, context: Context): void {
   const run: Run = {
@@ -113,37 +102,4 @@ export function runOrphaned(state: SessionState, body: Body<"runOrphaned">, cont
   if (run === undefined) return;
   drop(state, state.attempts, run.attempt);
   move(state, run, "orphaned", context.seq);
-}
-
-function move(state: SessionState, run: Run, event: RunEvent, seq: number): void {
-  const next = runTransitions[run.phase][event];
-  touch(state, run).changed = seq;
-  if (isPhase(next)) run.phase = next;
-  run.waitsForRequestId = "";
-  delete run.suspended;
-}
-
-const finishOf: Readonly<Record<"completed" | "failed" | "cancelled", FinishReasonJson>> = {
-  completed: "FINISH_REASON_STOP",
-  failed: "FINISH_REASON_ERROR",
-  cancelled: "FINISH_REASON_CANCELLED",
-};
-
-/** Ends a run and everything that is open in it: steps, messages, requests, signals. Fences its attempt. */
-export function endRun(state: SessionState, run: Run, event: keyof typeof finishOf, context: Context): void {
-  move(state, run, event, context.seq);
-  run.endedMs = context.timeMs;
-  drop(state, state.attempts, run.attempt);
-  for (const step of run.steps) if (step.phase === "STEP_PHASE_OPEN") endStep(state, step, event !== "completed", context);
-  for (const message of [...state.heldMessages]) {
-    if (message.runId === run.id) closeMessage(state, message, finishOf[event], context.seq);
-  }
-  for (const request of state.requests.values()) {
-    if (request.request.runId === run.id) withdraw(state, request, context.seq);
-  }
-  for (const control of state.controls.values()) {
-    if (control.runId === run.id) settleControl(state, control, event, context.seq);
-  }
-  reweigh(state, run, weighRun(run));
-  settle(state, run, true);
 }

@@ -7,7 +7,8 @@ import { bury } from "../tombstones.ts";
 import { add, drop, touch } from "../undo.ts";
 import { closeMessage } from "./messages.ts";
 import { withdraw } from "./requests.ts";
-import { endRun, isUnfinished } from "./runs.ts";
+import { endRun } from "./ending.ts";
+import { isUnfinished } from "./lifecycle.ts";
 
 const policyOf = (policy: SessionPolicyJson | undefined): SessionPolicyJson => sparse({ ...policy });
 

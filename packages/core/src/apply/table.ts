@@ -8,6 +8,7 @@ import * as members from "./members.ts";
 import * as messages from "./messages.ts";
 import * as parts from "./parts.ts";
 import * as pool from "./pool.ts";
+import * as receipts from "./receipts.ts";
 import * as requests from "./requests.ts";
 import * as runs from "./runs.ts";
 import * as session from "./session.ts";
@@ -64,7 +65,7 @@ const appliers: { readonly [K in EventKind]: Apply<K> } = {
   controlRedirect: controls.controlRedirect,
   controlPause: controls.controlPause,
   controlResume: controls.controlResume,
-  controlReceipt: controls.controlReceipt,
+  controlReceipt: receipts.controlReceipt,
   requestOpened: requests.requestOpened,
   requestAnswered: requests.requestAnswered,
   requestExpired: requests.requestExpired,
@@ -107,7 +108,12 @@ export function applyEvent(state: SessionState, event: EventJson, context: Conte
 }
 
 /** Applies an accepted event of a known kind. */
-export function applyKind<K extends EventKind>(state: SessionState, kind: K, event: AnyEvent, context: Context): void {
+export function applyKind<K extends EventKind>(
+  state: SessionState,
+  kind: K,
+  event: Pick<AnyEvent, K>,
+  context: Context,
+): void {
   const body: Body<K> | undefined = event[kind];
   if (body !== undefined) appliers[kind](state, body, context);
 }

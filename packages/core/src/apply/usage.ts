@@ -11,12 +11,19 @@ type Identity = Pick<UsageTotal, "provider" | "model" | "currency" | "audience">
 export const usageKey = ({ provider, model, currency, audience }: Identity): string =>
   [provider, model, currency, audience].join("\n");
 
-/** Under what a report is summed: under "other" where there is no more room for models. */
+/** Under what a report is summed: under "other" where its audience has no more room for models. */
 export function usageIdentity(state: SessionState, body: Body<"usageReported">, audience: AudienceJson): Identity {
   const { provider = "", model = "", currency = "" } = body;
   const own = { provider, model, currency, audience };
-  if (state.usage.has(usageKey(own)) || state.usage.size < state.limits.usageTotals) return own;
+  if (state.usage.has(usageKey(own)) || totalsOf(state, audience) < state.limits.usageTotals) return own;
   return { ...own, provider: "", model: "other" };
+}
+
+/** How many sums readers of an audience see. Others do not count, since not every reader knows of them. */
+export function totalsOf(state: SessionState, audience: AudienceJson): number {
+  let count = 0;
+  for (const total of state.usage.values()) if (total.audience === audience) count += 1;
+  return count;
 }
 
 export function usageReported(state: SessionState, body: Body<"usageReported">, context: Context): void {

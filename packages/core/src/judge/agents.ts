@@ -1,5 +1,5 @@
 import { isAlive, isHere } from "../apply/agents.ts";
-import { isUnderWay } from "../apply/runs.ts";
+import { isUnderWay } from "../apply/lifecycle.ts";
 import type { Code } from "../codes.ts";
 import { type Context, writer } from "../context.ts";
 import { graceMsOf } from "../due.ts";
@@ -46,10 +46,10 @@ export const agentBusy: Judge<"agentBusy"> = (state, body, context) => {
 const speaksFor = (agent: Agent, context: Context): boolean =>
   agent.instance === context.actor.instance && agent.participant === writer(context);
 
-export const agentLost: Judge<"agentLost"> = (state, body, context) => {
+// The attachment is the cause: another one is not touched, and what else changed meanwhile does not matter.
+export const agentLost: Judge<"agentLost"> = (state, body) => {
   const agent = state.agents.get(body.instance ?? "");
-  if (agent === undefined || !isHere(agent) || agent.attachment !== body.attachment) return "stale_cause";
-  return isStale(state, context, agent.changed) ? "stale_cause" : undefined;
+  return isHere(agent) && agent?.attachment === body.attachment ? undefined : "stale_cause";
 };
 
 export const agentResumed: Judge<"agentResumed"> = (state, body, context) => {
@@ -69,7 +69,8 @@ export const agentCrashed: Judge<"agentCrashed"> = (state, body, context) => {
 
 export const agentLeft: Judge<"agentLeft"> = (state, body, context) => {
   const agent = state.agents.get(body.instance ?? "");
-  if (isNode(context)) return !isAlive(agent) || isStale(state, context, agent?.changed ?? 0) ? "stale_cause" : undefined;
+  if (isNode(context))
+    return !isAlive(agent) || isStale(state, context, agent?.changed ?? 0) ? "stale_cause" : undefined;
   if (agent === undefined || !isAlive(agent)) return "agent_not_here";
   return speaksFor(agent, context) ? undefined : "forged_actor";
 };

@@ -1,6 +1,6 @@
 import type { ReceiptLevelJson } from "@perdure/protocol";
-import { receiptLevels } from "../apply/controls.ts";
-import { isUnfinished } from "../apply/runs.ts";
+import { receiptLevels } from "../apply/receipts.ts";
+import { isUnfinished } from "../apply/lifecycle.ts";
 import type { Code } from "../codes.ts";
 import type { Context } from "../context.ts";
 import type { Run, SessionState } from "../state.ts";

@@ -79,6 +79,12 @@ export function judgeAuthor(message: Message, context: Context): Code | undefine
   return message.author === writer(context) || context.actor.role === "ROLE_SERVICE" ? undefined : "forged_actor";
 }
 
+/** What an attempt has closed belongs to its agent, whichever attempt there is now. */
+function judgeOwner(message: Message, context: Context): Code | undefined {
+  if (!message.closed || message.author !== writer(context)) return judgeAuthor(message, context);
+  return undefined;
+}
+
 /** Finds a message that the event is about, in the event's audience. */
 function found(state: SessionState, id: string | undefined, context: Context): Message | Code {
   const message = state.messages.get(id ?? "");
@@ -88,13 +94,14 @@ function found(state: SessionState, id: string | undefined, context: Context): M
 
 export const messageUpdated: Judge<"messageUpdated"> = (state, body, context) => {
   const message = found(state, body.messageId, context);
-  return typeof message === "string" ? message : judgeAuthor(message, context);
+  return typeof message === "string" ? message : judgeOwner(message, context);
 };
 
 export const messageRemoved: Judge<"messageRemoved"> = (state, body, context) => {
   const message = found(state, body.messageId, context);
   if (typeof message === "string") return message;
-  return isAuthorOrStaff(message, context) ? undefined : "forged_actor";
+  const isStaff = context.actor.role === "ROLE_OPERATOR" || context.actor.role === "ROLE_SERVICE";
+  return isStaff ? undefined : judgeOwner(message, context);
 };
 
 export const messageClosed: Judge<"messageClosed"> = (state, body, context) => {

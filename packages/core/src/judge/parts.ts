@@ -96,6 +96,8 @@ export const partAnnotated: Judge<"partAnnotated"> = (state, body, context) => {
   if (part === undefined) return absent(state);
   const refusal = sameAudience(context, part.audience);
   if (refusal !== undefined) return refusal;
+  const { start = 0, end = 0 } = body.annotation ?? {};
+  if (start > end) return "invalid_event";
   if (part.annotations.length >= state.limits.annotationsPerPart) return "too_many_annotations";
   return judgeSize(state, part.message, textBytes(body.annotation));
 };

@@ -2,7 +2,16 @@ import type { RoleJson } from "@perdure/protocol";
 import type { Code } from "../codes.ts";
 import { type Context, writer } from "../context.ts";
 import type { Request, SessionState } from "../state.ts";
-import { attemptHolds, audienceWithin, countOf, heldRun, isStale, type Judge, missing, sameAudience } from "./reasons.ts";
+import {
+  attemptHolds,
+  audienceWithin,
+  countOf,
+  heldRun,
+  isStale,
+  type Judge,
+  missing,
+  sameAudience,
+} from "./reasons.ts";
 
 export const requestOpened: Judge<"requestOpened"> = (state, body, context) => {
   const { runId = "", kind, choices = [], url = "" } = body;

@@ -1,12 +1,22 @@
 import { isAlive, isHere } from "../apply/agents.ts";
-import { isPhase, type RunEvent, runTransitions } from "../apply/lifecycle.ts";
-import { agentOf, isUnderWay, isUnfinished } from "../apply/runs.ts";
+import { isPhase, isUnderWay, isUnfinished, type RunEvent, runTransitions } from "../apply/lifecycle.ts";
+import { agentOf } from "../apply/runs.ts";
 import type { Code } from "../codes.ts";
 import { type Context, writer } from "../context.ts";
 import { cutOffMs } from "../due.ts";
 import type { Run, SessionState } from "../state.ts";
 import { refersTo } from "./messages.ts";
-import { attemptHolds, countOf, heldRun, isNode, isStale, type Judge, missing, type Refusal, sameAudience } from "./reasons.ts";
+import {
+  attemptHolds,
+  countOf,
+  heldRun,
+  isNode,
+  isStale,
+  type Judge,
+  missing,
+  type Refusal,
+  sameAudience,
+} from "./reasons.ts";
 
 export const runRequested: Judge<"runRequested"> = (state, body, context) => {
   const { inputMessageId = "", parentRunId = "" } = body;

@@ -1,7 +1,25 @@
-import type { AnnotationJson, ChoiceJson, PartSpecJson, RunRefJson, SessionPolicyJson, TagListJson } from "@perdure/protocol";
+import type {
+  AnnotationJson,
+  ChoiceJson,
+  PartSpecJson,
+  RunRefJson,
+  SessionPolicyJson,
+  TagListJson,
+} from "@perdure/protocol";
 import type { Code } from "../codes.ts";
 import type { AnyEvent, Body, EventKind } from "../kinds.ts";
-import { bytes, chars, type Check, checkFields, list, nested, oneOf, required, type Shape, wholeNumber } from "./checks.ts";
+import {
+  bytes,
+  chars,
+  type Check,
+  checkFields,
+  list,
+  nested,
+  oneOf,
+  required,
+  type Shape,
+  wholeNumber,
+} from "./checks.ts";
 import * as words from "./words.ts";
 
 const kib = 1024;
@@ -20,7 +38,11 @@ const tagList = nested<TagListJson>({ values: tags });
 const choice = nested<ChoiceJson>({ value: required(label), label: person });
 const annotation = nested<AnnotationJson>({ kind: required(label), targetPartId: id, metadata: bytes(4 * kib) });
 const runRef = required(
-  nested<RunRefJson>({ session: required(chars(128)), epoch: wholeNumber(0, Number.MAX_SAFE_INTEGER), runId: required(id) }),
+  nested<RunRefJson>({
+    session: required(chars(128)),
+    epoch: wholeNumber(0, Number.MAX_SAFE_INTEGER),
+    runId: required(id),
+  }),
 );
 const part = required(
   nested<PartSpecJson>({
@@ -52,7 +74,14 @@ const shapes: { readonly [K in EventKind]: Shape<Body<K>> } = {
   rulesUpgraded: {},
   participantInvited: { participant: required(person), role, name: person },
   participantRemoved: { participant: required(person), reason: line },
-  memberJoined: { member: required(label), participant: required(person), role, name: person, node: label, device: person },
+  memberJoined: {
+    member: required(label),
+    participant: required(person),
+    role,
+    name: person,
+    node: label,
+    device: person,
+  },
   memberUpdated: { member: required(label) },
   memberLeft: { member: required(label), reason: oneOf(words.leaveReasons) },
   nodeExpired: { node: required(label) },

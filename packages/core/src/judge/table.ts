@@ -106,7 +106,7 @@ const overheadBytes = 512;
 export function judgeEvent<K extends EventKind>(
   state: SessionState,
   kind: K,
-  event: AnyEvent,
+  event: Pick<AnyEvent, K>,
   context: Context,
 ): Refusal | undefined {
   const body: Body<K> | undefined = event[kind];

@@ -3,12 +3,27 @@ import type { Accepted, Level } from "../api.ts";
 import { covers } from "../audience.ts";
 import { shownSpec } from "./project.ts";
 
-/** An accepted record as a reader of this level gets it: no events where its audience is above the level, else no `sealed`. */
+/**
+ * An accepted record as a reader of this level gets it: where its audience is above the level, nothing but its seq and
+ * time; else without `sealed`.
+ */
 export function projectAccepted(accepted: Accepted, level: Level): Accepted {
-  if (!covers(level, accepted.audience)) return { ...accepted, events: [] };
+  if (!covers(level, accepted.audience)) return hidden(accepted);
   if (level === "agents" || !accepted.events.some(isSealed)) return accepted;
   return { ...accepted, events: accepted.events.map((event) => unsealed(event, level)) };
 }
+
+const hidden = ({ seq, count, timeMs, audience }: Accepted): Accepted => ({
+  seq,
+  count,
+  timeMs,
+  producer: "",
+  number: 0,
+  actor: {},
+  attempt: 0,
+  audience,
+  events: [],
+});
 
 const isSealed = ({ partOpened, partSet }: EventJson): boolean =>
   partOpened?.part?.sealed !== undefined || partSet?.part?.sealed !== undefined;

@@ -63,7 +63,12 @@ function messageSince(message: Message, seq: number, level: Level): MessageState
   if (!covers(level, message.audience)) return [];
   const parts = message.parts.filter(({ changed, audience }) => changed > seq && covers(level, audience));
   if (parts.length === 0 && message.changed <= seq) return [];
-  return [messageJson(message, parts.map((part) => shownPart(partJson(part), level)))];
+  return [
+    messageJson(
+      message,
+      parts.map((part) => shownPart(partJson(part), level)),
+    ),
+  ];
 }
 
 function runSince(run: Run, seq: number): ReturnType<typeof runJson>[] {
