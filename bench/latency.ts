@@ -1,0 +1,50 @@
+// `./dev bench latency [--json] [--rounds N] [--seconds N] [--rates 200,1000]`: from an agent's token to the client's
+// socket, beside raw Kafka through the same client, interleaved in one run, on one broker with acks=all.
+import { cpus } from "node:os";
+import { parseArgs } from "node:util";
+import { startCluster } from "./latency/cluster.ts";
+import { openFloor } from "./latency/floor.ts";
+import { openPath } from "./latency/path.ts";
+import { type Comparison, compare, tableOf } from "./latency/report.ts";
+import { Samples } from "./latency/samples.ts";
+
+const { values } = parseArgs({
+  options: {
+    json: { type: "boolean", default: false },
+    rounds: { type: "string", default: "6" },
+    seconds: { type: "string", default: "5" },
+    rates: { type: "string", default: "200,1000" },
+  },
+});
+const rounds = Number(values.rounds);
+const roundMs = Number(values.seconds) * 1_000;
+const tokensPerSecondAndSession = 50;
+const warmUpMs = 3_000;
+
+const cluster = await startCluster();
+try {
+  const comparisons: Comparison[] = [];
+  for (const rate of values.rates.split(",").map(Number)) comparisons.push(await measure(rate));
+  const machine = `${cpus().length} cores, one broker, acks=all, ${rounds} rounds of ${values.seconds} s each, interleaved`;
+  console.log(values.json ? JSON.stringify({ machine, comparisons }, null, 2) : `${machine}\n${tableOf(comparisons)}`);
+} finally {
+  await cluster.stop();
+}
+
+async function measure(rate: number): Promise<Comparison> {
+  const sessions = Math.max(1, Math.round(rate / tokensPerSecondAndSession));
+  const floor = await openFloor(cluster.brokers, cluster.partitions, sessions);
+  const path = await openPath(cluster, sessions);
+  const raw = new Samples();
+  const whole = new Samples();
+  await floor.run(rate, warmUpMs);
+  await path.run(rate, warmUpMs);
+  for (let round = 1; round <= rounds; round += 1) {
+    raw.addAll((await floor.run(rate, roundMs)).samples);
+    whole.addAll((await path.run(rate, roundMs)).samples);
+    process.stderr.write(`${rate} tokens/s: round ${round} of ${rounds}\n`);
+  }
+  await path.close();
+  await floor.close();
+  return compare(rate, sessions, raw, whole);
+}
