@@ -14,6 +14,15 @@ export function checkRules(sessionKey: string, { rules }: SessionState): void {
   throw new PerdureError("rules_too_new", `${sessionKey} follows rules ${rules}, this node knows ${RULES_VERSION}`);
 }
 
+/** What `decode` returns; throws `set_aside` where the log has bytes that are not what they should be. */
+export function readable<Result>(sessionKey: string, what: string, decode: () => Result): Result {
+  try {
+    return decode();
+  } catch (cause) {
+    throw new PerdureError("set_aside", `the ${what} of ${sessionKey} is not readable: it waits for repair`, { cause });
+  }
+}
+
 export function catchingUp(what: string, retryAfterMs: number): PerdureError {
   return new PerdureError("catching_up", `${what}: try again in ${retryAfterMs} ms`, { retryAfterMs });
 }

@@ -2,12 +2,12 @@ import { fromHead, type SessionState } from "@perdure/core";
 import type { Log } from "@perdure/log";
 import { decodeHead, type IndexEntryJson } from "@perdure/protocol";
 import { entryKeyText } from "./entry-key.ts";
-import { checkRules } from "./errors.ts";
+import { checkRules, readable } from "./errors.ts";
 import { TOPICS } from "./topics.ts";
 
 /**
  * The state that an index entry points at; undefined where a compaction has removed that head, because a later one is
- * in the log: read the index again. Throws LogError, `rules_too_new`, and what decoding throws.
+ * in the log: read the index again. Throws LogError, `set_aside`, `rules_too_new`.
  */
 export async function readHead(
   log: Pick<Log, "read">,
@@ -19,7 +19,8 @@ export async function readHead(
   const [found] = await log.read(TOPICS.heads, partition, offset, { maxBytes: 1 });
   if (found === undefined || found.value === null) return undefined;
   if (found.offset !== offset || entryKeyText(found) !== sessionKey) return undefined;
-  const head = decodeHead(found.value);
+  const { value } = found;
+  const head = readable(sessionKey, "head", () => decodeHead(value));
   if (head.epoch !== entry.epoch) return undefined;
   const state = fromHead(head);
   checkRules(sessionKey, state);

@@ -37,15 +37,16 @@ export class Publications {
     return { stored, applied };
   }
 
-  /** The fold has passed `offset`. */
-  judged(offset: number, verdict: Verdict): void {
+  /** The fold has passed `offset`. Returns whether a writer waited for just this. */
+  judged(offset: number, verdict: Verdict): boolean {
     const waiting = this.#waiting.get(offset);
-    if (waiting !== undefined) {
-      this.#waiting.delete(offset);
-      waiting.resolve(verdict);
-    } else if (this.#storing.size > 0) {
-      this.#early.set(offset, verdict);
+    if (waiting === undefined) {
+      if (this.#storing.size > 0) this.#early.set(offset, verdict);
+      return false;
     }
+    this.#waiting.delete(offset);
+    waiting.resolve(verdict);
+    return true;
   }
 
   /** Nothing is judged here any more. */

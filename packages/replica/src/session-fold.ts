@@ -107,8 +107,7 @@ export class SessionFold {
   }
 
   #judged(offset: number, verdict: Verdict): void {
-    this.#publications.judged(offset, verdict);
-    if (this.#listeners.size === 0 && this.idle) this.#parts.onIdle(this);
+    if (this.#publications.judged(offset, verdict) && this.idle) this.#parts.onIdle(this);
   }
 
   /** A listener that throws must not hold up the others, or the fold. */

@@ -7,6 +7,7 @@ import {
   WATERMARK_KEY,
 } from "@perdure/protocol";
 import { entryKeyText } from "./entry-key.ts";
+import { readable } from "./errors.ts";
 import type { ReplicaLogger } from "./options.ts";
 import type { PartitionTail } from "./partition-tail.ts";
 import { Position } from "./position.ts";
@@ -51,9 +52,11 @@ export class SessionIndex {
     return this.#values.size;
   }
 
+  /** Throws `set_aside` where the entry is not readable. */
   get(sessionKey: string): IndexEntryJson | undefined {
     const value = this.#values.get(sessionKey);
-    return value === undefined ? undefined : decodeIndexEntry(Buffer.from(value, "latin1"));
+    if (value === undefined) return undefined;
+    return readable(sessionKey, "index entry", () => decodeIndexEntry(Buffer.from(value, "latin1")));
   }
 
   /** Whether both calls of `get` would say the same: a mark to compare, without decoding. */

@@ -1,3 +1,4 @@
+export { HeadWriter } from "./head-writer.ts";
 export { ManualClock } from "./manual-clock.ts";
 export { SampleWriter } from "./sample-writer.ts";
 export { canonicalText, TestLog, until } from "./test-log.ts";

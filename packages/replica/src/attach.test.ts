@@ -1,0 +1,271 @@
+import type { Log } from "@perdure/log";
+import { encodeIndexEntry, keyBytes } from "@perdure/protocol";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { HeldSession, Replica, SessionListener } from "./api.ts";
+import { createReplica } from "./log-replica.ts";
+import type { ReplicaLimits } from "./options.ts";
+import { canonicalText, HeadWriter, SampleWriter, TestLog, TestLogger, until } from "./testing/index.ts";
+import { TOPICS } from "./topics.ts";
+
+const KEY = "acme/one";
+const OTHER = "acme/two";
+const quiet: SessionListener = { onAccepted: () => undefined, onLost: () => undefined };
+
+let test: TestLog;
+let logger: TestLogger;
+let heads: HeadWriter;
+let user: SampleWriter;
+const replicas: Replica[] = [];
+
+function newReplica(limits: Partial<ReplicaLimits> = {}, log: Log = test.log): Replica {
+  const { clock, partitions } = test;
+  const replica = createReplica({ log, clock, partitions, logger, limits });
+  replicas.push(replica);
+  return replica;
+}
+
+/** The log, with something done before a call of `read` on a topic. */
+function beforeRead(topic: string, act: () => Promise<void>): Log {
+  let done = false;
+  return new Proxy(test.log, {
+    get(log, name) {
+      if (name === "read") {
+        return async (...call: Parameters<Log["read"]>) => {
+          if (call[0] === topic && !done) {
+            done = true;
+            await act();
+          }
+          return log.read(...call);
+        };
+      }
+      const member: unknown = Reflect.get(log, name);
+      return typeof member === "function" ? member.bind(log) : member;
+    },
+  });
+}
+
+async function say(count: number, key = KEY, writer = user): Promise<void> {
+  for (let said = 0; said < count; said += 1) await test.append(key, writer.say(`message ${said} `.repeat(20)));
+}
+
+/** Covers the session, and the whole partition, with what is in the log now. */
+async function cover(): Promise<number> {
+  const state = await test.foldAll(KEY);
+  const { end } = await test.log.bounds(TOPICS.events, 0);
+  await heads.write(0, { [KEY]: state }, end - 1);
+  return end - 1;
+}
+
+async function expectWhole(held: HeldSession): Promise<void> {
+  expect(canonicalText(held.state)).toBe(canonicalText(await test.foldAll(KEY)));
+}
+
+beforeEach(async () => {
+  test = await TestLog.open(1);
+  logger = new TestLogger();
+  heads = await HeadWriter.join(test.log);
+  user = new SampleWriter("u", "ROLE_USER");
+  await test.append(KEY, user.create());
+});
+
+afterEach(async () => {
+  for (const replica of replicas.splice(0)) await replica.close();
+  await test.close();
+});
+
+describe("attach, from a head and the records past it (SPEC 3: same log, same state)", () => {
+  it("takes the head where all is covered, and folds nothing twice", async () => {
+    await say(3);
+    await cover();
+    await expectWhole(await newReplica().attach(KEY, quiet));
+  });
+
+  it("folds what came after the head, past what the watermark says", async () => {
+    await say(2);
+    const state = await test.foldAll(KEY);
+    await say(3);
+    // The head covers more than the watermark does: another session holds that back.
+    await heads.write(0, { [KEY]: state }, 0);
+    await expectWhole(await newReplica().attach(KEY, quiet));
+  });
+
+  it("needs no record below the watermark, although its own head ends long before", async () => {
+    await say(2);
+    const state = await test.foldAll(KEY);
+    await say(5, OTHER, new SampleWriter("o", "ROLE_USER"));
+    await heads.write(0, { [KEY]: state, [OTHER]: await test.foldAll(OTHER) }, 7);
+    await test.log.trim(TOPICS.events, 0, 8);
+    const held = await newReplica().attach(KEY, quiet);
+    expect(canonicalText(held.state)).toBe(canonicalText(state));
+  });
+
+  it("starts again when the head was compacted away while it was being read", async () => {
+    await say(2);
+    await cover();
+    const log = beforeRead(TOPICS.heads, async () => {
+      await say(2);
+      await cover();
+    });
+    await expectWhole(await newReplica({}, log).attach(KEY, quiet));
+  });
+
+  it("starts again when the ring was trimmed past its head in the meantime", async () => {
+    const replica = newReplica();
+    await replica.attach(OTHER, quiet);
+    await say(2);
+    const log = beforeRead(TOPICS.heads, async () => {
+      await say(4);
+      await test.log.trim(TOPICS.events, 0, (await cover()) + 1);
+    });
+    await cover();
+    const late = newReplica({}, log);
+    await late.attach(OTHER, quiet);
+    const held = await late.attach(KEY, quiet);
+    expect(held.state.seq).toBe(1 + 6 * 3);
+  });
+
+  it("reads the log again for records whose bytes the ring no longer keeps", async () => {
+    const replica = newReplica({ ringBytes: 1_000 });
+    await replica.attach(OTHER, quiet);
+    await say(20);
+    await expectWhole(await replica.attach(KEY, quiet));
+  });
+
+  it("answers catching_up where the ring has lost even the offsets, until heads cover more", async () => {
+    const replica = newReplica({ ringRecords: 10 });
+    await replica.attach(OTHER, quiet);
+    await say(20);
+    await expect(replica.attach(KEY, quiet)).rejects.toMatchObject({ code: "catching_up", retryAfterMs: 500 });
+    await cover();
+    await until(async () => replica.attach(KEY, quiet).then(
+      () => true,
+      () => false,
+    ));
+  });
+
+  it("answers catching_up when the log takes too long, and leaves no hold behind", async () => {
+    const blocked = Promise.withResolvers<void>();
+    await cover();
+    const replica = newReplica({ attachMs: 1_000, sessionIdleMs: 1_000 }, beforeRead(TOPICS.heads, () => blocked.promise));
+    const listener = { onAccepted: () => undefined, lost: 0, onLost: () => (listener.lost += 1) };
+    const attaching = replica.attach(KEY, listener);
+    const refused = expect(attaching).rejects.toMatchObject({ code: "catching_up" });
+    test.clock.advance(1_000);
+    await refused;
+    blocked.resolve();
+    const held = await replica.attach(KEY, quiet);
+    held.detach();
+    await replica.close();
+    expect(listener.lost).toBe(0);
+  });
+});
+
+describe("a log that has lost what no head covers", () => {
+  it("is history_lost, never a new session", async () => {
+    await say(5);
+    await test.log.trim(TOPICS.events, 0, 3);
+    await expect(newReplica().attach(KEY, quiet)).rejects.toMatchObject({ code: "history_lost" });
+    await expect(newReplica().attach("acme/new", quiet)).rejects.toMatchObject({ code: "history_lost" });
+    expect(logger.errors).toContain("history is lost");
+  });
+
+  it("is history_lost too where the log ends before its heads do", async () => {
+    await heads.write(0, {}, 10);
+    await expect(newReplica().attach(KEY, quiet)).rejects.toMatchObject({ code: "history_lost" });
+  });
+});
+
+describe("a session that cannot be folded", () => {
+  it("is set aside, and the others of its partition go on", async () => {
+    const lost: string[] = [];
+    const replica = newReplica();
+    await replica.attach(KEY, { ...quiet, onLost: (code) => lost.push(code) });
+    const other = await replica.attach(OTHER, quiet);
+    await test.appendBytes(KEY, new Uint8Array([0xff, 0xff]));
+    await other.publish(new SampleWriter("o", "ROLE_USER").create()).applied;
+    expect(lost).toEqual(["set_aside"]);
+    expect(other.state.seq).toBe(1);
+    await expect(replica.attach(KEY, quiet)).rejects.toMatchObject({ code: "set_aside" });
+  });
+
+  it("stays so when the record has left the log, because the index remembers", async () => {
+    await heads.write(0, { [KEY]: await test.foldAll(KEY) }, 0, { setAside: "1" });
+    await expect(newReplica().attach(KEY, quiet)).rejects.toMatchObject({ code: "set_aside" });
+  });
+
+  it("is rules_too_new where it follows rules that this process does not know", async () => {
+    const state = await test.foldAll(KEY);
+    state.rules = 99;
+    await heads.write(0, { [KEY]: state }, 0);
+    await expect(newReplica().attach(KEY, quiet)).rejects.toMatchObject({ code: "rules_too_new" });
+  });
+});
+
+describe("letting go", () => {
+  it("keeps a session for a time after its last hold, then forgets it", async () => {
+    const replica = newReplica({ sessionIdleMs: 1_000, partitionIdleMs: 1_000 });
+    const held = await replica.attach(KEY, quiet);
+    held.detach();
+    const again = await replica.attach(KEY, quiet);
+    expect(again.state).toBe(held.state);
+    again.detach();
+    test.clock.advance(5_000);
+    const later = await replica.attach(KEY, quiet);
+    expect(later.state).not.toBe(held.state);
+    await expectWhole(later);
+  });
+
+  it("makes room by forgetting the session that was idle longest, and else refuses", async () => {
+    const replica = newReplica({ sessions: 2 });
+    const first = await replica.attach(KEY, quiet);
+    await replica.attach(OTHER, quiet);
+    await expect(replica.attach("acme/three", quiet)).rejects.toMatchObject({ code: "unavailable", retryAfterMs: 500 });
+    first.detach();
+    await replica.attach("acme/three", quiet);
+    await expect(replica.attach(KEY, quiet)).rejects.toMatchObject({ code: "unavailable" });
+  });
+
+  it("tells every holder and every waiting writer when the node stops", async () => {
+    const lost: string[] = [];
+    const replica = newReplica();
+    const held = await replica.attach(KEY, { ...quiet, onLost: (code) => lost.push(code) });
+    const { stored, applied } = held.publish(user.say("last words"));
+    const judged = expect(applied).rejects.toMatchObject({ code: "unavailable" });
+    await replica.close();
+    await judged;
+    await stored;
+    expect(lost).toEqual(["unavailable"]);
+    await expect(held.publish(user.say("too late")).stored).rejects.toMatchObject({ code: "unavailable" });
+    await expect(replica.attach(KEY, quiet)).rejects.toMatchObject({ code: "unavailable" });
+    expect(test.clock.timerCount).toBe(0);
+  });
+
+  it("does not fail all listeners because one does", async () => {
+    const replica = newReplica();
+    const seen: number[] = [];
+    await replica.attach(KEY, {
+      ...quiet,
+      onAccepted: () => {
+        throw new Error("broken listener");
+      },
+    });
+    const held = await replica.attach(KEY, { ...quiet, onAccepted: ({ seq }) => seen.push(seq) });
+    await held.publish(user.say("hello")).applied;
+    expect(seen).toEqual([2]);
+    expect(logger.errors).toEqual(["a listener of a session failed"]);
+  });
+});
+
+describe("bytes in the log that are not what they should be", () => {
+  it("set aside the session whose index entry or head they are, and no other", async () => {
+    await cover();
+    await test.log.append(TOPICS.index, 0, { key: keyBytes("acme/garbage"), value: new Uint8Array([0xff]) });
+    const { offset } = await test.log.append(TOPICS.heads, 0, { key: keyBytes(OTHER), value: new Uint8Array([0xff]) });
+    const entry = encodeIndexEntry({ headOffset: String(offset), covered: "0" });
+    await test.log.append(TOPICS.index, 0, { key: keyBytes(OTHER), value: entry });
+    const replica = newReplica();
+    await expectWhole(await replica.attach(KEY, quiet));
+    await expect(replica.attach("acme/garbage", quiet)).rejects.toMatchObject({ code: "set_aside" });
+    await expect(replica.attach(OTHER, quiet)).rejects.toMatchObject({ code: "set_aside" });
+  });
+});
