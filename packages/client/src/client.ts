@@ -1,0 +1,281 @@
+import { CODES, PerdureError } from "@perdure/core";
+import type { SessionCreatedJson } from "@perdure/protocol";
+import type { ServerFrame, WelcomeFrame } from "@perdure/protocol/frames";
+import { Connection } from "./connection.ts";
+import type { ConnectionSettings, ConnectionState } from "./connection-state.ts";
+import {
+  type ClientStorage,
+  type Clock,
+  type LockManager,
+  type SocketConstructor,
+  systemClock,
+} from "./environment.ts";
+import { OutboxStore, type StoredLane } from "./outbox-store.ts";
+import {
+  platformDevice,
+  platformLocks,
+  platformSchedule,
+  platformSocket,
+  platformStorage,
+  watchPage,
+} from "./platform.ts";
+import { Session } from "./session.ts";
+import { type Self, type SessionContext, SessionEngine } from "./session-engine.ts";
+import { StateStore } from "./state-store.ts";
+import { connectionStatus, sameStatus, type Status } from "./status.ts";
+import { TokenSource } from "./token-source.ts";
+
+export interface ClientOptions extends Partial<ConnectionSettings> {
+  /** The edge's WebSocket, e.g. `wss://edge.example.com/v1/connect`. */
+  readonly url: string;
+  /** The app's way to a token; asked at the start, before a token ends, and after one was refused. */
+  readonly getToken: () => string | Promise<string>;
+  /** What people see of this device. */
+  readonly device?: string;
+  /** Default: the page's sessionStorage and localStorage; in Node, memory. */
+  readonly storage?: ClientStorage;
+  readonly locks?: LockManager;
+  readonly webSocket?: SocketConstructor;
+  readonly clock?: Clock;
+  /** From [0, 1). */
+  readonly random?: () => number;
+  /** Calls once, soon; default: with the next frame of a visible page. */
+  readonly schedule?: (call: () => void) => void;
+  /** Names this page load; unique. */
+  readonly page?: string;
+}
+
+/** What a session is to be, where sending into it begins it. */
+export interface SessionOptions {
+  readonly title?: string;
+  readonly tags?: readonly string[];
+  /** The agent that messages ask where their sender names none. */
+  readonly defaultAgent?: string;
+  /** An app's own data, JSON text. */
+  readonly metadata?: string;
+}
+
+/** Something that should not happen, was mended, and should be looked at. */
+export interface Report {
+  readonly session: string;
+  readonly code: string;
+  readonly message: string;
+}
+
+export interface Client {
+  readonly status: Status;
+  /** The session of that name; the same object until it is closed. */
+  session(id: string, options?: SessionOptions): Session;
+  /** Calls with the status now and whenever it changes. The returned function ends it. */
+  onStatus(listener: (status: Status) => void): () => void;
+  /** The returned function ends it. */
+  onReport(listener: (report: Report) => void): () => void;
+  /** Tries at once, also where it was refused: somebody has logged in, say. */
+  reconnect(): void;
+  /** Lets go of everything. What is on its way stays stored. */
+  close(): void;
+}
+
+const SETTINGS: ConnectionSettings = { baseDelayMs: 500, maxDelayMs: 20_000, openTimeoutMs: 10_000, stableMs: 5_000 };
+
+const SOFTWARE = "perdure-client/0.1.0";
+
+/** A client for one participant: many sessions over one connection, which begins with the first session. */
+export function createClient(options: ClientOptions): Client {
+  return new PerdureClient(options);
+}
+
+class PerdureClient implements Client {
+  readonly #connection: Connection;
+  readonly #context: Omit<SessionContext, "nextRequestId" | "onHandle">;
+  readonly #outboxes: OutboxStore;
+  readonly #unwatchPage: () => void;
+  readonly #sessions = new Map<string, { readonly session: Session; readonly engine: SessionEngine }>();
+  /** Where frames go that name a session by its handle, or answer a request. */
+  readonly #byHandle = new Map<number, SessionEngine>();
+  readonly #byRequest = new Map<number, SessionEngine>();
+  /** What pages that are gone had on its way in sessions that nobody has opened here yet. */
+  readonly #orphans = new Map<string, { readonly page: string; readonly lane: StoredLane }[]>();
+  readonly #statusListeners = new Set<(status: Status) => void>();
+  readonly #reportListeners = new Set<(report: Report) => void>();
+  #requestId = 0;
+  #self: Self | undefined;
+  #status: Status;
+
+  constructor(options: ClientOptions) {
+    const { url, getToken, clock = systemClock, random = Math.random, page = randomId() } = options;
+    const storage = options.storage ?? platformStorage();
+    const locks = options.locks ?? platformLocks();
+    const prefix = `perdure:${url}:`;
+    const settings = settingsOf(options);
+    this.#outboxes = new OutboxStore({ store: storage.device, prefix, page, locks });
+    this.#connection = new Connection(
+      {
+        ...settings,
+        url,
+        tokens: new TokenSource(getToken, clock),
+        socketConstructor: options.webSocket ?? platformSocket(),
+        clock,
+        random,
+        client: SOFTWARE,
+        device: options.device ?? platformDevice(),
+      },
+      { onState: (state) => this.#onConnection(state), onFrame: (frame) => this.#onFrame(frame) },
+    );
+    this.#status = connectionStatus(this.#connection.state);
+    this.#context = {
+      clock,
+      random,
+      schedule: options.schedule ?? platformSchedule(),
+      page,
+      backoff: settings,
+      states: new StateStore(storage.tab, prefix),
+      outboxes: this.#outboxes,
+      send: (frame) => this.#connection.send(frame),
+      onReport: (session, code, message) => this.#report({ session, code, message }),
+    };
+    this.#unwatchPage = watchPage({
+      onHide: () => this.#save(),
+      onWake: () => this.#connection.wake(),
+    });
+  }
+
+  get status(): Status {
+    return this.#status;
+  }
+
+  session(id: string, options: SessionOptions = {}): Session {
+    const known = this.#sessions.get(id);
+    if (known !== undefined) return known.session;
+    const engine: SessionEngine = new SessionEngine(id, creationOf(options), {
+      ...this.#context,
+      nextRequestId: () => {
+        this.#requestId += 1;
+        this.#byRequest.set(this.#requestId, engine);
+        return this.#requestId;
+      },
+      onHandle: (handle, added) => {
+        if (added) this.#byHandle.set(handle, engine);
+        else this.#byHandle.delete(handle);
+      },
+    });
+    const session = new Session(engine, () => this.#closeSession(id));
+    this.#sessions.set(id, { session, engine });
+    for (const { page, lane } of this.#orphans.get(id) ?? []) engine.adopt(page, lane);
+    this.#orphans.delete(id);
+    engine.onConnection(this.#connection.state, this.#self);
+    if (this.#connection.state.phase === "idle") this.#connection.want();
+    return session;
+  }
+
+  onStatus(listener: (status: Status) => void): () => void {
+    listener(this.#status);
+    this.#statusListeners.add(listener);
+    return () => this.#statusListeners.delete(listener);
+  }
+
+  onReport(listener: (report: Report) => void): () => void {
+    this.#reportListeners.add(listener);
+    return () => this.#reportListeners.delete(listener);
+  }
+
+  reconnect(): void {
+    this.#connection.want();
+  }
+
+  close(): void {
+    this.#unwatchPage();
+    for (const id of [...this.#sessions.keys()]) this.#closeSession(id);
+    this.#connection.close();
+    this.#outboxes.close();
+  }
+
+  #onConnection(state: ConnectionState): void {
+    if (state.phase === "open" && state.welcome !== undefined && !this.#welcomed(state.welcome)) return;
+    if (state.phase !== "open") this.#byRequest.clear();
+    for (const { engine } of this.#sessions.values()) engine.onConnection(state, this.#self);
+    const status = connectionStatus(state);
+    if (sameStatus(status, this.#status)) return;
+    this.#status = status;
+    this.#tellStatus();
+  }
+
+  /** False: the app's token is somebody else's now, whom nothing here may be shown or sent as. */
+  #welcomed({ tenant, participant, role, mayCreate }: WelcomeFrame): boolean {
+    const before = this.#self;
+    if (before !== undefined && (before.tenant !== tenant || before.participant !== participant)) {
+      const message = `getToken now answers for ${participant}: make another client for them`;
+      this.#report({ session: "", code: "unauthenticated", message });
+      this.close();
+      return false;
+    }
+    this.#self = { tenant, participant, role, mayCreate };
+    void this.#outboxes.identify({ tenant, participant }, (page, lanes) => this.#adopt(page, lanes));
+    return true;
+  }
+
+  #adopt(page: string, lanes: readonly StoredLane[]): void {
+    for (const lane of lanes) {
+      const engine = this.#sessions.get(lane.session)?.engine;
+      if (engine !== undefined) engine.adopt(page, lane);
+      else this.#orphans.set(lane.session, [...(this.#orphans.get(lane.session) ?? []), { page, lane }]);
+    }
+  }
+
+  #onFrame(frame: ServerFrame): void {
+    const engine = "t" in frame ? this.#receiver(frame) : this.#byHandle.get(frame[1]);
+    engine?.onFrame(frame);
+  }
+
+  #receiver(frame: Extract<ServerFrame, { readonly t: string }>): SessionEngine | undefined {
+    if ("id" in frame) {
+      const engine = this.#byRequest.get(frame.id);
+      this.#byRequest.delete(frame.id);
+      return engine;
+    }
+    return "h" in frame ? this.#byHandle.get(frame.h) : undefined;
+  }
+
+  #closeSession(id: string): void {
+    const open = this.#sessions.get(id);
+    this.#sessions.delete(id);
+    open?.engine.close(new PerdureError("closed", CODES.closed.meaning));
+  }
+
+  #save(): void {
+    for (const { engine } of this.#sessions.values()) engine.save();
+  }
+
+  #report(report: Report): void {
+    for (const listener of this.#reportListeners) listener(report);
+  }
+
+  #tellStatus(): void {
+    for (const listener of this.#statusListeners) listener(this.#status);
+  }
+}
+
+function creationOf({ title, tags, defaultAgent, metadata }: SessionOptions): SessionCreatedJson {
+  return {
+    ...(title !== undefined && { title }),
+    ...(tags !== undefined && { tags: [...tags] }),
+    ...(defaultAgent !== undefined && { policy: { defaultAgent } }),
+    ...(metadata !== undefined && { metadata }),
+  };
+}
+
+function settingsOf(options: Partial<ConnectionSettings>): ConnectionSettings {
+  const { baseDelayMs, maxDelayMs, openTimeoutMs, stableMs } = options;
+  return {
+    baseDelayMs: baseDelayMs ?? SETTINGS.baseDelayMs,
+    maxDelayMs: maxDelayMs ?? SETTINGS.maxDelayMs,
+    openTimeoutMs: openTimeoutMs ?? SETTINGS.openTimeoutMs,
+    stableMs: stableMs ?? SETTINGS.stableMs,
+  };
+}
+
+/** 128 random bits in letters that a producer id may have. */
+const randomId = (): string =>
+  Array.from(globalThis.crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join(
+    "",
+  );

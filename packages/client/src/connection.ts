@@ -1,0 +1,221 @@
+import {
+  type ClientFrame,
+  encodeFrame,
+  type ErrorFrame,
+  parseServerFrame,
+  PROTOCOL_VERSION,
+  type ServerFrame,
+  type WelcomeFrame,
+} from "@perdure/protocol/frames";
+import {
+  type ConnectionEffect,
+  type ConnectionEvent,
+  type ConnectionSettings,
+  type ConnectionState,
+  step,
+} from "./connection-state.ts";
+import type { Clock, Socket, SocketConstructor } from "./environment.ts";
+import { closeFailure, tokenFailure } from "./failure.ts";
+import { Heartbeat } from "./heartbeat.ts";
+import { Timer } from "./timer.ts";
+import type { TokenSource } from "./token-source.ts";
+
+export interface ConnectionOptions extends ConnectionSettings {
+  readonly url: string;
+  readonly tokens: TokenSource;
+  readonly socketConstructor: SocketConstructor;
+  readonly clock: Clock;
+  /** From [0, 1). */
+  readonly random: () => number;
+  /** Name and version of the software, for the server's diagnostics. */
+  readonly client: string;
+  /** What people see of this device, e.g. "Firefox on Linux". */
+  readonly device: string;
+}
+
+export interface ConnectionListener {
+  onState(state: ConnectionState): void;
+  onFrame(frame: ServerFrame): void;
+}
+
+/** A token is renewed when this share of its life is over. */
+const RENEW_AT = 0.8;
+/** After a failure to get a new token, milliseconds. */
+const RENEW_AGAIN_MS = 5_000;
+/** What a timer of the platform can hold: longer ones fire at once. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
+/** Carries out what the state machine says: one socket at a time, its token and its heartbeats. */
+export class Connection {
+  readonly #options: ConnectionOptions;
+  readonly #listener: ConnectionListener;
+  readonly #heartbeat: Heartbeat;
+  readonly #phaseTimer: Timer;
+  readonly #renewTimer: Timer;
+  readonly #moveTimer: Timer;
+  #state: ConnectionState = { phase: "idle", attempt: 0 };
+  #socket: Socket | undefined;
+  #lastError: ErrorFrame | undefined;
+  /** The token that the server was last told. */
+  #helloToken: string | undefined;
+
+  constructor(options: ConnectionOptions, listener: ConnectionListener) {
+    this.#options = options;
+    this.#listener = listener;
+    this.#phaseTimer = new Timer(options.clock);
+    this.#renewTimer = new Timer(options.clock);
+    this.#moveTimer = new Timer(options.clock);
+    this.#heartbeat = new Heartbeat(
+      options.clock,
+      () => this.send({ t: "ping" }),
+      () => this.#dispatch({ kind: "failed", failure: closeFailure(1006, "") }),
+    );
+  }
+
+  get state(): ConnectionState {
+    return this.#state;
+  }
+
+  /** Connects, also where it waits or was refused; nothing where it is connected or about to be. */
+  want(): void {
+    this.#dispatch({ kind: "wanted" });
+  }
+
+  /** The page was away and is back: connects at once, or finds out quickly whether the connection still lives. */
+  wake(): void {
+    if (this.#state.phase === "waiting") this.want();
+    if (this.#state.phase === "open") this.#heartbeat.probe();
+  }
+
+  /** True where the frame went out. On a connection that is not open it is dropped, and its owner sends it again. */
+  send(frame: ClientFrame): boolean {
+    if (this.#state.phase !== "open" || this.#socket === undefined) return false;
+    this.#socket.send(encodeFrame(frame));
+    return true;
+  }
+
+  close(): void {
+    this.#dispatch({ kind: "closed" });
+  }
+
+  #dispatch(event: ConnectionEvent): void {
+    const { clock, random } = this.#options;
+    const before = this.#state;
+    const { state, effects } = step(before, event, { nowMs: clock.now(), chance: random() }, this.#options);
+    if (state === before) return;
+    this.#state = state;
+    for (const effect of effects) this.#perform(effect);
+    this.#listener.onState(state);
+  }
+
+  #perform(effect: ConnectionEffect): void {
+    switch (effect.kind) {
+      case "getToken":
+        void this.#authorize();
+        break;
+      case "openSocket":
+        this.#openSocket();
+        break;
+      case "sendHello":
+        this.#sendHello(effect.token);
+        break;
+      case "closeSocket":
+        this.#closeSocket();
+        break;
+      case "startTimer":
+        this.#phaseTimer.start(effect.delayMs, () => this.#dispatch({ kind: "timedOut" }));
+        break;
+      case "stopTimer":
+        this.#phaseTimer.stop();
+        break;
+    }
+  }
+
+  async #authorize(): Promise<void> {
+    try {
+      this.#dispatch({ kind: "authorized", token: await this.#options.tokens.get() });
+    } catch (error) {
+      this.#dispatch({ kind: "failed", failure: tokenFailure(error) });
+    }
+  }
+
+  #openSocket(): void {
+    const socket = new this.#options.socketConstructor(this.#options.url);
+    this.#socket = socket;
+    this.#lastError = undefined;
+    const current = (): boolean => this.#socket === socket;
+    socket.onopen = () => {
+      if (current()) this.#dispatch({ kind: "opened" });
+    };
+    socket.onmessage = ({ data }) => {
+      if (current() && typeof data === "string") this.#receive(data);
+    };
+    socket.onclose = ({ code, reason }) => {
+      if (current()) this.#closed(code, reason);
+    };
+    socket.onerror = null;
+  }
+
+  #sendHello(token: string): void {
+    const { client, device } = this.#options;
+    this.#helloToken = token;
+    this.#socket?.send(encodeFrame({ t: "hello", v: PROTOCOL_VERSION, token, client, device }));
+  }
+
+  #receive(data: string): void {
+    this.#heartbeat.heard();
+    const frame = parseServerFrame(data);
+    if (frame === undefined) return;
+    if ("t" in frame) {
+      if (frame.t === "welcome") this.#welcomed(frame);
+      else if (frame.t === "error" && frame.id === undefined) this.#lastError = frame;
+      else if (frame.t === "move") this.#moveWithin(frame.withinMs);
+    }
+    this.#listener.onFrame(frame);
+  }
+
+  /** The first `welcome` opens the connection; a later one answers a renewed token. */
+  #welcomed(welcome: WelcomeFrame): void {
+    if (this.#helloToken !== undefined) this.#options.tokens.accepted(this.#helloToken, welcome.expiresMs);
+    this.#renewBefore(welcome.expiresMs);
+    if (this.#state.phase !== "greeting") return;
+    this.#heartbeat.start(welcome.beatMs);
+    this.#dispatch({ kind: "welcomed", welcome });
+  }
+
+  #renewBefore(endsMs: number): void {
+    const leftMs = Math.max(0, endsMs - this.#options.clock.now());
+    this.#renewTimer.start(Math.min(leftMs * RENEW_AT, LONGEST_TIMER_MS), () => void this.#renew());
+  }
+
+  // A failure here is no failure of the connection: the edge closes it when the old token ends, and that is retried.
+  async #renew(): Promise<void> {
+    const socket = this.#socket;
+    const token = await this.#options.tokens.renew().catch(() => undefined);
+    if (this.#socket !== socket) return;
+    if (token === undefined) {
+      this.#renewTimer.start(RENEW_AGAIN_MS, () => void this.#renew());
+    } else if (this.send({ t: "auth", token })) {
+      this.#helloToken = token;
+    }
+  }
+
+  // Spread over the window that the edge gives, so that the node which takes over is not stormed.
+  #moveWithin(withinMs: number): void {
+    const { random } = this.#options;
+    if (!this.#moveTimer.running) this.#moveTimer.start(withinMs * random(), () => this.#dispatch({ kind: "moved" }));
+  }
+
+  #closed(closeCode: number, reason: string): void {
+    const failure = closeFailure(closeCode, reason, this.#lastError);
+    if (failure.code.startsWith("token_")) this.#options.tokens.forget();
+    this.#dispatch({ kind: "failed", failure });
+  }
+
+  #closeSocket(): void {
+    const socket = this.#socket;
+    this.#socket = undefined;
+    for (const timer of [this.#renewTimer, this.#moveTimer, this.#heartbeat]) timer.stop();
+    socket?.close(1000);
+  }
+}

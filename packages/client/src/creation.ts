@@ -1,0 +1,58 @@
+import { CODES, type Code, isCode, PerdureError } from "@perdure/core";
+import type { SessionCreatedJson } from "@perdure/protocol";
+import type { AckFrame } from "@perdure/protocol/frames";
+import type { Clock } from "./environment.ts";
+import type { OutboxEntry } from "./outbox-lane.ts";
+import { Timer } from "./timer.ts";
+
+export interface CreationOptions {
+  readonly page: string;
+  readonly clock: Clock;
+  readonly transmit: (producer: string, entry: OutboxEntry) => boolean;
+  readonly onRefused: (error: PerdureError) => void;
+}
+
+const RETRY_MS = 1_000;
+
+/**
+ * Begins the life of a session that has none. The record has a producer of its own, so that whatever becomes of it, the
+ * numbers of what is written into the session stay without a gap.
+ */
+export class Creation {
+  readonly #options: CreationOptions;
+  readonly #retry: Timer;
+  #tries = 0;
+  #producer: string | undefined;
+
+  constructor(options: CreationOptions) {
+    this.#options = options;
+    this.#retry = new Timer(options.clock);
+  }
+
+  /** Asks for it, unless that was done and has no answer yet. */
+  request(body: SessionCreatedJson): void {
+    if (this.#producer !== undefined) return;
+    this.#tries += 1;
+    this.#producer = `${this.#options.page}-c${this.#tries}`;
+    const entry: OutboxEntry = { number: 1, born: 0, events: [{ sessionCreated: body }] };
+    if (!this.#options.transmit(this.#producer, entry)) this.#producer = undefined;
+  }
+
+  /** Not attached any more: whether it was created shows at the next attach. */
+  detached(): void {
+    this.#retry.stop();
+    this.#producer = undefined;
+  }
+
+  /** True: the acknowledgement was for this. */
+  onAck(ack: AckFrame, again: () => void): boolean {
+    if (ack.p !== this.#producer) return false;
+    this.#producer = undefined;
+    // That it has a life now was told by the stream before this.
+    if (ack.code === undefined || ack.code === "already_exists") return true;
+    const code: Code = isCode(ack.code) ? ack.code : "internal";
+    if (CODES[code].retryable) this.#retry.start(ack.retryAfterMs ?? RETRY_MS, again);
+    else this.#options.onRefused(new PerdureError(code, ack.message ?? CODES[code].meaning));
+    return true;
+  }
+}

@@ -1,0 +1,64 @@
+import { fromHead } from "@perdure/core";
+import type { MessageStateJson, PageJson } from "@perdure/protocol";
+import type { PageFrame } from "@perdure/protocol/frames";
+import type { MessageView, RunView } from "./view.ts";
+import { ViewBuilder } from "./view-builder.ts";
+
+/** A stretch of the past, oldest first. */
+export interface HistoryPage {
+  readonly messages: readonly MessageView[];
+  readonly runs: readonly RunView[];
+}
+
+/** Asks for the newest page below `before`; waits while the session is not attached. */
+export type PageReader = (before: number | undefined) => Promise<Pick<PageFrame, "page" | "before">>;
+
+/**
+ * The past page by page, newest first, as far as it is not in the view. `known`: ids of what the view shows already,
+ * since a client keeps what it has seen for longer than the server keeps it at hand.
+ */
+export async function* walkHistory(
+  read: PageReader,
+  known: (messageId: string) => boolean,
+): AsyncGenerator<HistoryPage, void, undefined> {
+  let later: MessageStateJson[] = [];
+  let before: number | undefined;
+  do {
+    const answer = await read(before);
+    if (answer.page === undefined) return;
+    const { page } = answer;
+    ({ before } = answer);
+    // A message larger than a page comes in pieces, the last one first.
+    if ((page.piece ?? 0) > 1) later = [...(page.messages ?? []), ...later];
+    else {
+      yield viewOf({ ...page, messages: joined([...(page.messages ?? []), ...later]) }, known);
+      later = [];
+    }
+  } while (before !== undefined);
+}
+
+/** Pieces of one message made whole again. */
+function joined(messages: readonly MessageStateJson[]): MessageStateJson[] {
+  const byId = new Map<string, MessageStateJson>();
+  for (const message of messages) {
+    const first = byId.get(message.id ?? "");
+    const parts = [...(first?.parts ?? []), ...(message.parts ?? [])];
+    byId.set(message.id ?? "", { ...message, parts });
+  }
+  return [...byId.values()];
+}
+
+function viewOf(page: PageJson, known: (messageId: string) => boolean): HistoryPage {
+  const { epoch = "0", messages = [], runs = [] } = page;
+  const { messageById, runs: runViews } = new ViewBuilder().build({
+    id: "",
+    state: fromHead({ epoch, messages, runs }),
+    pending: [],
+    participant: "",
+    member: undefined,
+    typing: [],
+    chosenVersions: new Map(),
+    nowMs: 0,
+  });
+  return { messages: [...messageById.values()].filter(({ id }) => !known(id)), runs: runViews };
+}

@@ -1,0 +1,341 @@
+import { type Code, CODES, isCode, PerdureError } from "@perdure/core";
+import type { SessionCreatedJson } from "@perdure/protocol";
+import type { ClientFrame, ServerFrame } from "@perdure/protocol/frames";
+import type { BackoffSettings } from "./backoff.ts";
+import type { ConnectionState } from "./connection-state.ts";
+import { Creation } from "./creation.ts";
+import type { Clock } from "./environment.ts";
+import { Mirror } from "./mirror.ts";
+import { type Draft, type IdOf, Outbox, type Sent } from "./outbox.ts";
+import type { OutboxStore, StoredLane } from "./outbox-store.ts";
+import { PageRequests } from "./page-requests.ts";
+import { SessionLink } from "./session-link.ts";
+import type { StateStore } from "./state-store.ts";
+import { sameStatus, sessionStatus, type Status } from "./status.ts";
+import { Timer } from "./timer.ts";
+import { Typing } from "./typing.ts";
+import type { SessionView } from "./view.ts";
+import { ViewBuilder } from "./view-builder.ts";
+
+/** Who the server says this is. */
+export interface Self {
+  readonly tenant: string;
+  readonly participant: string;
+  /** As in the schema: `ROLE_USER`. */
+  readonly role: string;
+  readonly mayCreate: boolean;
+}
+
+/** What a session has of the client that it belongs to. */
+export interface SessionContext {
+  readonly clock: Clock;
+  readonly random: () => number;
+  /** Calls once, soon: with the next frame where there is a screen. */
+  readonly schedule: (call: () => void) => void;
+  /** Names this page load. */
+  readonly page: string;
+  readonly backoff: BackoffSettings;
+  readonly states: StateStore;
+  readonly outboxes: OutboxStore;
+  readonly send: (frame: ClientFrame) => boolean;
+  readonly nextRequestId: () => number;
+  readonly onHandle: (handle: number, added: boolean) => void;
+  readonly onReport: (session: string, code: string, message: string) => void;
+}
+
+/** The state is kept for a reload this long after it has changed, and when the page goes away, in milliseconds. */
+const SAVE_MS = 5_000;
+
+/**
+ * All of one session on this client: what the server has confirmed, what is on its way, and the view of both. It knows
+ * nothing of what apps do with it.
+ */
+export class SessionEngine {
+  readonly id: string;
+  readonly typing: Typing;
+  readonly pages: PageRequests;
+  readonly #context: SessionContext;
+  readonly #create: SessionCreatedJson;
+  readonly #mirror = new Mirror();
+  readonly #builder = new ViewBuilder();
+  readonly #link: SessionLink;
+  readonly #outbox: Outbox;
+  readonly #creation: Creation;
+  readonly #saveTimer: Timer;
+  readonly #changeListeners = new Set<(view: SessionView) => void>();
+  readonly #statusListeners = new Set<(status: Status) => void>();
+  readonly #chosenVersions = new Map<string, string>();
+  #connection: ConnectionState = { phase: "idle", attempt: 0 };
+  #self: Self | undefined;
+  /** Whose state was restored; the server says whether that is still who is here. */
+  #restoredOwner: string | undefined;
+  #status: Status;
+  #view: SessionView | undefined;
+  #flushing = false;
+  #existed = false;
+
+  constructor(id: string, create: SessionCreatedJson, context: SessionContext) {
+    this.id = id;
+    this.#create = create;
+    this.#context = context;
+    const { clock, page, outboxes, nextRequestId, send } = context;
+    this.typing = new Typing(clock, () => this.#changed());
+    this.#saveTimer = new Timer(clock);
+    this.#link = this.#newLink();
+    this.#outbox = new Outbox({
+      clock,
+      page,
+      transmit: (producer, entry) => this.#exists && this.#link.transmit(producer, entry),
+      save: (ownerPage, producer, entries) => outboxes.save(ownerPage, { session: id, producer, entries }),
+      onChange: () => this.#changed(),
+    });
+    this.#creation = new Creation({
+      page,
+      clock,
+      transmit: (producer, entry) => this.#link.transmit(producer, entry),
+      onRefused: (error) => this.#outbox.fail(error),
+    });
+    this.pages = new PageRequests({ clock, nextRequestId, send, handle: () => this.#link.handle });
+    this.#status = sessionStatus(this.#connection, this.#link.state);
+    this.#restore();
+  }
+
+  get view(): SessionView {
+    this.#view ??= this.#builder.build({
+      id: this.id,
+      state: this.#mirror.state,
+      pending: this.#outbox.pending,
+      participant: this.#self?.participant ?? "",
+      member: this.#link.member,
+      typing: this.typing.participants,
+      chosenVersions: this.#chosenVersions,
+      nowMs: this.#context.clock.now(),
+    });
+    return this.#view;
+  }
+
+  get status(): Status {
+    return this.#status;
+  }
+
+  get self(): Self | undefined {
+    return this.#self;
+  }
+
+  /** The agent that a message asks where its sender names none. */
+  get defaultAgent(): string {
+    const { state } = this.#mirror;
+    const policy = state.epoch === undefined ? this.#create.policy : state.info.policy;
+    return policy?.defaultAgent ?? "";
+  }
+
+  onChange(listener: (view: SessionView) => void): () => void {
+    this.#changeListeners.add(listener);
+    return () => this.#changeListeners.delete(listener);
+  }
+
+  onStatus(listener: (status: Status) => void): () => void {
+    this.#statusListeners.add(listener);
+    return () => this.#statusListeners.delete(listener);
+  }
+
+  write(draft: (idOf: IdOf) => Draft): Sent {
+    const { epoch, seq } = this.#mirror.state;
+    const sent = this.#outbox.add(
+      (idOf) => ({ ...draft(idOf), ...(epoch !== undefined && { epoch: String(epoch) }) }),
+      seq,
+    );
+    this.#createIfNew();
+    return sent;
+  }
+
+  /** Tells those who are here now; nothing is kept, and nobody waits for it. */
+  tell(kind: string, data: string): void {
+    const { seq } = this.#mirror.state;
+    const events = [{ transient: { kind, data } }];
+    if (this.#exists) this.#link.transmit(this.#context.page, { number: 0, born: seq, events });
+  }
+
+  /** Shows another version of a message that was edited or regenerated. */
+  choose(messageId: string): void {
+    const first = this.view.messageById.get(messageId)?.versions[0];
+    if (first === undefined) return;
+    this.#chosenVersions.set(first, messageId);
+    this.#changed();
+  }
+
+  adopt(page: string, { producer, entries }: StoredLane): void {
+    this.#outbox.adopt(page, producer, entries, ({ number }, error) => {
+      const code = error instanceof PerdureError ? error.code : "internal";
+      this.#context.onReport(this.id, code, `record ${producer}:${number} of an earlier page was refused`);
+    });
+  }
+
+  onConnection(state: ConnectionState, self: Self | undefined): void {
+    const before = this.#connection.phase;
+    this.#connection = state;
+    if (state.phase === "open" && before !== "open") {
+      this.#identify(self);
+      this.#link.connected();
+    } else if (state.phase !== "open" && before === "open") {
+      this.#link.disconnected();
+      this.#outbox.detached();
+      this.#creation.detached();
+    }
+    this.#statusChanged();
+  }
+
+  /** Tries again where it was refused. */
+  retry(): void {
+    if (this.#link.state.phase === "refused" && this.#connection.phase === "open") this.#link.connected(true);
+  }
+
+  onFrame(frame: ServerFrame): void {
+    if (!("t" in frame)) {
+      if (this.#link.onAccepted(frame)) this.#changed();
+      return;
+    }
+    switch (frame.t) {
+      case "e":
+        if (this.#link.onAccepted(frame)) this.#changed();
+        break;
+      case "x":
+        this.typing.onTransient(frame, this.#self?.participant ?? "");
+        break;
+      case "ack":
+        if (!this.#creation.onAck(frame, () => this.#createIfNew())) this.#outbox.onAck(frame);
+        break;
+      case "attached":
+        this.#link.onAttached(frame);
+        break;
+      case "detached":
+        this.#link.onDetached(frame);
+        break;
+      case "page":
+        this.pages.onPage(frame);
+        break;
+      case "error":
+        if (!this.pages.onError(frame)) this.#link.onError(frame);
+        break;
+      case "welcome":
+      case "move":
+      case "pong":
+        // The connection's.
+        break;
+    }
+  }
+
+  /** Keeps the state for the next page load. */
+  save(): void {
+    this.#saveTimer.stop();
+    const head = this.#mirror.save();
+    const owner = this.#self === undefined ? this.#restoredOwner : ownerOf(this.#self);
+    if (head === undefined || owner === undefined) return;
+    const { member } = this.#link;
+    this.#context.states.write(this.id, { owner, head, ...(member !== undefined && { member }) });
+  }
+
+  /** Follows the session no longer. What is on its way stays stored, for another page to send. */
+  close(error: PerdureError): void {
+    this.save();
+    this.#saveTimer.stop();
+    this.typing.stop();
+    this.#link.leave();
+    this.#creation.detached();
+    this.#outbox.abandon(error);
+    this.pages.fail(error);
+    this.#changeListeners.clear();
+  }
+
+  get #exists(): boolean {
+    return this.#mirror.state.epoch !== undefined;
+  }
+
+  #newLink(): SessionLink {
+    const { clock, random, backoff, send, nextRequestId, onHandle, onReport } = this.#context;
+    return new SessionLink({
+      session: this.id,
+      mirror: this.#mirror,
+      clock,
+      random,
+      backoff,
+      send,
+      nextRequestId,
+      onHandle,
+      onState: () => this.#statusChanged(),
+      onAttached: () => this.#attached(),
+      onReport: (code, message) => onReport(this.id, code, message),
+    });
+  }
+
+  #restore(): void {
+    const stored = this.#context.states.read(this.id);
+    if (stored === undefined) return;
+    try {
+      this.#mirror.restore(stored.head);
+    } catch {
+      // Written by an older version, or damaged: the server has it all.
+      this.#context.states.remove(this.id);
+      return;
+    }
+    this.#restoredOwner = stored.owner;
+    this.#link.member = stored.member;
+  }
+
+  /** What was kept by somebody else, or seen with other rights, is not shown to whoever is here now. */
+  #identify(self: Self | undefined): void {
+    const owner = this.#self === undefined ? this.#restoredOwner : ownerOf(this.#self);
+    this.#self = self;
+    if (owner === undefined || self === undefined || owner === ownerOf(self)) return;
+    this.#context.states.remove(this.id);
+    this.#mirror.clear();
+    this.#link.member = undefined;
+    this.#changed();
+  }
+
+  #attached(): void {
+    this.#changed();
+    this.#outbox.attached();
+    this.pages.attached();
+    this.#createIfNew();
+  }
+
+  #createIfNew(): void {
+    const isNew = this.#link.state.phase === "live" && !this.#exists && this.#outbox.pending.length > 0;
+    if (!isNew) return;
+    if (this.#self?.mayCreate === true) this.#creation.request(this.#create);
+    else this.#outbox.fail(new PerdureError("session_not_found", CODES.session_not_found.meaning));
+  }
+
+  #changed(): void {
+    this.#view = undefined;
+    if (this.#exists && !this.#existed) this.#outbox.attached();
+    this.#existed = this.#exists;
+    if (!this.#saveTimer.running) this.#saveTimer.start(SAVE_MS, () => this.save());
+    if (this.#flushing) return;
+    this.#flushing = true;
+    this.#context.schedule(() => this.#flush());
+  }
+
+  #flush(): void {
+    this.#flushing = false;
+    const { view } = this;
+    for (const listener of [...this.#changeListeners]) listener(view);
+  }
+
+  #statusChanged(): void {
+    const status = sessionStatus(this.#connection, this.#link.state);
+    if (sameStatus(status, this.#status)) return;
+    this.#status = status;
+    if (status.state === "refused" && this.#connection.phase === "open") this.#outbox.fail(errorOf(status));
+    for (const listener of [...this.#statusListeners]) listener(status);
+  }
+}
+
+const ownerOf = ({ tenant, participant, role }: Self): string => `${tenant}/${participant}/${role}`;
+
+/** The error that a status amounts to. */
+export function errorOf({ code, message }: Status): PerdureError {
+  const known: Code = code !== undefined && isCode(code) ? code : "internal";
+  return new PerdureError(known, message ?? CODES[known].meaning);
+}

@@ -1,0 +1,198 @@
+import { CODES, isCode } from "@perdure/core";
+import type { AttachedFrame, ClientFrame, DetachedFrame, ErrorFrame, SendFrame } from "@perdure/protocol/frames";
+import { type BackoffSettings, delayAfter } from "./backoff.ts";
+import type { Failure } from "./connection-state.ts";
+import type { Clock } from "./environment.ts";
+import type { AcceptedFrame, Mirror } from "./mirror.ts";
+import type { OutboxEntry } from "./outbox-lane.ts";
+import { Timer } from "./timer.ts";
+
+/** `attaching` also while it waits for the connection; `waiting`: for the time that the server named. */
+export type LinkPhase = "detached" | "attaching" | "live" | "waiting" | "refused";
+
+export interface LinkState {
+  readonly phase: LinkPhase;
+  readonly failure?: Failure;
+  readonly retryAtMs?: number;
+}
+
+export interface SessionLinkOptions {
+  readonly session: string;
+  readonly mirror: Mirror;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly backoff: BackoffSettings;
+  /** False: the connection is not open; `connected` will come. */
+  readonly send: (frame: ClientFrame) => boolean;
+  /** A new id for a request, which leads the answer here. */
+  readonly nextRequestId: () => number;
+  /** Leads the frames of a handle here, or no longer. */
+  readonly onHandle: (handle: number, added: boolean) => void;
+  readonly onState: (state: LinkState) => void;
+  /** The session's state was brought up to date by this answer. */
+  readonly onAttached: (frame: AttachedFrame) => void;
+  /** Something that should not happen, and was mended. */
+  readonly onReport: (code: string, message: string) => void;
+}
+
+/** Follows one session over whatever connection there is: attaches by cursor, finds gaps, comes back. */
+export class SessionLink {
+  readonly #options: SessionLinkOptions;
+  readonly #retry: Timer;
+  #state: LinkState = { phase: "detached" };
+  #handle: number | undefined;
+  #requestId = 0;
+  #member: string | undefined;
+  #failures = 0;
+  #useCursor = true;
+  #connected = false;
+
+  constructor(options: SessionLinkOptions) {
+    this.#options = options;
+    this.#retry = new Timer(options.clock);
+  }
+
+  get state(): LinkState {
+    return this.#state;
+  }
+
+  /** This connection, as presence names it. */
+  get member(): string | undefined {
+    return this.#member;
+  }
+
+  /** The member that an earlier page of this tab was. */
+  set member(member: string | undefined) {
+    this.#member = member;
+  }
+
+  /** The connection is open. A session that was refused stays so, unless `again`. */
+  connected(again = false): void {
+    this.#connected = true;
+    if (this.#state.phase !== "refused" || again) this.#attach();
+  }
+
+  disconnected(): void {
+    this.#connected = false;
+    this.#retry.stop();
+    this.#dropHandle();
+    if (this.#state.phase !== "refused") this.#become({ phase: "detached" });
+  }
+
+  /** Follows no longer, and says so. */
+  leave(): void {
+    if (this.#handle !== undefined) this.#options.send({ t: "detach", h: this.#handle });
+    this.disconnected();
+  }
+
+  /** False: not attached now. */
+  transmit(producer: string, entry: OutboxEntry): boolean {
+    if (this.#state.phase !== "live" || this.#handle === undefined) return false;
+    const { number, born, epoch, audience, events } = entry;
+    const frame: SendFrame = {
+      t: "send",
+      h: this.#handle,
+      p: producer,
+      n: number,
+      born,
+      ...(epoch !== undefined && { epoch }),
+      ...(audience !== undefined && { au: audience }),
+      ev: events,
+    };
+    return this.#options.send(frame);
+  }
+
+  /** The handle of the attached session; undefined: it is not. */
+  get handle(): number | undefined {
+    return this.#state.phase === "live" ? this.#handle : undefined;
+  }
+
+  onAttached(frame: AttachedFrame): void {
+    if (frame.id !== this.#requestId || this.#state.phase !== "attaching") return;
+    const { mirror, onHandle, onReport, onAttached } = this.#options;
+    if (frame.code !== undefined) onReport(frame.code, `the cursor was of no use: ${frame.how}`);
+    if (!mirror.attached(frame)) {
+      onReport("internal", `an answer (${frame.how}) did not fit what was here`);
+      this.#useCursor = false;
+      return this.#attach();
+    }
+    this.#dropHandle();
+    this.#handle = frame.h;
+    this.#member = frame.member;
+    this.#useCursor = true;
+    this.#failures = 0;
+    onHandle(frame.h, true);
+    this.#become({ phase: "live" });
+    onAttached(frame);
+  }
+
+  /** Takes what was accepted; true where the state has changed. */
+  onAccepted(frame: AcceptedFrame): boolean {
+    // What comes before the answer to an attach is part of that answer.
+    if (this.#state.phase !== "live") return false;
+    const taken = this.#options.mirror.take(frame);
+    if (taken === "gap") {
+      this.#options.onReport("internal", "records are missing; attaching again");
+      this.#attach();
+    }
+    return taken === "applied";
+  }
+
+  onDetached(frame: DetachedFrame): void {
+    this.#dropHandle();
+    this.#failed(failureFrom(frame.code, frame.message));
+  }
+
+  /** An answer to an attach that was refused. */
+  onError(frame: ErrorFrame): void {
+    if (frame.id === this.#requestId && this.#state.phase === "attaching") {
+      this.#failed(failureFrom(frame.code, frame.message, frame.retryAfterMs));
+    }
+  }
+
+  #attach(): void {
+    this.#retry.stop();
+    const { session, mirror, send, nextRequestId } = this.#options;
+    this.#requestId = nextRequestId();
+    this.#become({ phase: "attaching" });
+    const cursor = this.#useCursor ? mirror.cursor : undefined;
+    const member = this.#member;
+    send({
+      t: "attach",
+      id: this.#requestId,
+      session,
+      ...(cursor !== undefined && { cursor }),
+      ...(member !== undefined && { member }),
+    });
+  }
+
+  #failed(failure: Failure): void {
+    if (!failure.retryable) return this.#become({ phase: "refused", failure });
+    const { clock, random, backoff } = this.#options;
+    const delayMs = delayAfter(this.#failures, random(), failure.retryAfterMs, backoff);
+    this.#failures += 1;
+    this.#become({ phase: "waiting", failure, retryAtMs: clock.now() + delayMs });
+    this.#retry.start(delayMs, () => {
+      if (this.#connected) this.#attach();
+    });
+  }
+
+  #dropHandle(): void {
+    if (this.#handle !== undefined) this.#options.onHandle(this.#handle, false);
+    this.#handle = undefined;
+  }
+
+  #become(state: LinkState): void {
+    this.#state = state;
+    this.#options.onState(state);
+  }
+}
+
+/** Codes that end one life of a name or a connection's hold on it, but not the wish to follow it. */
+const ATTACH_AGAIN: ReadonlySet<string> = new Set(["session_replaced"]);
+
+function failureFrom(code: string, message = "", retryAfterMs?: number): Failure {
+  const retryable = ATTACH_AGAIN.has(code) || !isCode(code) || CODES[code].retryable;
+  const meaning = isCode(code) ? CODES[code].meaning : code;
+  return { code, message: message || meaning, retryable, ...(retryAfterMs !== undefined && { retryAfterMs }) };
+}

@@ -1,0 +1,241 @@
+import { CODES, PerdureError } from "@perdure/core";
+import type { AudienceJson, EventJson, RunRequestedJson } from "@perdure/protocol";
+import { type Ask, AskWatch } from "./ask.ts";
+import { type Content, type MessagePlace, messageEvents } from "./content.ts";
+import { type HistoryPage, walkHistory } from "./history-walk.ts";
+import { sameItems } from "./memo.ts";
+import type { IdOf, Sent } from "./outbox.ts";
+import { errorOf, type SessionEngine } from "./session-engine.ts";
+import type { Status } from "./status.ts";
+import { Turn, type TurnSession } from "./turn.ts";
+import type { SessionView } from "./view.ts";
+import { word } from "./words.ts";
+
+export interface SendOptions {
+  /** The agent to ask; `false`: none. Default: the session's own, if it has one. */
+  readonly agent?: string | false;
+  /** The message that this one follows; default: the last that is shown. */
+  readonly parent?: string;
+  /** The message that this one is a new version of. */
+  readonly editOf?: string;
+  /** Participants it is meant for, for display. */
+  readonly to?: readonly string[];
+  /** Who may see it; default all. */
+  readonly audience?: "all" | "staff" | "agents";
+  /** An app's own data, JSON text. */
+  readonly metadata?: string;
+  /** More input for the agent, JSON text. */
+  readonly input?: string;
+  /** Tools that this client offers, JSON text. */
+  readonly tools?: string;
+  /** What this client shows or knows, JSON text. */
+  readonly context?: string;
+}
+
+export interface SessionEvents {
+  status: (status: Status) => void;
+}
+
+const AUDIENCES = {
+  all: "AUDIENCE_ALL",
+  staff: "AUDIENCE_STAFF",
+  agents: "AUDIENCE_AGENTS",
+} as const satisfies Readonly<Record<string, AudienceJson>>;
+
+/** One session: what it shows, and what may be done in it. */
+export class Session {
+  readonly #engine: SessionEngine;
+  readonly #turns: TurnSession;
+  readonly #askWatches = new Set<AskWatch>();
+  readonly #onClose: () => void;
+  readonly #abandon = new AbortController();
+
+  constructor(engine: SessionEngine, onClose: () => void) {
+    this.#engine = engine;
+    this.#onClose = onClose;
+    this.#turns = this.#forTurns();
+    engine.onChange((view) => this.#tellAskWatches(view));
+  }
+
+  get id(): string {
+    return this.#engine.id;
+  }
+
+  /** What is shown now; the same object until something changes. */
+  get view(): SessionView {
+    return this.#engine.view;
+  }
+
+  get status(): Status {
+    return this.#engine.status;
+  }
+
+  /**
+   * Calls with what `selector` picks, now and after every change of it, at most once a frame. Lists count as the same
+   * where their items are. The returned function ends it.
+   */
+  select<Picked>(selector: (view: SessionView) => Picked, callback: (picked: Picked) => void): () => void {
+    let last = selector(this.view);
+    callback(last);
+    return this.#engine.onChange((view) => {
+      const next = selector(view);
+      if (isSame(last, next)) return;
+      last = next;
+      callback(next);
+    });
+  }
+
+  /** Calls with the status now and whenever it changes. The returned function ends it. */
+  on<Name extends keyof SessionEvents>(_event: Name, listener: SessionEvents[Name]): () => void {
+    listener(this.status);
+    return this.#engine.onStatus(listener);
+  }
+
+  /**
+   * Sends a message, shown at once, and asks an agent where there is one to ask. Resolves when the session has accepted
+   * it; rejects with the PerdureError that refused it.
+   */
+  async send(content: Content, options: SendOptions = {}): Promise<Turn> {
+    const agent = options.agent === false ? "" : (options.agent ?? this.#engine.defaultAgent);
+    let messageId = "";
+    let runId: string | undefined;
+    const { applied } = this.#write((idOf) => {
+      const events = messageEvents(content, this.#place(options), idOf);
+      messageId = idOf(0);
+      if (agent !== "") {
+        runId = idOf(events.length);
+        events.push({ runRequested: runRequest(agent, messageId, options) });
+      }
+      return events;
+    }, options.audience);
+    await applied;
+    return new Turn(this.#turns, messageId, runId);
+  }
+
+  /** A run that this client, or another one, has asked for. */
+  turn(runId: string): Turn {
+    const run = this.view.runs.find(({ id }) => id === runId);
+    return new Turn(this.#turns, run?.inputMessageId, runId);
+  }
+
+  /** Hands each question that waits for an answer, and that this role may answer, to `handler` once. */
+  onRequest(handler: (ask: Ask) => unknown): () => void {
+    const watch = new AskWatch(handler, (event) => this.#write(() => [event]));
+    this.#askWatches.add(watch);
+    watch.onView(this.view, this.#role);
+    return () => {
+      this.#askWatches.delete(watch);
+      watch.stop();
+    };
+  }
+
+  /** The past that the view no longer shows, newest first. */
+  history(): AsyncGenerator<HistoryPage, void, undefined> {
+    return walkHistory(
+      (before) => this.#engine.pages.read(before),
+      (messageId) => this.view.messageById.has(messageId),
+    );
+  }
+
+  /** Shows another version of a message that was edited or regenerated, here only. */
+  showVersion(messageId: string): void {
+    this.#engine.choose(messageId);
+  }
+
+  /** Tells those who are here that this participant is typing. May be called at every key. */
+  typing(): void {
+    if (this.#engine.typing.due()) this.#engine.tell("typing", "");
+  }
+
+  /** Tries again where the server refused. */
+  retry(): void {
+    this.#engine.retry();
+  }
+
+  /** Follows the session no longer. */
+  close(): void {
+    this.#abandon.abort();
+    for (const watch of this.#askWatches) watch.stop();
+    this.#onClose();
+  }
+
+  get #role(): string {
+    return word("ROLE", this.#engine.self?.role);
+  }
+
+  #tellAskWatches(view: SessionView): void {
+    for (const watch of this.#askWatches) watch.onView(view, this.#role);
+  }
+
+  #place({ parent, editOf, to, metadata }: SendOptions): MessagePlace {
+    const edited = editOf === undefined ? undefined : this.view.messageById.get(editOf);
+    return {
+      parentId: parent ?? edited?.parentId ?? this.view.messages.at(-1)?.id ?? "",
+      role: this.#engine.self?.role === "ROLE_OPERATOR" ? "MESSAGE_ROLE_OPERATOR" : "MESSAGE_ROLE_USER",
+      ...(editOf !== undefined && { editOf }),
+      ...(to !== undefined && { to }),
+      ...(metadata !== undefined && { metadata }),
+    };
+  }
+
+  #write(events: (idOf: IdOf) => readonly EventJson[], audience?: keyof typeof AUDIENCES): Sent {
+    return this.#engine.write((idOf) => ({
+      events: events(idOf),
+      ...(audience !== undefined && { audience: AUDIENCES[audience] }),
+    }));
+  }
+
+  #forTurns(): TurnSession {
+    const view = (): SessionView => this.view;
+    return {
+      get view() {
+        return view();
+      },
+      write: (events) => this.#write(events),
+      when: (look) => this.#when(look),
+      sendText: (text, agent) => this.send(text, { agent }),
+      messageEvents: (text, idOf) => messageEvents(text, this.#place({}), idOf),
+      requestRun: async (agent, inputMessageId) => {
+        let runId = "";
+        await this.#write((idOf) => {
+          runId = idOf(0);
+          return [{ runRequested: { agent, inputMessageId } }];
+        }).applied;
+        return new Turn(this.#turns, inputMessageId, runId);
+      },
+    };
+  }
+
+  #when<Found>(look: (view: SessionView) => Found | undefined): Promise<Found> {
+    const found = look(this.view);
+    if (found !== undefined) return Promise.resolve(found);
+    const { promise, resolve, reject } = Promise.withResolvers<Found>();
+    const giveUp = (): void => reject(errorOf(this.status));
+    const ends = [
+      this.#engine.onChange((view) => {
+        const now = look(view);
+        if (now !== undefined) resolve(now);
+      }),
+      this.#engine.onStatus(({ state }) => {
+        if (state === "refused" || state === "closed") giveUp();
+      }),
+    ];
+    this.#abandon.signal.addEventListener("abort", () => reject(new PerdureError("closed", CODES.closed.meaning)));
+    return promise.finally(() => {
+      for (const end of ends) end();
+    });
+  }
+}
+
+function runRequest(agent: string, inputMessageId: string, { input, tools, context }: SendOptions): RunRequestedJson {
+  return {
+    agent,
+    inputMessageId,
+    ...(input !== undefined && { input }),
+    ...(tools !== undefined && { tools }),
+    ...(context !== undefined && { context }),
+  };
+}
+
+const isSame = (one: unknown, other: unknown): boolean =>
+  Object.is(one, other) || (Array.isArray(one) && Array.isArray(other) && sameItems(one, other));

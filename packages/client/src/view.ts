@@ -1,0 +1,194 @@
+/**
+ * What an app sees of a session. Every object is immutable and stays the same object for as long as what it shows has
+ * not changed, so that comparing references tells what to draw again.
+ */
+import type {
+  AgentPresenceJson,
+  AnnotationJson,
+  ControlKindJson,
+  FinishReasonJson,
+  MessageRoleJson,
+  PartKindJson,
+  ReceiptLevelJson,
+  RequestKindJson,
+  RoleJson,
+  RunPhaseJson,
+  StepPhaseJson,
+  SuspendReasonJson,
+  ToolSiteJson,
+} from "@perdure/protocol";
+import type { Word } from "./words.ts";
+
+export type MessageRole = Word<"MESSAGE_ROLE", MessageRoleJson>;
+export type PartKind = Word<"PART_KIND", PartKindJson>;
+export type FinishReason = Word<"FINISH_REASON", FinishReasonJson>;
+export type RunPhase = Word<"RUN_PHASE", RunPhaseJson>;
+export type StepPhase = Word<"STEP_PHASE", StepPhaseJson>;
+export type AgentPresence = Word<"AGENT_PRESENCE", AgentPresenceJson>;
+export type RequestKind = Word<"REQUEST_KIND", RequestKindJson>;
+export type ControlKind = Word<"CONTROL_KIND", ControlKindJson>;
+export type ReceiptLevel = Word<"RECEIPT_LEVEL", ReceiptLevelJson>;
+export type SuspendReason = Word<"SUSPEND_REASON", SuspendReasonJson>;
+export type Role = Word<"ROLE", RoleJson>;
+export type ToolSite = Word<"TOOL_SITE", ToolSiteJson>;
+
+export interface SessionView {
+  readonly id: string;
+  /** False: nothing is known of it yet, or it has no life; the first send begins one. */
+  readonly exists: boolean;
+  /** Seq of the last event in here. */
+  readonly seq: number;
+  readonly title: string;
+  readonly closed: boolean;
+  /** The conversation in order: of each message that was edited or regenerated only the version that is chosen. */
+  readonly messages: readonly MessageView[];
+  /** All recent messages by id, also versions that are not chosen. */
+  readonly messageById: ReadonlyMap<string, MessageView>;
+  readonly runs: readonly RunView[];
+  /** Who is connected now. */
+  readonly members: readonly MemberView[];
+  readonly agents: readonly AgentView[];
+  /** Questions that wait for an answer. */
+  readonly requests: readonly RequestView[];
+  readonly controls: readonly ControlView[];
+  /** Participants who are typing. */
+  readonly typing: readonly string[];
+}
+
+/** `pending`: on its way to the session. `streaming`: not finished yet. */
+export type MessageStatus = "pending" | "streaming" | "done";
+
+export interface MessageView {
+  readonly id: string;
+  readonly role: MessageRole;
+  readonly author: string;
+  readonly status: MessageStatus;
+  readonly finish: FinishReason;
+  /** All text parts together. */
+  readonly text: string;
+  readonly parts: readonly PartView[];
+  readonly parentId: string;
+  /** The run that writes it; empty for people's messages. */
+  readonly runId: string;
+  readonly stepId: string;
+  /** Ids of this message and those that are other versions of it, oldest first. */
+  readonly versions: readonly string[];
+  /** Unix milliseconds of the log's clock; of a pending message, this device's. */
+  readonly timeMs: number;
+  /** An app's own data, JSON text. */
+  readonly metadata: string;
+}
+
+export interface PartView {
+  readonly id: string;
+  readonly kind: PartKind;
+  readonly text: string;
+  readonly done: boolean;
+  /** Tool, data type, title of a source or file name. */
+  readonly name: string;
+  readonly callId: string;
+  readonly url: string;
+  readonly mediaType: string;
+  /** A small file's content, base64. */
+  readonly inline: string;
+  readonly sizeBytes: number;
+  /** A tool's result is an error. */
+  readonly failed: boolean;
+  readonly site: ToolSite;
+  readonly metadata: string;
+  readonly annotations: readonly AnnotationJson[];
+}
+
+export interface RunView {
+  readonly id: string;
+  /** `requested` also while the request is on its way. */
+  readonly phase: RunPhase;
+  readonly agent: string;
+  readonly inputMessageId: string;
+  readonly requestedBy: string;
+  /** How many attempts there have been; more than one: an agent crashed and another went on. */
+  readonly attempts: number;
+  readonly instance: string;
+  readonly suspended: SuspendReason;
+  readonly steps: readonly StepView[];
+  readonly progress: ProgressView | undefined;
+  /** JSON text. */
+  readonly result: string;
+  /** Why it failed. */
+  readonly code: string;
+  readonly message: string;
+  readonly requestedMs: number;
+  readonly acceptedMs: number;
+  readonly endedMs: number;
+}
+
+export interface StepView {
+  readonly id: string;
+  readonly key: string;
+  readonly label: string;
+  readonly parentStepId: string;
+  readonly phase: StepPhase;
+  readonly result: string;
+  readonly error: string;
+  readonly startedMs: number;
+  readonly endedMs: number;
+}
+
+export interface ProgressView {
+  readonly stepId: string;
+  readonly label: string;
+  /** 0 to 1; undefined: unknown. */
+  readonly fraction: number | undefined;
+  /** As the agent estimated at `timeMs`; undefined: unknown. */
+  readonly etaMs: number | undefined;
+  readonly timeMs: number;
+}
+
+export interface MemberView {
+  readonly member: string;
+  readonly participant: string;
+  readonly role: Role;
+  readonly name: string;
+  readonly device: string;
+  readonly watching: boolean;
+  /** This connection. */
+  readonly self: boolean;
+}
+
+export interface AgentView {
+  readonly agent: string;
+  readonly instance: string;
+  readonly participant: string;
+  readonly presence: AgentPresence;
+  readonly description: string;
+  /** While busy: how long its loop has been blocked. */
+  readonly busyDelayMs: number;
+}
+
+export interface RequestView {
+  readonly id: string;
+  readonly runId: string;
+  readonly kind: RequestKind;
+  readonly title: string;
+  readonly text: string;
+  readonly choices: readonly { readonly value: string; readonly label: string }[];
+  /** JSON Schema of the answer, or a tool's input; JSON text. */
+  readonly schema: string;
+  readonly url: string;
+  readonly callId: string;
+  /** Who may answer. */
+  readonly roles: readonly Role[];
+  /** When it expires, Unix milliseconds of the log's clock; 0: never. */
+  readonly dueMs: number;
+}
+
+export interface ControlView {
+  readonly id: string;
+  readonly kind: ControlKind;
+  readonly runId: string;
+  readonly text: string;
+  readonly by: string;
+  readonly receipt: ReceiptLevel;
+  /** Why it was refused. */
+  readonly code: string;
+}

@@ -1,0 +1,211 @@
+import { type Code, CODES } from "@perdure/core";
+import { type ClientFrame, encodeFrame, type HelloFrame, parseClientFrame, PROTOCOL_VERSION } from "@perdure/protocol";
+import type { Grant, Logger, Verifier } from "@perdure/service-kit";
+import { ConnectionSessions, type ConnectionSessionsParts } from "./connection-sessions.ts";
+import type { Fanout, SlowReceiver } from "./fanout.ts";
+import { type Refusal, refusalOf, refuse } from "./refusal.ts";
+import type { Socket, SocketReceiver } from "./socket.ts";
+
+export interface ConnectionParts extends ConnectionSessionsParts {
+  readonly nodeName: string;
+  readonly verifier: Verifier;
+  readonly fanout: Fanout;
+  readonly logger: Logger;
+  readonly onEnd: (connection: Connection) => void;
+}
+
+/** `slow`: past its buffer cap, waits for what is on its way to go out before it is closed. */
+type Phase = "greeting" | "verifying" | "open" | "slow" | "ended";
+
+/** A client that leaves for good closes with this; whoever closes otherwise may be back. */
+const NORMAL_CLOSE = 1000;
+/** One client's WebSocket, from `hello` to its end. */
+export class Connection implements SocketReceiver, SlowReceiver {
+  readonly #parts: ConnectionParts;
+  readonly #socket: Socket;
+  readonly #openedMs: number;
+  #phase: Phase = "greeting";
+  #sessions: ConnectionSessions | undefined;
+  #heardMs: number;
+  #cancelCut: (() => void) | undefined;
+  #closeCode: Code | undefined;
+
+  constructor(parts: ConnectionParts, socket: Socket) {
+    this.#parts = parts;
+    this.#socket = socket;
+    this.#openedMs = parts.clock.now();
+    this.#heardMs = this.#openedMs;
+  }
+
+  onText(text: string): void {
+    this.onHeard();
+    if (this.#phase === "slow" || this.#phase === "ended") return;
+    const parsed = parseClientFrame(text);
+    if ("frame" in parsed) this.#onFrame(parsed.frame, text.length);
+    else if (parsed.code === "invalid_event" && this.#sessions !== undefined) this.#sessions.refuseSend(parsed);
+    else this.close(parsed);
+  }
+
+  onBinary(): void {
+    this.close(refuse("malformed_frame", "Frames are JSON text; this one is binary."));
+  }
+
+  onTooLarge(): void {
+    const { maxFrameBytes } = this.#parts.limits;
+    this.close(refuse("frame_too_large", `The frame is longer than ${maxFrameBytes} bytes. Send less at once.`));
+  }
+
+  onHeard(): void {
+    this.#heardMs = this.#parts.clock.now();
+  }
+
+  onDropped(): void {
+    this.#parts.fanout.noteSlow(this);
+  }
+
+  onDrain(): void {
+    if (this.#phase === "slow") this.#closeSlow();
+    else this.#sessions?.onDrain();
+  }
+
+  onClose(code: number): void {
+    this.#phase = "ended";
+    this.#cancelCut?.();
+    this.#sessions?.end(code === NORMAL_CLOSE);
+    this.#parts.metrics.closed(this.#closeCode ?? (code === NORMAL_CLOSE ? "closed" : "connection_lost"));
+    this.#parts.onEnd(this);
+  }
+
+  /** A frame for it was dropped: what it has so far has no gap, and nothing more may follow. */
+  fallBehind(): void {
+    if (this.#phase === "slow" || this.#phase === "ended") return;
+    this.#phase = "slow";
+    this.#sessions?.pauseAll();
+    this.#cancelCut = this.#parts.clock.after(this.#parts.limits.drainSlowMs, () => this.#cut("slow_consumer"));
+    this.#closeSlow();
+  }
+
+  /** Asks the client to go to another node. */
+  move(withinMs: number): void {
+    if (this.#phase === "open") this.#socket.send(encodeFrame({ t: "move", withinMs }));
+  }
+
+  /** Tells the client why, and closes. */
+  close(refusal: Refusal): void {
+    if (this.#phase === "ended") return;
+    this.#closeCode = refusal.code;
+    this.#socket.send(encodeFrame({ t: "error", ...refusal }));
+    this.#end(refusal.code);
+  }
+
+  /** Called every second or so: deadlines, silence, the token's end. */
+  watch(nowMs: number): void {
+    const { limits } = this.#parts;
+    const silentMs = nowMs - this.#heardMs;
+    if (silentMs >= limits.silenceMs) return this.#cut("idle_timeout");
+    const greeting = this.#phase === "greeting" || this.#phase === "verifying";
+    if (greeting && nowMs - this.#openedMs >= limits.helloMs) {
+      return this.close(refuse("hello_expected", `No hello came within ${limits.helloMs} ms.`));
+    }
+    const expiresMs = this.#sessions?.grant.expiresMs ?? Infinity;
+    if (this.#phase === "open" && nowMs >= expiresMs) return this.close(refuse("token_expired"));
+    if (silentMs >= limits.pingAfterMs) this.#socket.ping();
+  }
+
+  #onFrame(frame: ClientFrame, sizeBytes: number): void {
+    const sessions = this.#sessions;
+    if (frame.t === "hello" && this.#phase === "greeting") return void this.#hello(frame);
+    if (sessions === undefined || frame.t === "hello") return this.close(refuse("hello_expected"));
+    switch (frame.t) {
+      case "auth":
+        return void this.#renew(sessions, frame.token);
+      case "attach":
+        return sessions.attach(frame);
+      case "detach":
+        return sessions.detach(frame.h);
+      case "send":
+        return sessions.write(frame, sizeBytes);
+      case "history":
+        return sessions.history(frame);
+      case "ping":
+        return this.#socket.send(encodeFrame({ t: "pong" }));
+    }
+  }
+
+  async #hello({ v, token, device = "" }: HelloFrame): Promise<void> {
+    if (v !== PROTOCOL_VERSION) {
+      return this.close(refuse("protocol_version", `This node speaks version ${PROTOCOL_VERSION}, not ${v}.`));
+    }
+    this.#phase = "verifying";
+    const grant = await this.#verify(token);
+    if (grant === undefined || this.#over) return;
+    this.#phase = "open";
+    this.#sessions = new ConnectionSessions(this.#parts, this.#socket, grant, device);
+    this.#welcome(grant);
+  }
+
+  async #renew(sessions: ConnectionSessions, token: string): Promise<void> {
+    const grant = await this.#verify(token);
+    if (grant === undefined || this.#phase !== "open") return;
+    const { tenant, participant, role } = sessions.grant;
+    if (grant.tenant !== tenant || grant.participant !== participant || grant.role !== role) {
+      return this.close(refuse("unauthenticated", "The new token is somebody else's. Connect again with it."));
+    }
+    sessions.renew(grant);
+    this.#welcome(grant);
+  }
+
+  async #verify(token: string): Promise<Grant | undefined> {
+    try {
+      return await this.#parts.verifier.verify(token);
+    } catch (error) {
+      const refusal = refusalOf(error);
+      if (refusal.code === "internal") this.#parts.logger.error({ err: error }, "a token could not be verified");
+      this.close(refusal);
+      return undefined;
+    }
+  }
+
+  /** It may have ended while something was waited for. */
+  get #over(): boolean {
+    return this.#phase === "ended";
+  }
+
+  #welcome({ tenant, participant, role, mayCreate, expiresMs }: Grant): void {
+    const { nodeName: node, limits } = this.#parts;
+    const { beatMs, maxFrameBytes } = limits;
+    const v = PROTOCOL_VERSION;
+    const frame = {
+      t: "welcome",
+      v,
+      node,
+      tenant,
+      participant,
+      role,
+      mayCreate,
+      expiresMs,
+      beatMs,
+      maxFrameBytes,
+    } as const;
+    this.#socket.send(encodeFrame(frame));
+  }
+
+  // A close frame behind more than the cap would itself be dropped.
+  #closeSlow(): void {
+    if (this.#socket.bufferedBytes <= this.#parts.limits.maxBufferedBytes / 2) this.close(refuse("slow_consumer"));
+  }
+
+  #end(code: Code): void {
+    const { webSocketClose, retryable } = CODES[code];
+    this.#socket.end(webSocketClose === 0 ? fallbackClose(retryable) : webSocketClose, code);
+  }
+
+  #cut(code: Code): void {
+    this.#closeCode = code;
+    this.#socket.cut();
+  }
+}
+
+/** For codes that are usually told in a frame. */
+const fallbackClose = (retryable: boolean): number =>
+  retryable ? CODES.internal.webSocketClose : CODES.unauthenticated.webSocketClose;

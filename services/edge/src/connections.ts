@@ -1,0 +1,86 @@
+import { Admission } from "./admission.ts";
+import { Connection, type ConnectionParts } from "./connection.ts";
+import { refuse } from "./refusal.ts";
+import type { Socket, SocketReceiver } from "./socket.ts";
+
+/** Deadlines and silences are looked at this often, in milliseconds. */
+const WATCH_MS = 1_000;
+/** After the move window, this long for clients to go, in milliseconds. */
+const LINGER_MS = 1_000;
+
+/** All connections of this node: who is let in, who has been silent for too long, and how they are sent away. */
+export class Connections {
+  readonly #parts: Omit<ConnectionParts, "onEnd">;
+  readonly #admission: Admission;
+  readonly #all = new Set<Connection>();
+  #cancelWatch: () => void = () => undefined;
+  #draining = false;
+  #drained: (() => void) | undefined;
+
+  constructor(parts: Omit<ConnectionParts, "onEnd">) {
+    this.#parts = parts;
+    const { clock, limits } = parts;
+    this.#admission = new Admission(clock, limits.connectionsPerSecond, limits.maxRetryAfterMs);
+    this.#watchLater();
+  }
+
+  get count(): number {
+    return this.#all.size;
+  }
+
+  open(socket: Socket, originAllowed: boolean): SocketReceiver {
+    const connection = new Connection({ ...this.#parts, onEnd: (ended) => this.#ended(ended) }, socket);
+    this.#all.add(connection);
+    this.#parts.metrics.connected(this.#all.size);
+    if (!originAllowed) connection.close(refuse("forbidden_origin"));
+    else if (this.#draining) connection.close(refuse("draining"));
+    else this.#admit(connection);
+    return connection;
+  }
+
+  /** Sends everybody elsewhere; resolves when all are gone, or were closed after the window. */
+  async drain(): Promise<void> {
+    this.#draining = true;
+    const { clock, limits } = this.#parts;
+    for (const connection of this.#all) connection.move(limits.moveWindowMs);
+    if (this.#all.size === 0) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#drained = resolve;
+    const cancel = clock.after(limits.moveWindowMs + LINGER_MS, resolve);
+    await promise;
+    cancel();
+    this.#closeAll();
+  }
+
+  close(): void {
+    this.#draining = true;
+    this.#cancelWatch();
+    this.#closeAll();
+  }
+
+  #admit(connection: Connection): void {
+    const { limits } = this.#parts;
+    const full = this.#all.size > limits.connections;
+    const waitMs = this.#admission.ask() ?? (full ? limits.maxRetryAfterMs / 2 : undefined);
+    if (waitMs !== undefined) connection.close(refuse("overloaded", "Too many connect at once.", waitMs));
+  }
+
+  #closeAll(): void {
+    for (const connection of [...this.#all]) connection.close(refuse("draining"));
+  }
+
+  #ended(connection: Connection): void {
+    this.#all.delete(connection);
+    this.#parts.metrics.connected(this.#all.size);
+    if (this.#all.size === 0) this.#drained?.();
+  }
+
+  #watchLater(): void {
+    const { clock } = this.#parts;
+    this.#cancelWatch = clock.after(WATCH_MS, () => {
+      const nowMs = clock.now();
+      for (const connection of [...this.#all]) connection.watch(nowMs);
+      this.#watchLater();
+    });
+  }
+}

@@ -1,0 +1,141 @@
+import { RULES_VERSION } from "@perdure/core";
+import type { Log } from "@perdure/log";
+import { createReplica, type Replica, TOPICS } from "@perdure/replica";
+import { beatNode, type Clock, type Logger, type NodeBeat, systemClock, type Verifier } from "@perdure/service-kit";
+import type { Registry } from "prom-client";
+import { App, type TemplatedApp, us_listen_socket_close, us_socket_local_port } from "uWebSockets.js";
+import { Connections } from "./connections.ts";
+import { Fanout } from "./fanout.ts";
+import type { GateConfig } from "./gate.ts";
+import { HistoryReader } from "./history.ts";
+import { routeHttp } from "./http-routes.ts";
+import { DEFAULT_EDGE_LIMITS, type EdgeLimits } from "./limits.ts";
+import { edgeMetrics } from "./metrics.ts";
+import { Rooms } from "./rooms.ts";
+import { routeWebSocket } from "./websocket-route.ts";
+
+export interface EdgeOptions {
+  readonly log: Log;
+  /** Partitions of `events`. */
+  readonly partitions: number;
+  /** Shared with others in the process; default: one of its own, closed with the edge. */
+  readonly replica?: Replica;
+  readonly verifier: Verifier;
+  readonly config: EdgeSettings;
+  readonly logger: Logger;
+  readonly metrics: Registry;
+  readonly clock?: Clock;
+  readonly limits?: Partial<EdgeLimits>;
+  /** The node can go on no more: another process has its name. */
+  readonly onFatal?: (reason: string) => void;
+}
+
+/** What is particular to one edge. */
+export interface EdgeSettings extends GateConfig {
+  /** Unique among all nodes. */
+  readonly node: string;
+  readonly host: string;
+  /** 0: the system chooses. */
+  readonly port: number;
+  readonly leaseMs: number;
+  readonly beatMs: number;
+}
+
+export interface Edge {
+  readonly port: number;
+  /** Takes nobody in any more and sends its clients elsewhere; resolves when they are gone, or their time is over. */
+  drain(): Promise<void>;
+  /** Closes everything; members that are still here are written as gone. */
+  stop(): Promise<void>;
+}
+
+/** How long a stop waits for the log to take the last leaves, in milliseconds. */
+const LEAVE_MS = 3_000;
+
+/** Serves clients until stopped. Rejects where the log cannot be reached or the port is in use. */
+export async function startEdge(options: EdgeOptions): Promise<Edge> {
+  const { log, partitions, verifier, config, logger, clock = systemClock } = options;
+  const limits = { ...DEFAULT_EDGE_LIMITS, ...options.limits };
+  const metrics = edgeMetrics(options.metrics);
+  const beat = await beatNode({
+    log,
+    topic: TOPICS.nodes,
+    node: config.node,
+    kind: "NODE_KIND_EDGE",
+    rules: RULES_VERSION,
+    leaseMs: config.leaseMs,
+    beatMs: config.beatMs,
+    clock,
+    onExpired: (incarnation) => {
+      logger.warn({ incarnation }, "this node was declared dead and lives again: its members join again");
+      rooms.rejoin();
+    },
+    onReplaced: () => options.onFatal?.(`another process runs as node ${config.node}`),
+    onProblem: (error) => logger.warn({ err: error }, "the node's lease could not be kept"),
+  });
+  const replica = options.replica ?? createReplica({ log, partitions, logger, clock });
+  const app = App();
+  const fanout = new Fanout(app);
+  const node = nodeIdentity(config.node, beat);
+  const rooms = new Rooms({ replica, node, limits, fanout, metrics, clock, logger });
+  const history = new HistoryReader(replica);
+  const parts = { nodeName: config.node, verifier, rooms, history, fanout, limits, metrics, clock, logger };
+  const connections = new Connections(parts);
+  routeWebSocket(app, { gate: config, limits, onOpen: (socket, allowed) => connections.open(socket, allowed) });
+  routeHttp(app, { gate: config, limits, verifier, rooms, history });
+  const close = async (): Promise<void> => {
+    connections.close();
+    await rooms.leaveAll(LEAVE_MS);
+    rooms.close();
+    if (options.replica === undefined) await replica.close();
+    await beat.leave().catch((error: unknown) => logger.warn({ err: error }, "the node's lease could not be given up"));
+  };
+  const listening = await listen(app, config).catch(async (error: unknown) => {
+    await close();
+    throw error;
+  });
+  return {
+    port: listening.port,
+    async drain() {
+      listening.stop();
+      await beat.drain().catch((error: unknown) => logger.warn({ err: error }, "draining could not be announced"));
+      await connections.drain();
+    },
+    async stop() {
+      listening.stop();
+      await close();
+      app.close();
+    },
+  };
+}
+
+const nodeIdentity = (name: string, beat: NodeBeat) => ({
+  name,
+  get incarnation() {
+    return beat.incarnation;
+  },
+});
+
+interface Listening {
+  readonly port: number;
+  /** Takes no more connections; those there stay. */
+  stop(): void;
+}
+
+function listen(app: TemplatedApp, { host, port }: EdgeSettings): Promise<Listening> {
+  const { promise, resolve, reject } = Promise.withResolvers<Listening>();
+  app.listen(host, port, (socket) => {
+    if (socket === false) {
+      return reject(
+        new Error(`cannot listen on ${host}:${port}: is the port in use? choose another with PERDURE_EDGE_PORT`),
+      );
+    }
+    let open = true;
+    const stop = (): void => {
+      if (open) us_listen_socket_close(socket);
+      open = false;
+    };
+    resolve({ port: us_socket_local_port(socket), stop });
+  });
+  return promise;
+}

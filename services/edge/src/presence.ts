@@ -1,0 +1,152 @@
+import { randomUUID } from "node:crypto";
+import type { Accepted } from "@perdure/core";
+import type { LeaveReasonJson, MemberJoinedJson } from "@perdure/protocol";
+import type { HeldSession } from "@perdure/replica";
+import type { Clock, Grant, Logger } from "@perdure/service-kit";
+import { PresenceWriter } from "./presence-writer.ts";
+
+/** The node as presence names it. `incarnation` changes when the node's life was declared over. */
+export interface NodeIdentity {
+  readonly name: string;
+  readonly incarnation: number;
+}
+
+export interface PresenceOptions {
+  readonly held: HeldSession;
+  readonly tenant: string;
+  readonly node: NodeIdentity;
+  readonly settleMs: number;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Nobody is here, and nothing is left to write. */
+  readonly onIdle: () => void;
+}
+
+interface Member {
+  readonly id: string;
+  readonly participant: string;
+  readonly joined: MemberJoinedJson;
+  /** Runs while its connection is broken. */
+  cancelSettle: (() => void) | undefined;
+}
+
+/** The members of one session whose connections this node holds: their joins and leaves, as records. */
+export class Presence {
+  readonly #options: PresenceOptions;
+  readonly #writer: PresenceWriter;
+  readonly #members = new Map<string, Member>();
+
+  constructor(options: PresenceOptions) {
+    this.#options = options;
+    const { held, tenant, node, clock, logger } = options;
+    this.#writer = new PresenceWriter({
+      held,
+      producer: randomUUID(),
+      actor: { tenant, participant: node.name, role: "ROLE_SYSTEM" },
+      clock,
+      logger,
+      onIdle: () => this.#idle(),
+    });
+    this.#takeOverOwn();
+  }
+
+  get idle(): boolean {
+    return this.#members.size === 0 && this.#writer.idle;
+  }
+
+  /** Members whose leave is still to be written or to come. */
+  get hasMembers(): boolean {
+    return this.#members.size > 0;
+  }
+
+  /**
+   * Someone is here; answers the member's id. `previous`: the one it was before its connection broke, with which it goes
+   * on while that one settles.
+   */
+  join(grant: Grant, device: string, previous: string | undefined): string {
+    const settling = previous === undefined ? undefined : this.#members.get(previous);
+    if (settling?.cancelSettle !== undefined && settling.participant === grant.participant) {
+      settling.cancelSettle();
+      settling.cancelSettle = undefined;
+      return settling.id;
+    }
+    const { participant, role, name } = grant;
+    const id = randomUUID();
+    const joined = { member: id, participant, role, name, ...(device !== "" && { device }) };
+    const member: Member = { id, participant, joined, cancelSettle: undefined };
+    this.#members.set(id, member);
+    if (this.#options.held.state.epoch !== undefined) this.#writeJoin(member);
+    return id;
+  }
+
+  /** The member left in good order, or lost its right to be here. */
+  leave(id: string, reason: LeaveReasonJson): void {
+    const member = this.#members.get(id);
+    if (member === undefined) return;
+    member.cancelSettle?.();
+    this.#members.delete(id);
+    if (this.#options.held.state.epoch === undefined) this.#idle();
+    else this.#writer.write({ memberLeft: { member: id, reason } });
+  }
+
+  /** Its connection broke: it has left unless it is back within the settle time. */
+  lose(id: string): void {
+    const member = this.#members.get(id);
+    if (member === undefined || member.cancelSettle !== undefined) return;
+    const { clock, settleMs } = this.#options;
+    member.cancelSettle = clock.after(settleMs, () => this.leave(id, "LEAVE_REASON_DETACHED"));
+  }
+
+  onAccepted(accepted: Accepted): void {
+    if (accepted.epoch !== undefined) this.rejoin();
+  }
+
+  /** Joins everybody (again): the session has begun, or the node begins another life. */
+  rejoin(): void {
+    for (const member of this.#members.values()) if (member.cancelSettle === undefined) this.#writeJoin(member);
+  }
+
+  /** Writes at once what would settle later; the node is about to stop. */
+  leaveAll(reason: LeaveReasonJson): void {
+    for (const id of [...this.#members.keys()]) this.leave(id, reason);
+  }
+
+  /** Resolves when everything is written, or nothing more can be. */
+  settled(): Promise<void> {
+    return this.#writer.settled();
+  }
+
+  /** The session is lost here. */
+  end(): void {
+    for (const { cancelSettle } of this.#members.values()) cancelSettle?.();
+    this.#members.clear();
+    this.#writer.end();
+  }
+
+  #writeJoin({ joined, id }: Member): void {
+    const { name: node, incarnation } = this.#options.node;
+    this.#writer.write({ memberJoined: { ...joined, node, incarnation } }, (verdict) => {
+      if (verdict.kind === "rejected")
+        this.#options.logger.warn({ member: id, code: verdict.code }, "a join was refused");
+    });
+  }
+
+  /**
+   * Members that the session lists under this life of the node but whose connections it does not know: what was to be
+   * written when the session was lost here. They settle like any whose connection broke.
+   */
+  #takeOverOwn(): void {
+    const { held, node } = this.#options;
+    for (const listed of held.state.members.values()) {
+      if (listed.node !== node.name || listed.incarnation !== node.incarnation) continue;
+      const { member: id, participant, role, name, device } = listed;
+      const joined = { member: id, participant, role, name, ...(device !== "" && { device }) };
+      this.#members.set(id, { id, participant, joined, cancelSettle: undefined });
+      this.lose(id);
+    }
+  }
+
+  #idle(): void {
+    if (this.idle) this.#options.onIdle();
+  }
+}

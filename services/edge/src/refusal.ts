@@ -1,0 +1,29 @@
+import { type Code, CODES, isCode, PerdureError } from "@perdure/core";
+import { LogError } from "@perdure/log";
+import { ProtocolError } from "@perdure/protocol";
+
+/** What a client is told of something that did not work. */
+export interface Refusal {
+  readonly code: Code;
+  /** For people; says what to do next. */
+  readonly message: string;
+  readonly retryAfterMs?: number;
+}
+
+/** Where a retryable failure does not say when to come back, in milliseconds. */
+const RETRY_AFTER_MS = 500;
+
+/** What a caught error means to a client. Only typed errors are shown; of anything else the client learns the code. */
+export function refusalOf(error: unknown): Refusal {
+  const known = error instanceof PerdureError || error instanceof LogError || error instanceof ProtocolError;
+  const code: Code = known && isCode(error.code) ? error.code : "internal";
+  const message = known && isCode(error.code) ? error.message : CODES.internal.meaning;
+  const retryAfterMs = error instanceof PerdureError || error instanceof LogError ? error.retryAfterMs : undefined;
+  return refuse(code, message, retryAfterMs);
+}
+
+/** A refusal with the table's words, unless there are better ones. */
+export function refuse(code: Code, message: string = CODES[code].meaning, retryAfterMs?: number): Refusal {
+  if (!CODES[code].retryable) return { code, message };
+  return { code, message, retryAfterMs: retryAfterMs ?? RETRY_AFTER_MS };
+}

@@ -1,0 +1,160 @@
+import { type Code, CODES, isCode, PerdureError } from "@perdure/core";
+import { parseSessionKey } from "@perdure/protocol";
+import type { Replica } from "@perdure/replica";
+import type { Clock, Logger } from "@perdure/service-kit";
+import type { Fanout } from "./fanout.ts";
+import type { EdgeLimits } from "./limits.ts";
+import type { EdgeMetrics } from "./metrics.ts";
+import type { NodeIdentity } from "./presence.ts";
+import { refusalOf } from "./refusal.ts";
+import { Room } from "./room.ts";
+
+export interface RoomsOptions {
+  readonly replica: Replica;
+  readonly node: NodeIdentity;
+  readonly limits: EdgeLimits;
+  readonly fanout: Fanout;
+  readonly metrics: EdgeMetrics;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/** A room in use; it stays open until `release`. */
+export interface RoomUse {
+  readonly room: Room;
+  readonly release: () => void;
+}
+
+/** Time until a session that was lost is opened again to write the leaves that it is owed, in milliseconds. */
+const REOPEN_MS = 1_000;
+
+/** The sessions that this node follows, each opened once however many ask for it. */
+export class Rooms {
+  readonly #options: RoomsOptions;
+  readonly #rooms = new Map<string, Room>();
+  readonly #opening = new Map<string, Promise<Room>>();
+  readonly #reopening = new Map<string, () => void>();
+  #pendingCount = 0;
+  #lastHandle = 0;
+  #closed = false;
+
+  constructor(options: RoomsOptions) {
+    this.#options = options;
+  }
+
+  get count(): number {
+    return this.#rooms.size;
+  }
+
+  /** Opens the session on this node. Throws PerdureError: what the replica throws, and `overloaded`. */
+  async use(sessionKey: string): Promise<RoomUse> {
+    const { limits } = this.#options;
+    if (this.#pendingCount >= limits.pendingAttaches) {
+      const message = "too many sessions are being opened here; try again";
+      throw new PerdureError("overloaded", message, { retryAfterMs: limits.maxRetryAfterMs / 10 });
+    }
+    this.#pendingCount += 1;
+    try {
+      // A room may be let go while another caller waits for it; then it is opened again.
+      for (;;) {
+        const room = this.#rooms.get(sessionKey) ?? (await this.#open(sessionKey));
+        if (this.#rooms.get(sessionKey) === room) return { room, release: room.use() };
+      }
+    } finally {
+      this.#pendingCount -= 1;
+    }
+  }
+
+  /** The node begins another life: everybody here joins again under it. */
+  rejoin(): void {
+    for (const room of this.#rooms.values()) room.presence.rejoin();
+  }
+
+  /** Writes the leaves of all who are still listed; resolves when they are in the log, or `deadlineMs` has passed. */
+  async leaveAll(deadlineMs: number): Promise<void> {
+    for (const room of this.#rooms.values()) room.presence.leaveAll("LEAVE_REASON_DETACHED");
+    const { clock } = this.#options;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const cancel = clock.after(deadlineMs, resolve);
+    await Promise.race([promise, Promise.all([...this.#rooms.values()].map((room) => room.presence.settled()))]);
+    cancel();
+  }
+
+  close(): void {
+    this.#closed = true;
+    for (const cancel of this.#reopening.values()) cancel();
+    this.#reopening.clear();
+    for (const [sessionKey, room] of this.#rooms) {
+      this.#rooms.delete(sessionKey);
+      room.presence.end();
+      room.held.detach();
+    }
+  }
+
+  #open(sessionKey: string): Promise<Room> {
+    const opening = this.#opening.get(sessionKey) ?? this.#attach(sessionKey);
+    this.#opening.set(sessionKey, opening);
+    return opening;
+  }
+
+  async #attach(sessionKey: string): Promise<Room> {
+    const { replica, node, limits, fanout, metrics, clock, logger } = this.#options;
+    let room: Room | undefined;
+    let lost: string | undefined;
+    try {
+      const held = await replica.attach(sessionKey, {
+        onAccepted: (accepted) => room?.onAccepted(accepted),
+        onLost: (code) => {
+          lost = code;
+          if (room !== undefined) this.#lost(room, codeOf(code));
+        },
+      });
+      if (lost !== undefined || this.#closed) {
+        const code = codeOf(lost ?? "unavailable");
+        throw new PerdureError(code, CODES[code].meaning);
+      }
+      this.#lastHandle += 1;
+      const tenant = parseSessionKey(sessionKey)?.tenant ?? "";
+      const { settleMs } = limits;
+      const onIdle = (idle: Room): void => this.#letGo(idle);
+      const handle = this.#lastHandle;
+      room = new Room({ held, tenant, handle, node, settleMs, fanout, metrics, clock, logger, onIdle });
+      this.#rooms.set(sessionKey, room);
+      return room;
+    } finally {
+      this.#opening.delete(sessionKey);
+    }
+  }
+
+  #letGo(room: Room): void {
+    const { sessionKey } = room.held;
+    if (this.#rooms.get(sessionKey) !== room) return;
+    this.#rooms.delete(sessionKey);
+    room.held.detach();
+  }
+
+  #lost(room: Room, code: Code): void {
+    const { sessionKey } = room.held;
+    const owesLeaves = room.presence.hasMembers;
+    this.#rooms.delete(sessionKey);
+    room.onLost(code);
+    if (owesLeaves && CODES[code].retryable) this.#reopenLater(sessionKey);
+  }
+
+  /** The members that were listed here leave once their clients do not come back: opening the room sees to that. */
+  #reopenLater(sessionKey: string): void {
+    if (this.#closed || this.#reopening.has(sessionKey)) return;
+    const cancel = this.#options.clock.after(REOPEN_MS, () => {
+      this.#reopening.delete(sessionKey);
+      this.use(sessionKey).then(
+        ({ release }) => release(),
+        (error: unknown) => {
+          if (CODES[refusalOf(error).code].retryable) this.#reopenLater(sessionKey);
+        },
+      );
+    });
+    this.#reopening.set(sessionKey, cancel);
+  }
+}
+
+const codeOf = (code: string): Code => (isCode(code) ? code : "internal");
