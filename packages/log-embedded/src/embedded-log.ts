@@ -104,6 +104,10 @@ export class EmbeddedLog implements Log {
   async checkpoint(ownership: Ownership, write: (scope: CheckpointScope) => Promise<void>): Promise<void> {
     this.#checkOpen();
     if (!this.#groups.isCurrent(ownership)) throw fencedError(ownership);
+    await this.#groups.turns(ownership).take(() => this.#checkpoint(ownership, write));
+  }
+
+  async #checkpoint(ownership: Ownership, write: (scope: CheckpointScope) => Promise<void>): Promise<void> {
     const checkpoint = this.#newCheckpoint(ownership);
     try {
       await write(checkpoint);

@@ -1,8 +1,11 @@
 import { randomUUID } from "node:crypto";
+import { Turns } from "@perdure/log";
 import type { GroupListener, Ownership } from "@perdure/log";
 
 interface Member {
   readonly id: string;
+  /** By partition: its checkpoints, one after the other. */
+  readonly turns: Map<number, Turns>;
   readonly listener: GroupListener;
   owned: ReadonlySet<number>;
 }
@@ -33,7 +36,7 @@ export class Groups {
     listener: GroupListener,
   ): Promise<{ member: string; leave: () => Promise<void> }> {
     const group = this.#group(name, partitions);
-    const member: Member = { id: randomUUID(), listener, owned: new Set() };
+    const member: Member = { id: randomUUID(), turns: new Map(), listener, owned: new Set() };
     this.#groupOfMember.set(member.id, group);
     await this.#rebalance(group, [...group.members, member]);
     return { member: member.id, leave: () => this.#leave(group, member) };
@@ -41,9 +44,20 @@ export class Groups {
 
   /** Whether the ownership is the one that its member holds now. */
   isCurrent(ownership: Ownership): boolean {
-    const group = this.#groupOfMember.get(ownership.member);
-    const member = group?.members.find(({ id }) => id === ownership.member);
-    return group?.generation === ownership.generation && member?.owned.has(ownership.partition) === true;
+    const generation = this.#groupOfMember.get(ownership.member)?.generation;
+    return generation === ownership.generation && this.#member(ownership)?.owned.has(ownership.partition) === true;
+  }
+
+  /** In which the checkpoints of an ownership's partition take turns. */
+  turns(ownership: Ownership): Turns {
+    const turns = this.#member(ownership)?.turns;
+    const known = turns?.get(ownership.partition) ?? new Turns();
+    turns?.set(ownership.partition, known);
+    return known;
+  }
+
+  #member(ownership: Ownership): Member | undefined {
+    return this.#groupOfMember.get(ownership.member)?.members.find(({ id }) => id === ownership.member);
   }
 
   #group(name: string, partitions: number): GroupState {

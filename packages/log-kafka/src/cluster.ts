@@ -3,7 +3,7 @@ import { apiVersionsV3, ConnectionPool, findCoordinatorV4, metadataV12 } from "@
 import type { Broker, Connection, ConnectionOptions } from "@platformatic/kafka";
 import { Backoff } from "./backoff.ts";
 import type { KafkaSettings } from "./config.ts";
-import { answered, hasArray, unavailable } from "./protocol-errors.ts";
+import { answered, hasArray, rootReason, unavailable } from "./protocol-errors.ts";
 
 /** Where the partitions of a topic live: `leaders[partition]` is a broker's id, -1 where there is none now. */
 export interface TopicInfo {
@@ -162,7 +162,7 @@ export class Cluster {
       this.#tellReachable(true);
     } catch (cause) {
       this.#tellReachable(false, cause);
-      const message = `no Kafka broker answers at ${this.settings.brokers.join(", ")}: it is tried again`;
+      const message = `no Kafka broker can be used at ${this.settings.brokers.join(", ")}: try again`;
       throw unavailable(message, this.settings.limits.retryAfterMs, cause);
     }
   }
@@ -184,13 +184,12 @@ export class Cluster {
     this.#reachable = reachable;
     this.#unreachableSinceMs = reachable ? undefined : performance.now();
     const where = this.settings.brokers.join(", ");
-    if (reachable) this.settings.onStatus({ state: "connected", message: `connected to Kafka at ${where}` });
-    else
-      this.settings.onStatus({
-        state: "unreachable",
-        message: `no Kafka broker answers at ${where}: trying again`,
-        cause,
-      });
+    if (reachable) {
+      this.settings.onStatus({ state: "connected", message: `connected to Kafka at ${where}` });
+    } else {
+      const message = `no Kafka broker can be used at ${where} (${rootReason(cause)}): trying again`;
+      this.settings.onStatus({ state: "unreachable", message, cause });
+    }
   }
 }
 

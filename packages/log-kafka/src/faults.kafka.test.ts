@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import type { Entry, Log } from "@perdure/log";
+import type { Entry, Log, Ownership } from "@perdure/log";
 import { freePorts, startBroker } from "../../../tools/kafka/broker.ts";
 import type { Broker } from "../../../tools/kafka/broker.ts";
 import { FlakyProxy } from "../test/flaky-proxy.ts";
@@ -12,10 +12,12 @@ import type { KafkaLogConfig, KafkaStatus } from "./index.ts";
 
 const PARTITIONS = [0, 1, 2, 3];
 const EVENTS = { name: "events", partitions: PARTITIONS.length, cleanup: "none" } as const;
+const HEADS = { name: "heads", partitions: PARTITIONS.length, cleanup: "compact" } as const;
 let dir: string;
 let port: number;
 let proxy: FlakyProxy;
 let statuses: KafkaStatus["state"][];
+let address: string;
 
 beforeEach(async () => {
   dir = mkdtempSync(join(tmpdir(), "perdure-faults-"));
@@ -26,8 +28,6 @@ beforeEach(async () => {
   address = `127.0.0.1:${proxyPort}`;
   statuses = [];
 });
-
-let address: string;
 
 afterEach(async () => {
   await proxy.close();
@@ -69,10 +69,10 @@ describe("connections that drop", () => {
       },
     });
     for (const partition of PARTITIONS) tail.add(partition, 0);
-    let isRunning = true;
+    const appended = new AbortController();
     const dropping = (async () => {
       // Uneven waits, the same in every run: in the middle of requests and of answers.
-      for (let step = 1; isRunning; step += 1) {
+      for (let step = 1; !appended.signal.aborted; step += 1) {
         await sleep(20 + ((step * 37) % 90));
         proxy.dropAll();
       }
@@ -88,7 +88,7 @@ describe("connections that drop", () => {
       await Promise.all(waiting);
     });
     await Promise.all(appends);
-    isRunning = false;
+    appended.abort();
     await dropping;
     await heardAll;
     const expected = Array.from({ length: 500 }, (_unused, at) => at);
@@ -146,6 +146,37 @@ describe("a broker that is not there", () => {
     expect(await appending).toEqual({ partition: 2, offset: 0 });
     expect(number(await heard)).toBe(7);
     expect(statuses).toEqual(["connected", "unreachable", "connected"]);
+    await log.close();
+    await broker.stop();
+  });
+
+  test("for a while leaves a group its member, who goes on under a new generation or the old one", async () => {
+    const broker = await start();
+    const log = await open({ group: { heartbeatMs: 100 } });
+    await log.provision([EVENTS, HEADS]);
+    let owned: readonly Ownership[] = [];
+    const { promise: assigned, resolve } = Promise.withResolvers<void>();
+    const onAssigned = (ownerships: readonly Ownership[]): void => {
+      owned = ownerships;
+      resolve();
+    };
+    await log.joinGroup("keepers", "events", { onAssigned, onRevoked: () => undefined });
+    await assigned;
+    await broker.kill();
+    await broker.restart();
+    const checkpoint = async (): Promise<boolean> => {
+      const [ownership] = owned;
+      if (ownership === undefined) return false;
+      const writing = log.checkpoint(ownership, async (scope) => {
+        await scope.append("heads", { key: new Uint8Array(1), value: new TextEncoder().encode("1") });
+      });
+      return writing.then(
+        () => true,
+        () => false,
+      );
+    };
+    while (!(await checkpoint())) await sleep(100);
+    expect((await log.read("heads", owned[0]?.partition ?? 0, 0, { maxBytes: 1_000 })).map(number)).toEqual([1]);
     await log.close();
     await broker.stop();
   });

@@ -1,4 +1,8 @@
+import { spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
+import { once } from "node:events";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import type { CheckpointScope, Ownership } from "@perdure/log";
 import { Cluster } from "./cluster.ts";
@@ -20,6 +24,7 @@ const SETTINGS = kafkaSettings({
 });
 const TOPIC = `${SETTINGS.topicPrefix}events`;
 const HEADS = `${SETTINGS.topicPrefix}heads`;
+const KEEPER = join(import.meta.dirname, "../test/keeper-until-killed.ts");
 let cluster: Cluster;
 let reader: Reader;
 let groupId: string;
@@ -36,7 +41,7 @@ beforeAll(async () => {
 afterAll(() => cluster.close());
 
 beforeEach(() => {
-  groupId = `keepers-${randomUUID()}`;
+  groupId = `${SETTINGS.topicPrefix}keepers-${randomUUID()}`;
 });
 
 class Member {
@@ -145,6 +150,24 @@ describe("whoever gains a partition", () => {
     expect(await headCount(0)).toBe(0);
     expect((await reader.bounds(HEADS, 0, "committed")).end).toBe((await reader.bounds(HEADS, 0, "uncommitted")).end);
     await first.membership.close();
+  });
+
+  test("gets on with it when its earlier owner was killed in the middle of a checkpoint", async () => {
+    const { topicPrefix } = SETTINGS;
+    const group = groupId.slice(topicPrefix.length);
+    const keeper = spawn(process.execPath, [KEEPER, brokers.join(","), topicPrefix, group], {
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    await once(createInterface(keeper.stdout), "line");
+    keeper.kill("SIGKILL");
+    const heir = new Member();
+    await heir.membership.join();
+    await heir.owns(2);
+    expect((await reader.bounds(HEADS, 0, "committed")).end).toBe((await reader.bounds(HEADS, 0, "uncommitted")).end);
+    expect(await headCount(0)).toBe(0);
+    expect(await checkpoint(heir.membership.transactor(0), heir.of(0))).toBe("committed");
+    expect(await headCount(0)).toBe(1);
+    await heir.membership.close();
   });
 
   test("needs only claim it again where a late predecessor took it from him", async () => {

@@ -1,5 +1,5 @@
 import { LogError } from "@perdure/log";
-import { ResponseError } from "@platformatic/kafka";
+import { AuthenticationError, ResponseError } from "@platformatic/kafka";
 
 /** Kafka's error codes that perdure tells apart. */
 export const Code = {
@@ -87,4 +87,23 @@ export function hasArray<T>(name: keyof T & string): (response: unknown) => resp
 /** A failure to reach the brokers, for a caller who may try again. */
 export function unavailable(message: string, retryAfterMs: number, cause: unknown): LogError {
   return new LogError("unavailable", message, { retryAfterMs, cause });
+}
+
+/** What lies at the bottom of a failure, in the words of whoever noticed it first: "connect ECONNREFUSED …". */
+export function rootReason(error: unknown): string {
+  const reasons = new Set<string>();
+  collectReasons(error, reasons);
+  return [...reasons].join("; ");
+}
+
+function collectReasons(error: unknown, reasons: Set<string>): void {
+  if (error instanceof AggregateError && error.errors.length > 0) {
+    for (const each of error.errors) collectReasons(each, reasons);
+  } else if (error instanceof Error && error.cause !== undefined) {
+    // A broker's own verdict is the cause of the client's, which says what it was about.
+    if (error instanceof AuthenticationError) reasons.add(error.message);
+    collectReasons(error.cause, reasons);
+  } else {
+    reasons.add(error instanceof Error ? error.message : String(error));
+  }
 }

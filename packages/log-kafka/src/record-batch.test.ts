@@ -1,5 +1,5 @@
 import { readRecordsBatch, Reader } from "@platformatic/kafka";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { encodeBatch } from "./record-batch.ts";
 

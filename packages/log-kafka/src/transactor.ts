@@ -1,4 +1,4 @@
-import { checkedSizeBytes, LogError } from "@perdure/log";
+import { checkedSizeBytes, LogError, Turns } from "@perdure/log";
 import type { CheckpointScope, NewEntry, Ownership } from "@perdure/log";
 import type { ConnectionPool } from "@platformatic/kafka";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -51,7 +51,7 @@ export class Transactor {
   readonly #fencedBy: FencedBy;
   readonly #sequences = new Map<string, number>();
   #identity: ProducerIdentity | undefined;
-  #queue: Promise<unknown> = Promise.resolve();
+  readonly #turns = new Turns();
 
   constructor(cluster: Cluster, access: TransactorAccess, fencedBy: FencedBy) {
     this.#cluster = cluster;
@@ -63,7 +63,7 @@ export class Transactor {
 
   /** Takes the partition's transactional id over. */
   async claim(): Promise<void> {
-    await this.#inTurn(() => this.#claim());
+    await this.#turns.take(() => this.#claim());
   }
 
   /** As `Log.checkpoint`; `isCurrent` is asked right before anything is done. */
@@ -73,7 +73,7 @@ export class Transactor {
     write: (scope: CheckpointScope) => Promise<void>,
     groupOffset: number,
   ): Promise<void> {
-    await this.#inTurn(async () => {
+    await this.#turns.take(async () => {
       if (!isCurrent()) throw fencedError(ownership);
       const identity = this.#identity ?? (await this.#claim());
       await this.#transact(identity, ownership, write, groupOffset).catch(async (error: unknown) => {
@@ -190,12 +190,6 @@ export class Transactor {
     const connection = await this.#cluster.connection(this.#pool, leader);
     return (await produce(connection, request)).get(placeName(topic, partition));
   }
-
-  async #inTurn<T>(step: () => Promise<T>): Promise<T> {
-    const turn = this.#queue.then(step, step);
-    this.#queue = turn.catch(() => undefined);
-    return turn;
-  }
 }
 
 /** What the write function of a checkpoint threw: its caller gets just that. */
@@ -219,6 +213,8 @@ class TransactionScope implements CheckpointScope {
     if (!this.#isOpen) throw new LogError("closed", "this checkpoint has ended: append within its write function");
     const offset = this.#last.then(() => this.#append(topic, entry));
     this.#last = offset;
+    // Whoever hands in several and waits for the first that fails has heard enough.
+    offset.catch(() => undefined);
     return offset;
   }
 

@@ -5,3 +5,4 @@ export type { QueuedItem } from "./lane-queue.ts";
 export { checkedSizeBytes, entrySizeBytes, logLimits } from "./limits.ts";
 export type { LogLimits } from "./limits.ts";
 export { openLatest } from "./latest.ts";
+export { Turns } from "./turns.ts";

@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { Partitioners } from "kafkajs";
 import { describe, expect, test } from "vitest";
 import { murmur2, partitionOf } from "./partition.ts";

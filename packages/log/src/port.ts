@@ -23,7 +23,10 @@ export interface TopicDifference {
   readonly found: string;
 }
 
-/** What a writer hands in. A `null` value on a compacted topic is a tombstone. */
+/**
+ * What a writer hands in; the log keeps the arrays as they are, so they are not to be changed afterwards. A `null` value
+ * on a compacted topic is a tombstone.
+ */
 export interface NewEntry {
   readonly key: Uint8Array;
   readonly value: Uint8Array | null;
@@ -53,15 +56,17 @@ export interface Bounds {
   readonly end: number;
 }
 
-/** What a tail tells its owner. Callbacks are never concurrent for one partition. */
+/** What a tail tells its owner. Callbacks are never concurrent for one partition, nor made from within `add`. */
 export interface TailListener {
   /**
    * Entries in offset order, without those a compaction removed. `nextOffset` is where the tail goes on
    * (past the batch, also where its last entries were compacted away or were control records), `end` the
-   * partition's end as last seen. A returned promise holds this partition (and only it) until settled.
+   * partition's end as last seen. The first call after `add` comes at once, with no entries where there are none. A
+   * returned promise holds this partition (and only it) until settled; a listener that throws or rejects loses the
+   * partition and is told `unavailable`.
    */
   onEntries(partition: number, entries: readonly Entry[], nextOffset: number, end: number): void | Promise<void>;
-  /** The partition cannot go on (for example `offset_trimmed`); it has been removed from the tail. */
+  /** The partition cannot go on (`offset_trimmed`, `offset_future`, `no_such_topic`); it has left the tail. */
   onPartitionError(partition: number, error: LogError): void;
 }
 
@@ -76,9 +81,11 @@ export interface Tail {
 
 /** The latest value per key of one partition of a compacted topic, kept current. */
 export interface LatestView {
-  /** Settles when every entry that existed at open has been applied. */
+  /** Settles when every entry that existed at open has been applied. Rejects with `no_such_topic`. */
   readonly ready: Promise<void>;
+  /** The latest entry of a key; undefined where there is none or it is a tombstone. */
   get(key: Uint8Array): Entry | undefined;
+  /** The latest entry of every key, without tombstones. */
   entries(): IterableIterator<Entry>;
   readonly size: number;
   close(): Promise<void>;
@@ -92,15 +99,20 @@ export interface Ownership {
 }
 
 export interface GroupListener {
-  /** The whole set now owned, with new ownership objects for kept partitions too. */
+  /**
+   * The whole set now owned, with new ownership objects for kept partitions too. By then nothing that an earlier owner
+   * began can become visible any more.
+   */
   onAssigned(ownerships: readonly Ownership[]): void;
-  /** Partitions no longer owned; nothing of theirs may be checkpointed any more. */
+  /** Partitions no longer owned; nothing of theirs may be checkpointed any more. Comes before the next `onAssigned`. */
   onRevoked(partitions: readonly number[]): void;
 }
 
 /** Shares out the partitions of one topic among the members of a group. */
 export interface Group {
+  /** The member's name now; a group that has let it go gives it another when it comes back. */
   readonly member: string;
+  /** Leaves, so that others take over at once. The listener hears nothing more. */
   close(): Promise<void>;
 }
 
@@ -121,7 +133,7 @@ export interface AppendOptions {
 }
 
 export interface Log {
-  /** Creates missing topics; an existing one that differs is reported and left as it is. */
+  /** Creates missing topics; an existing one that differs is reported and left as it is. Throws `unavailable`. */
   provision(topics: readonly TopicSpec[]): Promise<readonly TopicDifference[]>;
 
   /**
@@ -134,21 +146,28 @@ export interface Log {
   tail(topic: string, listener: TailListener): Tail;
 
   /**
-   * The entries from `offset` on (compaction and whole batches may make the first one later), at most `maxBytes` but
-   * at least one where there is one. Empty at the end. Transactional topics are read committed.
-   * Throws `offset_trimmed` (with `start`), `offset_future`, `unavailable`.
+   * The entries from `offset` on (compaction may make the first one later), at most `maxBytes` but at least one where
+   * there is one. Empty at the end. Compacted topics are read committed; at an offset that lies in a checkpoint which
+   * has been decided but has not reached this partition, the read waits for it, a second at most.
+   * Throws `offset_trimmed` (with `start`), `offset_future`, `no_such_topic`, `unavailable`.
    */
   read(topic: string, partition: number, offset: number, options: ReadOptions): Promise<readonly Entry[]>;
 
+  /** Where a partition begins and, as a reader sees it, ends. Throws `no_such_topic`, `unavailable`. */
   bounds(topic: string, partition: number): Promise<Bounds>;
 
+  /** `onEntry` hears every entry as it is applied, tombstones too. */
   latest(topic: string, partition: number, onEntry?: (entry: Entry) => void): LatestView;
 
+  /**
+   * Joins a group. The first `onAssigned` may come before or after this settles. Throws `no_such_topic`.
+   */
   joinGroup(group: string, topic: string, listener: GroupListener): Promise<Group>;
 
   /**
-   * All writes of `write` become visible as a whole, or none. Throws `fenced` where `ownership` is not the current one
-   * of its partition in the group, also when it is lost on the way; and whatever `write` throws.
+   * All writes of `write` become visible as a whole, or none; they are visible when this settles. Checkpoints of one
+   * partition follow one another. Throws `fenced` where `ownership` is not the current one of its partition in the
+   * group, also when it is lost on the way; `unavailable` where it may be made again; and whatever `write` throws.
    */
   checkpoint(
     ownership: Ownership,
@@ -156,7 +175,7 @@ export interface Log {
     options?: CheckpointOptions,
   ): Promise<void>;
 
-  /** Removes the entries below `beforeOffset` of a topic with cleanup `none`. */
+  /** Removes the entries below `beforeOffset`, or all where it is beyond the end. Throws TypeError for a compacted topic. */
   trim(topic: string, partition: number, beforeOffset: number): Promise<void>;
 
   /** Waits for what was handed in to be acknowledged or refused, then lets go of every connection, timer and file. */

@@ -136,6 +136,22 @@ export function groupContract(harness: LogHarness): void {
       expect(await texts(kept.log, kept.heads)).toEqual(["v"]);
     });
 
+    test("of one partition follow one another", async () => {
+      const kept = await keeping(await fixture.open());
+      const owned = await owner(kept);
+      const steps: string[] = [];
+      const step = (name: string): Promise<void> =>
+        kept.log.checkpoint(owned.of(0), async (scope) => {
+          steps.push(`${name} begins`);
+          await scope.append(kept.heads, entry(name, name));
+          await scope.append(kept.index, entry(name, name));
+          steps.push(`${name} ends`);
+        });
+      await Promise.all([step("a"), step("b"), step("c")]);
+      expect(steps).toEqual(["a", "b", "c"].flatMap((name) => [`${name} begins`, `${name} ends`]));
+      expect(await texts(kept.log, kept.heads)).toEqual(["a", "b", "c"]);
+    });
+
     test("is fenced for who has left", async () => {
       const kept = await keeping(await fixture.open());
       const owned = new Owned();

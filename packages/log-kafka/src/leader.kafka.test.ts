@@ -1,0 +1,114 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { LogError } from "@perdure/log";
+import type { Entry, Log, Ownership } from "@perdure/log";
+import { freePorts, startBroker } from "../../../tools/kafka/broker.ts";
+import type { Broker } from "../../../tools/kafka/broker.ts";
+import { brokerAnswers } from "../../../tools/kafka/probe.ts";
+import { openKafkaLog } from "./index.ts";
+
+const PARTITIONS = [0, 1, 2];
+const NOT_YET: Ownership = { partition: 0, member: "nobody", generation: 0 };
+const dir = mkdtempSync(join(tmpdir(), "perdure-leader-"));
+let brokers: Broker[] = [];
+
+beforeAll(async () => {
+  const controllerPorts = await freePorts(3);
+  const voters = controllerPorts.map((controllerPort, at) => ({ nodeId: at + 1, controllerPort }));
+  const starting = voters.map(({ nodeId, controllerPort }) =>
+    startBroker({ dir: join(dir, String(nodeId)), nodeId, controllerPort, voters, waits: false }),
+  );
+  brokers = await Promise.all(starting);
+  for (const { bootstrap } of brokers) while (!(await brokerAnswers(bootstrap))) await sleep(100);
+});
+
+afterAll(async () => {
+  await Promise.all(brokers.map((broker) => broker.kill()));
+  rmSync(dir, { recursive: true, force: true });
+});
+
+function number({ value }: Entry): number {
+  return Number(new TextDecoder().decode(value ?? new Uint8Array()));
+}
+
+function numbered(at: number): { key: Uint8Array; value: Uint8Array } {
+  return { key: new Uint8Array(1), value: new TextEncoder().encode(String(at)) };
+}
+
+/** The cluster takes orders only some time after its brokers answer. */
+async function provisioned(log: Log): Promise<void> {
+  const specs = [
+    { name: "events", partitions: PARTITIONS.length, cleanup: "none" },
+    { name: "heads", partitions: PARTITIONS.length, cleanup: "compact" },
+  ] as const;
+  for (;;) {
+    const failure = await log.provision(specs).then(
+      () => undefined,
+      (error: unknown) => error,
+    );
+    if (failure === undefined) return;
+    await sleep(200);
+  }
+}
+
+/** Makes a checkpoint, again for as long as its coordinators are still moving. */
+async function checkpointed(log: Log, owned: () => Ownership | undefined): Promise<void> {
+  for (;;) {
+    const failure = await log
+      .checkpoint(owned() ?? NOT_YET, async (scope) => {
+        await scope.append("heads", numbered(1));
+      })
+      .then(
+        () => undefined,
+        (error: unknown) => error,
+      );
+    if (failure === undefined) return;
+    expect(["unavailable", "fenced"]).toContain(failure instanceof LogError ? failure.code : failure);
+    await sleep(200);
+  }
+}
+
+describe("three brokers, each entry on at least two", () => {
+  test("lose, double and reorder nothing when a leader is killed, and a checkpoint goes on", async () => {
+    const log = await openKafkaLog({ brokers: brokers.map(({ bootstrap }) => bootstrap), group: { heartbeatMs: 100 } });
+    await provisioned(log);
+    let owned: readonly Ownership[] = [];
+    const onAssigned = (ownerships: readonly Ownership[]): void => {
+      owned = ownerships;
+    };
+    await log.joinGroup("keepers", "events", { onAssigned, onRevoked: () => undefined });
+    const heard = new Map<number, number[]>(PARTITIONS.map((partition) => [partition, []]));
+    const { promise: heardAll, resolve } = Promise.withResolvers<void>();
+    const tail = log.tail("events", {
+      onEntries: (partition, entries) => {
+        heard.get(partition)?.push(...entries.map(number));
+        if ([...heard.values()].every((numbers) => numbers.length >= 400)) resolve();
+      },
+      onPartitionError: () => undefined,
+    });
+    for (const partition of PARTITIONS) tail.add(partition, 0);
+    let killed: Promise<void> | undefined;
+    const appends = PARTITIONS.map(async (partition) => {
+      const waiting: Promise<unknown>[] = [];
+      for (let at = 0; at < 400; at += 1) {
+        waiting.push(log.append("events", partition, numbered(at)));
+        await sleep(4);
+        // Each broker leads one of the partitions.
+        if (at === 150) killed ??= brokers[0]?.kill();
+      }
+      await Promise.all(waiting);
+    });
+    await Promise.all([...appends, killed]);
+    await heardAll;
+    const expected = Array.from({ length: 400 }, (_unused, at) => at);
+    for (const partition of PARTITIONS) {
+      expect(heard.get(partition)).toEqual(expected);
+      expect(await log.bounds("events", partition)).toEqual({ start: 0, end: 400 });
+    }
+    await checkpointed(log, () => owned[0]);
+    await log.close();
+  });
+});
