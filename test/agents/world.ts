@@ -3,6 +3,7 @@ import { randomUUID } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { type Ingest, type IngestLimits, startIngest } from "@perdure/ingest";
 import { type Keeper, startKeeper } from "@perdure/keeper";
 import type { Log } from "@perdure/log";
@@ -10,7 +11,7 @@ import { openEmbeddedLog } from "@perdure/log-embedded";
 import type { EventJson, MessageStateJson, RoleJson } from "@perdure/protocol";
 import { createReplica, type HeldSession, type Replica, topicSpecs } from "@perdure/replica";
 import { createLogger, createMetrics, mintToken, type TokenClaims } from "@perdure/service-kit";
-import { type Accepted, project, type SessionState, type Verdict } from "@perdure/core";
+import { type Accepted, PerdureError, project, type SessionState, type Verdict } from "@perdure/core";
 
 export const SECRET = "a secret of thirty-two bytes or more";
 const TENANT = "acme";
@@ -88,7 +89,7 @@ export class World {
   }
 
   async startKeeper(): Promise<void> {
-    this.#keeper = await startKeeper({ log: this.log, config: { node: "keeper-1", partitions: PARTITIONS }, logger });
+    this.#keeper = await startKeeper({ log: this.log, config: { node: "keeper-1", partitions: PARTITIONS, checkpointMs: 20 }, logger });
   }
 
   async stopKeeper(): Promise<void> {
@@ -110,6 +111,15 @@ export class World {
     return mintToken(SECRET, { ...agent, ...claims }, ttlMs);
   }
 
+  /** Messages that left a session's current state for its pages, oldest first. */
+  async pages({ key, state }: Person): Promise<readonly MessageStateJson[]> {
+    const pages = [];
+    for (let number = 0; number < state.nextPage; number += 1) {
+      pages.push(await retried(() => this.people.readPage(key, state.epoch ?? 0, number)));
+    }
+    return pages.flatMap((page) => page?.messages ?? []);
+  }
+
   /** Somebody who watches and writes in a session, which is begun where it is not there. */
   async person(session: string, name = "ann", role: RoleJson = "ROLE_USER"): Promise<Person> {
     const listeners = new Set<(accepted: Accepted) => void>();
@@ -123,6 +133,18 @@ export class World {
     const person = new Person(held, listeners, { tenant: TENANT, participant: name, role });
     if (held.state.epoch === undefined) await person.write([{ sessionCreated: { title: session } }]);
     return person;
+  }
+}
+
+/** What is not there yet says when to come back. */
+async function retried<T>(work: () => Promise<T>): Promise<T> {
+  for (;;) {
+    try {
+      return await work();
+    } catch (error) {
+      if (!(error instanceof PerdureError) || error.retryAfterMs === undefined) throw error;
+      await delay(error.retryAfterMs);
+    }
   }
 }
 
@@ -144,6 +166,10 @@ export class Person {
     this.#held = held;
     this.#listeners = listeners;
     this.#actor = actor;
+  }
+
+  get key(): string {
+    return this.#held.sessionKey;
   }
 
   get state(): SessionState {

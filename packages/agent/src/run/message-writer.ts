@@ -1,5 +1,6 @@
 import { LIMITS } from "@perdure/core";
 import type { AudienceJson, EventJson, FinishReasonJson, PartSpecJson } from "@perdure/protocol";
+import type { Written } from "../link/outbox.ts";
 import { isStreamed } from "./chunks.ts";
 import type { Chunk, Citation, StreamedChunk, WholeChunk } from "./chunks.ts";
 import { cutAt, jsonText } from "./json.ts";
@@ -41,6 +42,8 @@ export class MessageWriter {
   #partCount = 0;
   #highSurrogate = "";
   #text = "";
+  #last: Written | undefined;
+  #refused: unknown;
 
   constructor(scope: RunScope, options: MessageOptions) {
     this.#scope = scope;
@@ -56,11 +59,19 @@ export class MessageWriter {
     return this.#messageIds;
   }
 
+  /** Throws what refused an earlier chunk: nothing after it would stand where it should. */
   async add(chunk: Chunk): Promise<void> {
+    if (this.#refused !== undefined) throw this.#refused;
     const object = typeof chunk === "string" ? { kind: "text" as const, text: chunk } : chunk;
     if (isStreamed(object)) await this.#stream(object);
     else if (object.kind === "citation") await this.#cite(object);
     else await this.#addWhole(object);
+  }
+
+  /** Settles when everything has been accepted. Throws PerdureError with the first refusal. */
+  async accepted(): Promise<void> {
+    await this.#last?.applied.catch(() => undefined);
+    if (this.#refused !== undefined) throw this.#refused;
   }
 
   /** Closes the message, if there is one. It may be called when the run has to stop. */
@@ -69,7 +80,7 @@ export class MessageWriter {
     this.#open = false;
     await this.#scope.settled();
     const messageId = this.#messageIds.at(-1) ?? "";
-    this.#scope.writeNow(() => [{ messageClosed: { messageId, finish } }], this.#options.audience);
+    this.#watch(this.#scope.writeNow(() => [{ messageClosed: { messageId, finish } }], this.#options.audience));
   }
 
   async #stream(chunk: StreamedChunk): Promise<void> {
@@ -98,7 +109,9 @@ export class MessageWriter {
     this.#bytes += bytes;
     const event = { partAppended: { partId: part.id, at: part.length, text } };
     part.length += text.length;
-    await this.#scope.writeMerged(event, (earlier) => mergeAppends(earlier, event), this.#options.audience);
+    this.#watch(
+      await this.#scope.writeMerged(event, (earlier) => mergeAppends(earlier, event), this.#options.audience),
+    );
   }
 
   async #addWhole(chunk: WholeChunk): Promise<void> {
@@ -117,14 +130,15 @@ export class MessageWriter {
     const targetPartId = this.#sources.get(chunk.source) ?? "";
     const metadata = chunk.data === undefined ? "" : jsonText("the citation's data", chunk.data, NOTE_BYTES);
     const annotation = { kind: "citation", start, end, targetPartId, metadata };
-    await this.#scope.write(() => [{ partAnnotated: { partId: cited.part.id, annotation } }], this.#options.audience);
+    const event: EventJson = { partAnnotated: { partId: cited.part.id, annotation } };
+    this.#watch(await this.#scope.write(() => [event], this.#options.audience));
   }
 
   /** Opens a part, and the message with the first one. A part that streams replaces the one that did; others are whole. */
   async #openPart(part: PartSpecJson, stream?: string): Promise<string> {
     let partId = "";
     const closing = stream === undefined && part.kind === "PART_KIND_SOURCE" ? undefined : this.#part;
-    await this.#scope.write((id) => {
+    const written = await this.#scope.write((id) => {
       const events: EventJson[] = closing === undefined ? [] : [{ partClosed: { partId: closing.id } }];
       if (!this.#open) events.push(this.#openMessage(id(events.length)));
       partId = id(events.length);
@@ -132,6 +146,7 @@ export class MessageWriter {
       events.push({ partOpened: { messageId, part, complete: stream === undefined } });
       return events;
     }, this.#options.audience);
+    this.#watch(written);
     if (closing !== undefined) this.#part = undefined;
     if (stream !== undefined) this.#part = { id: partId, stream, length: part.text?.length ?? 0 };
     if (stream === "text" && this.#part !== undefined) this.#cited = { part: this.#part, until: 0 };
@@ -142,7 +157,7 @@ export class MessageWriter {
 
   #openMessage(id: string): EventJson {
     const continues = this.#messageIds.at(-1);
-    const parentId = this.#scope.nextParent(id);
+    const parentId = this.#scope.nextParent(id, this.#options.stepId);
     this.#messageIds.push(id);
     this.#open = true;
     return {
@@ -154,6 +169,14 @@ export class MessageWriter {
         ...(continues === undefined ? {} : { continues }),
       },
     };
+  }
+
+  #watch(written: Written): void {
+    if (written === this.#last) return;
+    this.#last = written;
+    written.applied.catch((error: unknown) => {
+      this.#refused ??= error;
+    });
   }
 
   /** Where the message cannot take as much more, closes it: the next part opens one that continues it. */

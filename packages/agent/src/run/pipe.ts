@@ -47,6 +47,7 @@ export async function pipe(
       throw error;
     }
     await writer.close("FINISH_REASON_STOP");
+    await writer.accepted();
     written = writer.text;
     return { messageIds: writer.messageIds, ...(written.length <= KEPT_LENGTH ? { text: written } : {}) };
   });

@@ -23,7 +23,10 @@ export class RunScope {
   readonly link: SessionLink;
   /** What speaks of the run must have its audience; what it makes has it unless told otherwise. */
   readonly #audience: AudienceJson | undefined;
-  #lastMessageId: string | undefined;
+  /** Messages of this attempt, with the step of each. */
+  readonly #messages: { readonly id: string; readonly stepId: string }[] = [];
+  /** Steps that were done again: what they wrote is gone. */
+  readonly #voided = new Set<string>();
   readonly #stop = new AbortController();
   #goOn: PromiseWithResolvers<void> | undefined;
 
@@ -80,11 +83,16 @@ export class RunScope {
     return this.head().runs?.find((run) => run.id === this.runId) ?? {};
   }
 
-  /** The message that the next one of this run follows; `id` is what the next one is called. */
-  nextParent(id: string): string {
-    const parent = this.#lastMessageId ?? this.#lastMessageBefore();
-    this.#lastMessageId = id;
-    return parent;
+  /** The message that the next one of this run follows; `id` and `stepId` are the next one's. */
+  nextParent(id: string, stepId: string): string {
+    const last = this.#messages.findLast((message) => !this.#voided.has(message.stepId));
+    this.#messages.push({ id, stepId });
+    return last?.id ?? this.#lastMessageBefore();
+  }
+
+  /** The step begins once more: what it wrote before is taken away. */
+  void(stepId: string): void {
+    this.#voided.add(stepId);
   }
 
   step(key: string): StepStateJson | undefined {
@@ -157,7 +165,9 @@ export class RunScope {
   /** What earlier attempts finished, else the message to answer, else the newest one. */
   #lastMessageBefore(): string {
     const { messages = [] } = this.head();
-    const own = messages.findLast((message) => message.runId === this.runId);
+    const own = messages.findLast(
+      ({ runId, stepId = "" }) => runId === this.runId && !this.#voided.has(stepId),
+    );
     const known = own?.id ?? this.run().inputMessageId ?? "";
     return known === "" ? (messages.at(-1)?.id ?? "") : known;
   }

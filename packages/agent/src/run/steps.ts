@@ -27,6 +27,8 @@ export class Steps {
   readonly #scope: RunScope;
   readonly #running = new Map<string, Promise<unknown>>();
   #open: string[] = [];
+  /** What this attempt began, by key: the view may not show it yet. */
+  readonly #begun = new Map<string, string>();
   readonly #calls = new Map<string, number>();
 
   constructor(scope: RunScope) {
@@ -66,11 +68,14 @@ export class Steps {
 
   async #do(key: string, options: StepOptions, work: (step: StepContext) => unknown): Promise<unknown> {
     const { runId, signal } = this.#scope;
+    const former = this.#begun.get(key) ?? this.#scope.step(key)?.id;
+    if (former !== undefined) this.#scope.void(former);
     let stepId = "";
     await this.#scope.write((id) => {
       stepId = id(0);
       return [{ stepStarted: { runId, key, label: options.label ?? "" } }];
     });
+    this.#begun.set(key, stepId);
     this.#open.push(stepId);
     try {
       const result = jsonText(`the result of step ${key}`, await work({ id: stepId, key, signal }), RESULT_BYTES);

@@ -30,6 +30,7 @@ export async function toolCall(
     try {
       const output = await work(step);
       await writer.add({ kind: "toolResult", callId, output: output ?? null });
+      await writer.accepted();
       return output;
     } catch (error) {
       if (!scope.signal.aborted) await writer.add({ kind: "toolResult", callId, output: String(error), failed: true });
