@@ -206,9 +206,12 @@ async function apiVersionsCheck(connection: Connection): Promise<void> {
 
 /** Throws `no_such_topic` where the topic does not have the partition. */
 export function checkPartition(topic: TopicInfo, partition: number): void {
-  if (topic.leaders[partition] !== undefined) return;
-  const message = `${topic.name} has ${topic.leaders.length} partitions, and ${partition} is none of them`;
-  throw new LogError("no_such_topic", message);
+  if (topic.leaders[partition] === undefined) throw noSuchPartition(topic.name, topic.leaders.length, partition);
+}
+
+export function noSuchPartition(topic: string, partitionCount: number, partition: number): LogError {
+  const message = `${topic} has ${partitionCount} partitions, and ${partition} is none of them`;
+  return new LogError("no_such_topic", message);
 }
 
 function parseBroker(address: string): Broker {

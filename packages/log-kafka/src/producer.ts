@@ -1,12 +1,26 @@
 import { checkedSizeBytes, LogError } from "@perdure/log";
 import type { Appended, AppendOptions, NewEntry } from "@perdure/log";
 import type { ConnectionPool } from "@platformatic/kafka";
-import { checkPartition } from "./cluster.ts";
+import { noSuchPartition } from "./cluster.ts";
 import type { Cluster } from "./cluster.ts";
 import { PartitionProducer } from "./partition-producer.ts";
 import type { AfterAnswer, PartitionProducerSettings, PendingAppend } from "./partition-producer.ts";
 import { ProduceChannel } from "./produce-channel.ts";
 import { ProducerIdentities } from "./producer-identity.ts";
+
+interface HandedIn {
+  readonly topic: string;
+  readonly partition: number;
+  readonly entry: NewEntry;
+  readonly lane: string;
+  readonly sizeBytes: number;
+}
+
+interface InLine {
+  readonly handedIn: HandedIn;
+  readonly resolve: (appended: Promise<Appended>) => void;
+  readonly reject: (error: unknown) => void;
+}
 
 /**
  * The way of every plain append: a fair queue per partition, one batch of it in flight, and a few connections per
@@ -17,7 +31,8 @@ export class LogProducer {
   readonly #identities: ProducerIdentities;
   readonly #pools: readonly ConnectionPool[];
   readonly #channels = new Map<string, ProduceChannel>();
-  readonly #topics = new Map<string, PartitionProducer[]>();
+  readonly #topics = new Map<string, readonly PartitionProducer[]>();
+  readonly #inLine = new Map<string, InLine[]>();
   readonly #partitionSettings: PartitionProducerSettings;
   #unsettled = 0;
   #onSettled: (() => void) | undefined;
@@ -42,16 +57,16 @@ export class LogProducer {
 
   async append(topic: string, partition: number, entry: NewEntry, options: AppendOptions): Promise<Appended> {
     const sizeBytes = checkedSizeBytes(entry, this.#cluster.settings.limits);
-    const producer = this.#knownProducer(topic, partition) ?? (await this.#newProducer(topic, partition));
-    if (this.#cluster.unreachableMs > this.#cluster.settings.deliveryTimeoutMs) {
-      throw this.#refusal("no Kafka broker can be reached");
-    }
     const lane = options.lane ?? Buffer.from(entry.key).toString("latin1");
-    const { promise, resolve, reject } = Promise.withResolvers<Appended>();
-    const item: PendingAppend = { entry, lane, sizeBytes, resolve, reject };
-    if (!producer.queue.offer(item)) throw this.#refusal(`${topic}[${partition}] has as many bytes waiting as it may`);
-    this.#wake(producer);
-    return this.#counted(promise);
+    const handedIn: HandedIn = { topic, partition, entry, lane, sizeBytes };
+    const producers = this.#topics.get(topic);
+    this.#unsettled += 1;
+    try {
+      return await (producers === undefined ? this.#waitForTopic(handedIn) : this.#offer(producers, handedIn));
+    } finally {
+      this.#unsettled -= 1;
+      if (this.#unsettled === 0) this.#onSettled?.();
+    }
   }
 
   /** Settles when everything that was handed in has been acknowledged or refused. */
@@ -62,30 +77,46 @@ export class LogProducer {
     });
   }
 
-  async #counted(settling: Promise<Appended>): Promise<Appended> {
-    this.#unsettled += 1;
-    try {
-      return await settling;
-    } finally {
-      this.#unsettled -= 1;
-      if (this.#unsettled === 0) this.#onSettled?.();
-    }
-  }
-
-  #knownProducer(topic: string, partition: number): PartitionProducer | undefined {
-    return this.#topics.get(topic)?.[partition];
-  }
-
-  async #newProducer(topic: string, partition: number): Promise<PartitionProducer> {
-    const info = await this.#cluster.topic(topic);
-    checkPartition(info, partition);
-    const known = this.#topics.get(topic);
-    const producers =
-      known ?? info.leaders.map((_leader, index) => new PartitionProducer({ topic, index }, this.#partitionSettings));
-    this.#topics.set(topic, producers);
+  async #offer(producers: readonly PartitionProducer[], handedIn: HandedIn): Promise<Appended> {
+    const { topic, partition, entry, lane, sizeBytes } = handedIn;
     const producer = producers[partition];
-    if (producer === undefined) throw new LogError("no_such_topic", `${topic} has no partition ${partition}`);
-    return producer;
+    if (producer === undefined) throw noSuchPartition(topic, producers.length, partition);
+    if (this.#cluster.unreachableMs > this.#cluster.settings.deliveryTimeoutMs) {
+      throw this.#refusal("no Kafka broker can be reached");
+    }
+    const { promise, resolve, reject } = Promise.withResolvers<Appended>();
+    const item: PendingAppend = { entry, lane, sizeBytes, resolve, reject };
+    if (!producer.queue.offer(item)) throw this.#refusal(`${topic}[${partition}] has as many bytes waiting as it may`);
+    this.#wake(producer);
+    return promise;
+  }
+
+  /** Stands in line while the topic is looked up for the first time, so that nothing of a lane overtakes. */
+  #waitForTopic(handedIn: HandedIn): Promise<Appended> {
+    const { promise, resolve, reject } = Promise.withResolvers<Appended>();
+    const known = this.#inLine.get(handedIn.topic);
+    const line = known ?? [];
+    line.push({ handedIn, resolve, reject });
+    if (known === undefined) {
+      this.#inLine.set(handedIn.topic, line);
+      void this.#lookUp(handedIn.topic, line);
+    }
+    return promise;
+  }
+
+  async #lookUp(topic: string, line: readonly InLine[]): Promise<void> {
+    try {
+      const { leaders } = await this.#cluster.topic(topic);
+      const producers = leaders.map(
+        (_leader, index) => new PartitionProducer({ topic, index }, this.#partitionSettings),
+      );
+      this.#topics.set(topic, producers);
+      for (const { handedIn, resolve } of line) resolve(this.#offer(producers, handedIn));
+    } catch (error) {
+      for (const { reject } of line) reject(error);
+    } finally {
+      this.#inLine.delete(topic);
+    }
   }
 
   #wake(producer: PartitionProducer): void {

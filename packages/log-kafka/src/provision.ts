@@ -13,6 +13,18 @@ import { answered, Code, hasArray, unavailable } from "./protocol-errors.ts";
 
 /** Beside the largest entry, what a batch and its record need for themselves. */
 const BATCH_OVERHEAD_BYTES = 64 * 1024;
+/**
+ * How a new topic is cut into segments, which are what Kafka compacts and deletes: a segment that is still written to is
+ * neither. Kafka's own 1 GiB and a week would leave, per partition, that much to read before a latest view is ready.
+ */
+const SEGMENTS: Record<Cleanup, readonly [name: string, value: string][]> = {
+  none: [["segment.bytes", String(128 * 1024 * 1024)]],
+  compact: [
+    ["segment.bytes", String(64 * 1024 * 1024)],
+    ["segment.ms", String(10 * 60 * 1000)],
+    ["min.cleanable.dirty.ratio", "0.2"],
+  ],
+};
 /** How often the brokers are asked whether a new topic has leaders everywhere. */
 const LEADERS_EVERY_MS = 50;
 
@@ -41,7 +53,7 @@ export async function provisionTopics(
   }
 }
 
-/** The settings of a topic that perdure relies on. */
+/** The settings of a topic that perdure relies on, and compares. */
 function topicConfigs(cleanup: Cleanup, settings: KafkaSettings): Map<string, string> {
   const configs = new Map([
     ["cleanup.policy", cleanup === "compact" ? "compact" : "delete"],
@@ -62,7 +74,10 @@ async function createMissing(cluster: Cluster, specs: readonly TopicSpec[]): Pro
     numPartitions: spec.partitions,
     replicationFactor: cluster.settings.replication.factor,
     assignments: [],
-    configs: [...topicConfigs(spec.cleanup, cluster.settings)].map(([name, value]) => ({ name, value })),
+    configs: [...topicConfigs(spec.cleanup, cluster.settings), ...SEGMENTS[spec.cleanup]].map(([name, value]) => ({
+      name,
+      value,
+    })),
   }));
   const call = createTopicsV7.api.async(connection, requests, cluster.settings.requestTimeoutMs, false);
   const { topics } = await answered(call, isCreated);
