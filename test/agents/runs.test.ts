@@ -1,6 +1,7 @@
-import { type Agent, type Chunk, connectAgent, type RunHandler } from "@perdure/agent";
+import { type Agent, connectAgent, type RunHandler } from "@perdure/agent";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { logger, type Person, World } from "./world.ts";
+import { gated } from "./support/gated.ts";
+import { logger, type Person, World } from "./support/world.ts";
 
 let world: World;
 let agent: Agent;
@@ -9,7 +10,7 @@ let handler: RunHandler = () => undefined;
 let sessions = 0;
 
 beforeAll(async () => {
-  world = await World.start();
+  world = await World.start({ keeper: { checkpointMs: 50 } });
   agent = await connectAgent({ url: world.url, getToken: () => world.token(), name: "helper", capacity: 4, logger });
   void agent.serve((run) => handler(run));
 });
@@ -27,36 +28,6 @@ async function done(work: RunHandler, text = "hi"): Promise<{ ann: Person; runId
   const ann = await newcomer();
   const runId = await ann.ask(text);
   return { ann, runId, phase: await ann.runEnded(runId) };
-}
-
-/** A stream of chunks that goes on when the test says so. */
-function gated(): { readonly chunks: AsyncIterable<Chunk>; push(...chunks: Chunk[]): void; end(): void } {
-  const queue: Chunk[] = [];
-  let ended = false;
-  let wake = Promise.withResolvers<void>();
-  const signal = (): void => {
-    wake.resolve();
-    wake = Promise.withResolvers();
-  };
-  async function* generate(): AsyncGenerator<Chunk> {
-    for (;;) {
-      const next = queue.shift();
-      if (next !== undefined) yield next;
-      else if (ended) return;
-      else await wake.promise;
-    }
-  }
-  return {
-    chunks: generate(),
-    push(...chunks) {
-      queue.push(...chunks);
-      signal();
-    },
-    end() {
-      ended = true;
-      signal();
-    },
-  };
 }
 
 describe("a run", () => {
@@ -193,6 +164,21 @@ describe("a pipe", () => {
     await ann.write([{ controlCancel: { runId, reason: "enough" } }]);
     expect(await ann.runEnded(runId)).toBe("RUN_PHASE_CANCELLED");
     expect([ann.said, ann.messages[1]?.closed, ann.messages[1]?.finish]).toEqual(["some", true, "FINISH_REASON_CANCELLED"]);
+  });
+
+  test("fails when its message is taken away under its hands, and does not claim to have said what nobody reads", async () => {
+    const stream = gated();
+    handler = (run) => run.pipe(stream.chunks);
+    const ann = await newcomer();
+    const runId = await ann.ask("hi");
+    stream.push("some");
+    await ann.until(() => ann.said === "some");
+    const olga = await world.person(`trip-${sessions}`, "olga", "ROLE_OPERATOR");
+    await olga.write([{ messageRemoved: { messageId: ann.messages[1]?.id ?? "" } }]);
+    stream.push("more");
+    stream.end();
+    expect(await ann.runEnded(runId)).toBe("RUN_PHASE_FAILED");
+    expect(ann.state.runs.get(runId)?.code).toBe("not_found");
   });
 
   test("is a step: with the same key it is not done again", async () => {

@@ -85,7 +85,7 @@ export class Connection {
   async end(withinMs: number): Promise<void> {
     const state = this.#state;
     if (state.phase === "open") {
-      state.stream.end();
+      this.send({ case: "leave", value: {} });
       const stopWaiting = this.#options.clock.after(withinMs, () => this.#ended.resolve());
       await this.#ended.promise;
       stopWaiting();

@@ -33,7 +33,7 @@ export function grpcTransport(options: GrpcOptions): Transport {
         if (message !== undefined) listener.onMessage(message);
       });
       stream.onClosed((error) => listener.onClosed(error));
-      return { send: (bytes) => void call.write(asBuffer(bytes)), end: () => void call.end(), drop: stream.drop };
+      return { send: (bytes) => void call.write(asBuffer(bytes)), drop: stream.drop };
     },
   };
 }

@@ -18,8 +18,6 @@ export interface StreamListener {
 export interface AgentStream {
   /** An encoded ConnectRequest. */
   send(bytes: Uint8Array): void;
-  /** Says goodbye: the node answers what is on its way and closes. */
-  end(): void;
   /** Drops the stream at once; `onClosed` is not called any more. */
   drop(): void;
 }

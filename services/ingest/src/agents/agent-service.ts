@@ -106,10 +106,8 @@ export class Agents {
     this.#streams.add(stream);
     this.#deps.metrics.streams(this.#streams.size);
     call.on("data", (bytes: Buffer) => stream.receive(bytes));
-    call.on("end", () => {
-      // A broken call ends too; it has been cancelled before.
-      if (!call.cancelled) void stream.left();
-    });
+    // A reset of the stream shows as its end first. Who leaves in good order says so.
+    call.on("end", () => void stream.broken());
     void broken.then(() => stream.broken());
   }
 

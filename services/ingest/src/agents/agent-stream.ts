@@ -42,6 +42,7 @@ export interface AgentStreamOptions {
 
 const ID_PATTERN = /^[A-Za-z0-9_-]{1,64}$/;
 const DESCRIPTION_LENGTH = 256;
+const REASON_LENGTH = 256;
 const MAX_CAPACITY = 10_000;
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
@@ -88,14 +89,6 @@ export class AgentStream {
     } catch (error) {
       this.close(refusalOf(error));
     }
-  }
-
-  /** The agent said goodbye: it has left every session. */
-  async left(): Promise<void> {
-    if (!this.#finish("ok")) return;
-    await Promise.all([this.#open?.sessions.leaveAll(""), this.#open?.pool?.leave("")]);
-    this.#options.call.end();
-    this.#options.onGone(this);
   }
 
   /** The connection broke. */
@@ -158,6 +151,9 @@ export class AgentStream {
         return;
       case "drain":
         void open.pool?.leave("drain");
+        return;
+      case "leave":
+        void this.#leave(kind.value.reason);
         return;
       case "auth":
         void this.#renew(kind.value.token);
@@ -291,6 +287,15 @@ export class AgentStream {
     } catch (error) {
       this.close(refusalOf(error));
     }
+  }
+
+  /** The agent said goodbye: it has left every session. */
+  async #leave(reason: string): Promise<void> {
+    if (!this.#finish("ok")) return;
+    const why = reason.slice(0, REASON_LENGTH);
+    await Promise.all([this.#open?.sessions.leaveAll(why), this.#open?.pool?.leave(why)]);
+    this.#options.call.end();
+    this.#options.onGone(this);
   }
 
   #tokenLeftMs(): number {

@@ -73,6 +73,14 @@ export declare type ConnectRequest = Message<"perdure.v1.ConnectRequest"> & {
      */
     value: AgentDrain;
     case: "drain";
+  } | {
+    /**
+     * Goodbye: the agent has left every session, and the node closes the stream. A stream that ends without it is lost.
+     *
+     * @generated from field: perdure.v1.AgentLeave leave = 9;
+     */
+    value: AgentLeave;
+    case: "leave";
   } | { case: undefined; value?: undefined };
 };
 
@@ -125,6 +133,13 @@ export declare type ConnectRequestJson = {
    * @generated from field: perdure.v1.AgentDrain drain = 8;
    */
   drain?: AgentDrainJson;
+
+  /**
+   * Goodbye: the agent has left every session, and the node closes the stream. A stream that ends without it is lost.
+   *
+   * @generated from field: perdure.v1.AgentLeave leave = 9;
+   */
+  leave?: AgentLeaveJson;
 };
 
 /**
@@ -470,6 +485,40 @@ export declare type AgentDrainJson = {
  * Use `create(AgentDrainSchema)` to create a new message.
  */
 export declare const AgentDrainSchema: GenMessage<AgentDrain, {jsonType: AgentDrainJson}>;
+
+/**
+ * Leaves in good order.
+ *
+ * @generated from message perdure.v1.AgentLeave
+ */
+export declare type AgentLeave = Message<"perdure.v1.AgentLeave"> & {
+  /**
+   * Why, for people; at most 256 characters.
+   *
+   * @generated from field: string reason = 1;
+   */
+  reason: string;
+};
+
+/**
+ * Leaves in good order.
+ *
+ * @generated from message perdure.v1.AgentLeave
+ */
+export declare type AgentLeaveJson = {
+  /**
+   * Why, for people; at most 256 characters.
+   *
+   * @generated from field: string reason = 1;
+   */
+  reason?: string;
+};
+
+/**
+ * Describes the message perdure.v1.AgentLeave.
+ * Use `create(AgentLeaveSchema)` to create a new message.
+ */
+export declare const AgentLeaveSchema: GenMessage<AgentLeave, {jsonType: AgentLeaveJson}>;
 
 /**
  * What an agent hears.

@@ -22,7 +22,7 @@ export const logger = createLogger({ service: "test", node: "test", level: LEVEL
 
 export interface WorldOptions {
   readonly limits?: Partial<IngestLimits>;
-  readonly keeper?: boolean;
+  readonly keeper?: { readonly checkpointMs?: number };
 }
 
 /** Everything but the agents. */
@@ -41,7 +41,7 @@ export class World {
     const log = await openEmbeddedLog({ dir });
     await log.provision(topicSpecs(PARTITIONS));
     const world = new World(dir, log, options);
-    if (options.keeper !== false) await world.startKeeper();
+    await world.startKeeper();
     await world.startIngest();
     return world;
   }
@@ -84,12 +84,13 @@ export class World {
     this.#ingest = undefined;
   }
 
-  async drainIngest(withinMs: number): Promise<void> {
+  async stopIngestAfterDrain(withinMs: number): Promise<void> {
     await this.#ingest?.drain(withinMs);
+    await this.stopIngest();
   }
 
   async startKeeper(): Promise<void> {
-    this.#keeper = await startKeeper({ log: this.log, config: { node: "keeper-1", partitions: PARTITIONS, checkpointMs: 20 }, logger });
+    this.#keeper = await startKeeper({ log: this.log, config: { node: "keeper-1", partitions: PARTITIONS, ...this.#options.keeper }, logger });
   }
 
   async stopKeeper(): Promise<void> {
@@ -160,12 +161,20 @@ export class Person {
   readonly #listeners: Set<(accepted: Accepted) => void>;
   readonly #actor: Writer;
   readonly #producer = randomUUID();
+  readonly #ended = new Map<string, string>();
   #number = 0;
 
   constructor(held: HeldSession, listeners: Set<(accepted: Accepted) => void>, actor: Writer) {
     this.#held = held;
     this.#listeners = listeners;
     this.#actor = actor;
+    listeners.add(({ events }) => {
+      for (const { runCompleted, runFailed, runCancelled } of events) {
+        if (runCompleted?.runId !== undefined) this.#ended.set(runCompleted.runId, "RUN_PHASE_COMPLETED");
+        if (runFailed?.runId !== undefined) this.#ended.set(runFailed.runId, "RUN_PHASE_FAILED");
+        if (runCancelled?.runId !== undefined) this.#ended.set(runCancelled.runId, "RUN_PHASE_CANCELLED");
+      }
+    });
   }
 
   get key(): string {
@@ -219,12 +228,13 @@ export class Person {
     return seen.promise;
   }
 
+  onAccepted(listener: (accepted: Accepted) => void): void {
+    this.#listeners.add(listener);
+  }
+
+  /** How the run ended; it may have left the current state with that. */
   runEnded(runId: string): Promise<string> {
-    const over = ["RUN_PHASE_COMPLETED", "RUN_PHASE_FAILED", "RUN_PHASE_CANCELLED"];
-    return this.until(({ runs }) => {
-      const phase = runs.get(runId)?.phase;
-      return phase !== undefined && over.includes(phase) && phase;
-    });
+    return this.until(() => this.#ended.get(runId));
   }
 
   /** What the agents said, as text. */
