@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { HeldSession, Replica, SessionListener } from "./api.ts";
 import { createReplica } from "./log-replica.ts";
 import type { ReplicaLimits } from "./options.ts";
-import { canonicalText, HeadWriter, SampleWriter, TestLog, TestLogger, until } from "./testing/index.ts";
+import { alteredLog, canonicalText, HeadWriter, SampleWriter, TestLog, TestLogger, until } from "./testing/index.ts";
 import { TOPICS } from "./topics.ts";
 
 const KEY = "acme/one";
@@ -24,22 +24,17 @@ function newReplica(limits: Partial<ReplicaLimits> = {}, log: Log = test.log): R
   return replica;
 }
 
-/** The log, with something done before a call of `read` on a topic. */
+/** The log, with something done before the first read of a topic. */
 function beforeRead(topic: string, act: () => Promise<void>): Log {
+  const { log } = test;
   let done = false;
-  return new Proxy(test.log, {
-    get(log, name) {
-      if (name === "read") {
-        return async (...call: Parameters<Log["read"]>) => {
-          if (call[0] === topic && !done) {
-            done = true;
-            await act();
-          }
-          return log.read(...call);
-        };
+  return alteredLog(log, {
+    async read(from, ...rest) {
+      if (from === topic && !done) {
+        done = true;
+        await act();
       }
-      const member: unknown = Reflect.get(log, name);
-      return typeof member === "function" ? member.bind(log) : member;
+      return log.read(from, ...rest);
     },
   });
 }

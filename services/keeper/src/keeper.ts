@@ -18,6 +18,8 @@ export interface KeeperOptions {
   /** Where its metrics go; default: a registry of its own. */
   readonly metrics?: ReturnType<typeof createMetrics>;
   readonly clock?: Clock;
+  /** One that the process has already; without it the keeper makes its own, for the pools. */
+  readonly replica?: Replica;
   /** Another process runs under this one's name, and this one should end. */
   readonly onReplaced?: () => void;
 }
@@ -71,7 +73,7 @@ class GroupKeeper implements Keeper {
     this.#metrics = new KeeperMetrics(registry, () => this.#totals());
     this.#eventsTail = new PartitionTail(log, TOPICS.events, clock, logger);
     this.#indexTail = new PartitionTail(log, TOPICS.index, clock, logger);
-    this.#replica = createReplica({ log, partitions, logger, clock });
+    this.#replica = options.replica ?? createReplica({ log, partitions, logger, clock });
     // A pool may be kept here too: its offers and these signals are two writers.
     const producer = `${this.#producer}-pools`;
     this.#links = new PoolLinks({ replica: this.#replica, clock, logger, producer, node, retryMs });
@@ -116,7 +118,7 @@ class GroupKeeper implements Keeper {
     await this.#quietly("leave the group", () => this.#group?.close());
     await this.#quietly("end the lease", () => this.#beat?.leave());
     await Promise.all([
-      this.#replica.close(),
+      this.#options.replica === undefined ? this.#replica.close() : undefined,
       this.#leases.close(),
       this.#eventsTail.close(),
       this.#indexTail.close(),

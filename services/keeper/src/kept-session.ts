@@ -137,10 +137,9 @@ export class KeptSession {
     for (const record of waiting) this.#fold(state, record);
   }
 
-  /** The index says that it was set aside at `offset`, and nothing of it is kept. */
+  /** The index says that it was set aside at `offset`. */
   foundSetAside(offset: number): void {
     this.#setAside(offset, undefined);
-    this.uncovered = undefined;
   }
 
   /** Its head cannot be read by this process. */

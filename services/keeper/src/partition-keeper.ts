@@ -240,6 +240,8 @@ export class PartitionKeeper {
   #look(session: KeptSession): void {
     const failure = session.takeFailure();
     if (failure !== undefined) this.#alert(session, failure);
+    // Nothing of it is kept, but the watermark has to pass it.
+    if (session.status === "set_aside") this.#uncovered.markStale(session, this.#parts.clock.now());
     if (!session.changed) return;
     session.changed = false;
     this.#derivations.examine(session);
@@ -284,11 +286,19 @@ export class PartitionKeeper {
     const beforeMs = this.#parts.clock.now() - this.#parts.settings.sessionIdleMs;
     for (const session of this.#sessions.values()) {
       if (session.usedMs > beforeMs || !session.isResting || this.#uncovered.has(session)) continue;
-      // The index must be as far as what was written, for whoever loads the session again.
-      if (session.entry?.covered !== undefined && this.#index.get(session.key)?.covered !== session.entry.covered) continue;
+      if (!this.#indexKnows(session)) continue;
       this.#sessions.delete(session.key);
       this.#chains.forget(session.key);
     }
+  }
+
+  /** Whoever loads the session again must find what was last written of it. */
+  #indexKnows({ key, entry }: KeptSession): boolean {
+    if (entry === undefined) return true;
+    const known = this.#index.get(key);
+    // Zeros are absent in what was read.
+    const same = (one = "0", other = "0"): boolean => one === other;
+    return known !== undefined && same(known.headOffset, entry.headOffset) && same(known.covered, entry.covered);
   }
 
   async #append(sessionKey: string, record: RecordJson): Promise<Appended> {

@@ -1,3 +1,4 @@
+export { alteredLog } from "./altered-log.ts";
 export { HeadWriter } from "./head-writer.ts";
 export { ManualClock } from "./manual-clock.ts";
 export { SampleWriter } from "./sample-writer.ts";

@@ -8,6 +8,7 @@ import { decodeRecord, encodeRecord, keyBytes, type RecordJson } from "@perdure/
 import { entryKeyText } from "../entry-key.ts";
 import { TOPICS, topicSpecs } from "../topics.ts";
 import { ManualClock } from "./manual-clock.ts";
+import { WatchedLog } from "./watched-log.ts";
 
 const READ_BYTES = 1024 * 1024;
 
@@ -16,10 +17,10 @@ export class TestLog {
   readonly clock: ManualClock;
   readonly partitions: number;
   readonly #dir: string;
-  #log: Log;
+  #watched: WatchedLog;
 
   private constructor(log: Log, dir: string, clock: ManualClock, partitions: number) {
-    this.#log = log;
+    this.#watched = new WatchedLog(log);
     this.#dir = dir;
     this.clock = clock;
     this.partitions = partitions;
@@ -34,17 +35,22 @@ export class TestLog {
   }
 
   get log(): Log {
-    return this.#log;
+    return this.#watched.log;
+  }
+
+  /** Settles when whatever goes on in the process waits for the clock, or for the test. */
+  atRest(): Promise<void> {
+    return this.#watched.atRest();
   }
 
   /** As a process does that begins again. */
   async reopen(): Promise<void> {
-    await this.#log.close();
-    this.#log = await openEmbeddedLog({ dir: this.#dir, clock: () => this.clock.now() });
+    await this.log.close();
+    this.#watched = new WatchedLog(await openEmbeddedLog({ dir: this.#dir, clock: () => this.clock.now() }));
   }
 
   async close(): Promise<void> {
-    await this.#log.close();
+    await this.log.close();
     await rm(this.#dir, { recursive: true });
   }
 
@@ -57,15 +63,15 @@ export class TestLog {
   }
 
   appendBytes(sessionKey: string, value: Uint8Array): Promise<Appended> {
-    return this.#log.append(TOPICS.events, this.partitionOf(sessionKey), { key: keyBytes(sessionKey), value });
+    return this.log.append(TOPICS.events, this.partitionOf(sessionKey), { key: keyBytes(sessionKey), value });
   }
 
   /** Everything that a topic holds in a partition, from `start` on. */
   async entries(topic: string, partition: number, start = 0): Promise<Entry[]> {
-    const { end } = await this.#log.bounds(topic, partition);
+    const { end } = await this.log.bounds(topic, partition);
     const found: Entry[] = [];
     for (let offset = start; offset < end; ) {
-      const read = await this.#log.read(topic, partition, offset, { maxBytes: READ_BYTES });
+      const read = await this.log.read(topic, partition, offset, { maxBytes: READ_BYTES });
       const last = read.at(-1);
       if (last === undefined) break;
       found.push(...read);

@@ -1,0 +1,140 @@
+import { RULES_VERSION } from "@perdure/core";
+import { encodeRecord } from "@perdure/protocol";
+import { TOPICS } from "@perdure/replica";
+import { canonicalText, SampleWriter } from "@perdure/replica/testing";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { KeeperTest } from "./testing/keeper-test.ts";
+
+const KEY = "acme/one";
+
+let world: KeeperTest;
+let user: SampleWriter;
+
+beforeEach(async () => {
+  world = await KeeperTest.start(1);
+  user = new SampleWriter("u", "ROLE_USER");
+  await world.test.append(KEY, user.create());
+});
+
+afterEach(() => world.stop());
+
+const say = async (count: number, text = "some words "): Promise<void> => {
+  for (let said = 0; said < count; said += 1) await world.test.append(KEY, user.say(text.repeat(10)));
+};
+
+describe("when sessions are checkpointed", () => {
+  it("within ten seconds, so that a node that attaches then starts from the head", async () => {
+    await world.keeper();
+    await say(3);
+    await world.pass(10_000);
+    expect(await world.indexEntry(KEY)).toMatchObject({ covered: "3", epoch: "0", seq: 10 });
+    expect(await world.watermark(0)).toBe(3);
+    await say(1);
+    const held = await world.attach(KEY);
+    expect(canonicalText(held.state)).toBe(canonicalText(await world.test.foldAll(KEY)));
+    expect(held.acceptedSince(0)).toBeUndefined();
+    expect(held.acceptedSince(10)).toHaveLength(1);
+  });
+
+  it("at once where too much is uncovered", async () => {
+    await world.keeper({ checkpointBytes: 2_000 });
+    await say(20);
+    await world.test.atRest();
+    expect(await world.watermark(0)).toBeGreaterThan(0);
+  });
+
+  it("when the keeper stops, so that the next one has nothing to fold", async () => {
+    const keeper = await world.keeper();
+    await say(3);
+    await world.test.atRest();
+    await keeper.stop();
+    expect(await world.watermark(0)).toBe(3);
+  });
+
+  it("only where something has happened: time alone writes nothing", async () => {
+    await world.keeper();
+    await world.covered(KEY);
+    const { end } = await world.test.log.bounds(TOPICS.heads, 0);
+    await world.pass(60_000, 1_000);
+    expect((await world.test.log.bounds(TOPICS.heads, 0)).end).toBe(end);
+  });
+
+  it("some at a time where they are many, and the watermark follows", async () => {
+    await world.keeper({ checkpointBatchBytes: 1 });
+    for (let index = 0; index < 10; index += 1) {
+      await world.test.append(`acme/s${index}`, new SampleWriter(`w${index}`, "ROLE_USER").create());
+    }
+    await world.pass(10_000);
+    expect(await world.watermark(0)).toBe(10);
+    for (let index = 0; index < 10; index += 1) expect(await world.indexEntry(`acme/s${index}`)).toMatchObject({ seq: 1 });
+  });
+
+  it("before the tail goes on where the cap of uncovered bytes is reached", async () => {
+    await world.keeper({ checkpointBytes: 1_000_000, uncoveredBytesMax: 3_000 });
+    await say(100);
+    await world.test.atRest();
+    expect(await world.watermark(0)).toBe(-1);
+    await world.pass(60_000);
+    expect(await world.watermark(0)).toBe(100);
+  });
+});
+
+describe("what a killed keeper leaves behind (SPEC 1: kept)", () => {
+  it("is taken up where its last checkpoint ends", async () => {
+    await world.keeper();
+    await say(3);
+    await world.covered(KEY);
+    await say(3);
+    await world.test.atRest();
+    await world.kill();
+    await world.keeper();
+    await say(2);
+    await world.covered(KEY);
+    expect(await world.watermark(0)).toBe(8);
+    const held = await world.attach(KEY);
+    expect(canonicalText(held.state)).toBe(canonicalText(await world.test.foldAll(KEY)));
+  });
+});
+
+describe("a session that cannot be folded", () => {
+  it("is set aside without holding up the others, and stays so", async () => {
+    await world.keeper();
+    await world.test.appendBytes(KEY, new Uint8Array([0xff, 0xff, 0xff]));
+    await world.test.appendBytes("acme/two", encodeRecord(new SampleWriter("o", "ROLE_USER").create()));
+    await world.covered("acme/two");
+    expect(await world.indexEntry(KEY)).toMatchObject({ setAside: "1" });
+    expect(await world.indexEntry("acme/two")).toMatchObject({ covered: "2", seq: 1 });
+    await expect(world.attach(KEY)).rejects.toMatchObject({ code: "set_aside" });
+    await world.kill();
+    await world.keeper();
+    await say(1);
+    await world.covered(KEY);
+    await expect(world.attach(KEY)).rejects.toMatchObject({ code: "set_aside" });
+  });
+
+  it("keeps the head that it had", async () => {
+    await world.keeper();
+    await world.covered(KEY);
+    const before = await world.indexEntry(KEY);
+    await world.test.appendBytes(KEY, new Uint8Array([0xff, 0xff, 0xff]));
+    await world.covered(KEY);
+    expect(await world.indexEntry(KEY)).toEqual({ ...before, setAside: "1" });
+  });
+});
+
+describe("rules that this keeper does not know", () => {
+  it("hold the watermark, because nobody here may cover what follows them", async () => {
+    await world.keeper();
+    await world.covered(KEY);
+    const newer = new SampleWriter("n", "ROLE_SYSTEM");
+    const upgrade = [{ rulesUpgraded: { version: RULES_VERSION + 1 } }];
+    await world.test.append(KEY, newer.record(upgrade, { cause: { seq: 1 } }));
+    await world.test.append("acme/two", new SampleWriter("o", "ROLE_USER").create());
+    await world.pass(20_000);
+    expect(await world.watermark(0)).toBe(0);
+    expect(await world.indexEntry("acme/two")).toMatchObject({ covered: "2" });
+    expect(await world.indexEntry(KEY)).toMatchObject({ seq: 1 });
+    await expect(world.attach(KEY)).rejects.toMatchObject({ code: "rules_too_new" });
+    expect((await world.attach("acme/two")).state.seq).toBe(1);
+  });
+});

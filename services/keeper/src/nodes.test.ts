@@ -1,0 +1,193 @@
+import { RULES_VERSION } from "@perdure/core";
+import { type Appended, LogError } from "@perdure/log";
+import { decodeNodeLease } from "@perdure/protocol";
+import { entryKeyText, TOPICS } from "@perdure/replica";
+import { alteredLog, SampleWriter } from "@perdure/replica/testing";
+import { beatNode, type NodeBeat } from "@perdure/service-kit";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { heardAtMs, KeeperTest } from "./testing/keeper-test.ts";
+
+const KEY = "acme/one";
+
+let world: KeeperTest;
+let user: SampleWriter;
+
+beforeEach(async () => {
+  world = await KeeperTest.start(2);
+  user = new SampleWriter("u", "ROLE_USER");
+  await world.test.append(KEY, user.create());
+});
+
+afterEach(() => world.stop());
+
+/** An edge that beats as long as `alive` says. */
+async function edge(node: string, alive: () => boolean = () => true): Promise<NodeBeat> {
+  const { log, clock } = world.test;
+  const mortal = alteredLog(log, {
+    append: (topic, partition, entry) =>
+      alive()
+        ? log.append(topic, partition, entry)
+        : Promise.reject<Appended>(new LogError("unavailable", "this node is dead")),
+  });
+  return beatNode({
+    log: mortal,
+    clock,
+    node,
+    topic: TOPICS.nodes,
+    kind: "NODE_KIND_EDGE",
+    rules: RULES_VERSION,
+    leaseMs: 6_000,
+    beatMs: 2_000,
+    onExpired: () => undefined,
+    onReplaced: () => undefined,
+    onProblem: () => undefined,
+  });
+}
+
+let joins = 0;
+async function join(node: string, incarnation: number, key = KEY): Promise<string> {
+  joins += 1;
+  const member = `m${joins}`;
+  const participant = `person-${joins}`;
+  const writer = new SampleWriter(`edge-${joins}`, "ROLE_SYSTEM");
+  const joined = { member, participant, role: "ROLE_USER" as const, node, incarnation };
+  await world.test.append(key, writer.record([{ memberJoined: joined }]));
+  return member;
+}
+
+async function stateOf(node: string): Promise<string | undefined> {
+  const entries = await world.test.entries(TOPICS.nodes, 0);
+  const value = entries.findLast((entry) => entryKeyText(entry) === node)?.value ?? undefined;
+  return value === undefined ? undefined : decodeNodeLease(value).state;
+}
+
+describe("a node that dies (SPEC 9: presence converges)", () => {
+  it("takes its members away within its lease, and no others", async () => {
+    let alive = true;
+    await world.keeper();
+    const dead = await edge("edge-1", () => alive);
+    const living = await edge("edge-2");
+    const gone = await join("edge-1", dead.incarnation);
+    const here = await join("edge-2", living.incarnation);
+    const held = await world.attach(KEY);
+    await world.pass(10_000);
+    expect([...held.state.members.keys()]).toEqual([gone, here]);
+    alive = false;
+    const diedMs = world.test.clock.now();
+    await world.passing(() => !held.state.members.has(gone));
+    expect(heardAtMs(held.heard, "nodeExpired") - diedMs).toBeLessThan(8_000);
+    expect([...held.state.members.keys()]).toEqual([here]);
+    await living.leave();
+  });
+
+  it("is found in sessions that nobody has in memory, from the index alone", async () => {
+    let alive = true;
+    await world.keeper({ node: "first" });
+    const { incarnation } = await edge("edge-1", () => alive);
+    const member = await join("edge-1", incarnation);
+    await world.covered(KEY);
+    expect(await world.indexEntry(KEY)).toMatchObject({ nodes: [`edge-1:${incarnation}`], live: true });
+    alive = false;
+    await world.kill();
+    await world.keeper({ node: "second" });
+    await world.passing(async () => !(await world.attach(KEY)).state.members.has(member), 1_000);
+    expect(await stateOf("edge-1")).toBe("NODE_LEASE_STATE_EXPIRED");
+  });
+
+  it("has its earlier life ended at once when it begins another", async () => {
+    await world.keeper();
+    const first = await edge("edge-1");
+    const member = await join("edge-1", first.incarnation);
+    const held = await world.attach(KEY);
+    await edge("edge-1");
+    await world.test.atRest();
+    expect(held.state.members.has(member)).toBe(false);
+  });
+
+  it("has what it left behind removed when it leaves in good order", async () => {
+    await world.keeper();
+    const beat = await edge("edge-1");
+    const member = await join("edge-1", beat.incarnation);
+    const held = await world.attach(KEY);
+    await beat.leave();
+    await world.test.atRest();
+    expect(held.state.members.has(member)).toBe(false);
+  });
+
+  it("does not come back by a join that was under way", async () => {
+    await world.keeper();
+    const beat = await edge("edge-1");
+    await beat.leave();
+    await world.test.atRest();
+    const held = await world.attach(KEY);
+    const member = await join("edge-1", beat.incarnation);
+    await world.test.atRest();
+    expect(held.state.members.has(member)).toBe(false);
+  });
+
+  it("makes its agents lost, and crashed when they do not come back", async () => {
+    let alive = true;
+    await world.keeper();
+    const { incarnation } = await edge("ingest-1", () => alive);
+    const agent = new SampleWriter("a", "ROLE_AGENT", { instance: "i-1" });
+    const joined = { agent: "helper", instance: "i-1", attachment: "at", node: "ingest-1", incarnation };
+    await world.test.append(KEY, agent.record([{ agentJoined: joined }]));
+    const held = await world.attach(KEY);
+    alive = false;
+    await world.passing(() => held.state.agents.get("i-1")?.presence === "AGENT_PRESENCE_CRASHED");
+    expect(heardAtMs(held.heard, "agentCrashed") - heardAtMs(held.heard, "nodeExpired")).toBeGreaterThanOrEqual(10_000);
+  });
+});
+
+describe("a keeper that cannot know", () => {
+  it("expires nobody while its own beats do not come back", async () => {
+    let connected = true;
+    const { log } = world.test;
+    const cutOff = alteredLog(log, {
+      append: (topic, partition, entry, options) =>
+        connected || topic !== TOPICS.nodes
+          ? log.append(topic, partition, entry, options)
+          : Promise.reject<Appended>(new LogError("unavailable", "cut off")),
+    });
+    await world.keeper({}, cutOff);
+    let alive = true;
+    await edge("edge-1", () => alive);
+    await world.pass(10_000);
+    connected = false;
+    alive = false;
+    await world.pass(30_000);
+    expect(await stateOf("edge-1")).toBe("NODE_LEASE_STATE_LIVE");
+    connected = true;
+    await world.pass(6_000);
+    expect(await stateOf("edge-1")).toBe("NODE_LEASE_STATE_LIVE");
+    await world.pass(10_000);
+    expect(await stateOf("edge-1")).toBe("NODE_LEASE_STATE_EXPIRED");
+  });
+
+  it("expires nobody right after it was paused, although nothing was heard for long", async () => {
+    await world.keeper();
+    const beat = await edge("edge-1");
+    await world.pass(10_000);
+    // As after SIGSTOP and SIGCONT: all timers late, at once.
+    world.test.clock.advance(0);
+    world.test.clock.jump(60_000);
+    await world.pass(6_000);
+    expect(await stateOf("edge-1")).toBe("NODE_LEASE_STATE_LIVE");
+    await beat.leave();
+  });
+
+  it("leaves it to the owner of partition 0", async () => {
+    const first = await world.keeper({ node: "first" });
+    await world.keeper({ node: "second" });
+    let alive = true;
+    await edge("edge-1", () => alive);
+    await world.pass(10_000);
+    alive = false;
+    await world.pass(10_000);
+    const expiries = (await world.test.entries(TOPICS.nodes, 0)).filter(
+      ({ value }) => value !== null && decodeNodeLease(value).state === "NODE_LEASE_STATE_EXPIRED",
+    );
+    expect(expiries).toHaveLength(1);
+    expect(first.readiness()).toEqual({ ready: true });
+  });
+});
