@@ -51,7 +51,10 @@ export class Agents {
   /** Ends every stream. Settles when the sessions know, or after the time that they have for it. */
   async stop(): Promise<void> {
     this.#draining = true;
-    for (const stream of this.#streams) stream.close(new PerdureError("draining", "the node stops: connect again"));
+    for (const stream of this.#streams) {
+      stream.hurry();
+      stream.close(new PerdureError("draining", "the node stops: connect again"));
+    }
     await this.#noneWithin(this.#deps.limits.lossWrittenMs);
   }
 

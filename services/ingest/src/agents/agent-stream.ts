@@ -61,6 +61,7 @@ export class AgentStream {
   #unansweredBytes = 0;
   #busy = false;
   #moved = false;
+  readonly #hurried = Promise.withResolvers<void>();
   #over = false;
   #cancelHello: () => void;
   #cancelExpiry: () => void = () => undefined;
@@ -118,6 +119,11 @@ export class AgentStream {
   move(withinMs: number): void {
     this.#moved = true;
     this.#options.outgoing.send({ case: "move", value: { withinMs } });
+  }
+
+  /** The node cannot wait for agents that are on their way to another. */
+  hurry(): void {
+    this.#hurried.resolve();
   }
 
   /** The node begins another life: the agent is here again. */
@@ -329,12 +335,18 @@ export class AgentStream {
     return true;
   }
 
+  async #timeToMove(): Promise<void> {
+    const cancel = this.#options.deps.clock.after(this.#options.deps.limits.movedMs, this.#hurried.resolve);
+    await this.#hurried.promise;
+    cancel();
+  }
+
   async #lose(reason: LostReasonJson): Promise<void> {
     const { deps } = this.#options;
     if (this.#open !== undefined) {
       deps.metrics.lost(reason);
       // Whoever was asked to move is on the way to another node, and nobody need hear of it.
-      if (this.#moved) await new Promise<void>((resolve) => void deps.clock.after(deps.limits.movedMs, resolve));
+      if (this.#moved) await this.#timeToMove();
       await Promise.all([this.#open.sessions.loseAll(reason), this.#open.pool?.lose(reason)]);
     }
     this.#options.onGone(this);

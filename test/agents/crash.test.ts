@@ -1,0 +1,59 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { World } from "./support/world.ts";
+
+let world: World;
+const processes: ChildProcess[] = [];
+
+beforeEach(async () => {
+  world = await World.start();
+});
+
+afterEach(async () => {
+  for (const child of processes.splice(0)) await kill(child, "SIGKILL");
+  await world.stop();
+});
+
+async function startAgent(): Promise<ChildProcess> {
+  const script = fileURLToPath(new URL("support/agent-process.ts", import.meta.url));
+  const env = { ...process.env, AGENT_URL: world.url, AGENT_TOKEN: await world.token(), AGENT_MARKS: marksFile() };
+  const child = spawn(process.execPath, [script], { env, stdio: ["ignore", "inherit", "inherit"] });
+  processes.push(child);
+  return child;
+}
+
+const marksFile = (): string => join(world.dir, "marks");
+
+async function kill(child: ChildProcess, signal: "SIGKILL"): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const exited = once(child, "exit");
+  child.kill(signal);
+  await exited;
+}
+
+const presences = (ann: Awaited<ReturnType<World["person"]>>): (string | undefined)[] =>
+  [...ann.state.agents.values()].map(({ presence }) => presence);
+
+describe("SPEC 6, 8: an agent's process is killed in the middle of an answer", () => {
+  test("it is seen lost and crashed; a new process goes on: no step done twice, no half answer left", async () => {
+    const ann = await world.person("trip-1");
+    await ann.write([{ sessionUpdated: { policy: { agentGraceMs: 300 } } }]);
+    const first = await startAgent();
+    const runId = await ann.ask("hi");
+    await ann.until(() => ann.said.includes("half"));
+    await kill(first, "SIGKILL");
+    await ann.until(() => presences(ann).includes("AGENT_PRESENCE_LOST"));
+    await ann.until(({ runs }) => runs.get(runId)?.phase === "RUN_PHASE_ORPHANED");
+    expect(presences(ann)).toEqual(["AGENT_PRESENCE_CRASHED"]);
+    await startAgent();
+    expect(await ann.runEnded(runId)).toBe("RUN_PHASE_COMPLETED");
+    const words = Array.from({ length: 50 }, (_, word) => `word${word} `);
+    expect(ann.said).toBe(`First, a short one. ${words.join("")}`);
+    expect(readFileSync(marksFile(), "utf8")).toBe("planned in attempt 1\n");
+    expect(ann.state.runs.get(runId)?.attempts).toBe(2);
+  });
+});

@@ -1,0 +1,23 @@
+// An agent in a process of its own, to be killed. It plans (a step that leaves a mark in a file), then answers word by
+// word; in its first attempt it never comes to the end.
+import { appendFileSync } from "node:fs";
+import { connectAgent } from "@perdure/agent";
+
+const { AGENT_URL = "", AGENT_TOKEN = "", AGENT_MARKS = "" } = process.env;
+
+async function* answer(plan: string, attempt: number, signal: AbortSignal): AsyncGenerator<string> {
+  for (let word = 0; word < 50; word += 1) yield `${plan}${word} `;
+  if (attempt > 1) return;
+  yield "half";
+  await new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
+}
+
+const agent = await connectAgent({ url: AGENT_URL, getToken: () => AGENT_TOKEN, name: "helper", capacity: 1 });
+await agent.serve(async (run) => {
+  const plan = await run.step("plan", () => {
+    appendFileSync(AGENT_MARKS, `planned in attempt ${run.attempt}\n`);
+    return "word";
+  });
+  await run.pipe(["First, a short one. "], { key: "preface" });
+  await run.pipe(answer(plan, run.attempt, run.signal), { key: "answer" });
+});
