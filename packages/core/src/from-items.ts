@@ -36,8 +36,7 @@ export const infoOf = (json: SessionInfoJson): SessionInfo => ({
 
 export function putParticipant(state: SessionState, json: ParticipantStateJson): void {
   const { participant = "" } = json;
-  const absent = { role: "ROLE_UNSPECIFIED", name: "", removed: false, changed: 0 } as const;
-  state.participants.set(participant, { ...absent, ...json, participant });
+  state.participants.set(participant, { name: "", removed: false, changed: 0, ...json, participant });
 }
 
 export function putMember(state: SessionState, json: MemberStateJson): void {

@@ -31,7 +31,7 @@ export interface Weighed {
 }
 
 export type SessionInfo = Item<SessionInfoJson, "createdMs">;
-export type Participant = Item<ParticipantStateJson>;
+export type Participant = Item<ParticipantStateJson, never, "role">;
 export type Member = Item<MemberStateJson, "joinedMs">;
 export type Agent = Item<AgentStateJson, "lostMs", "lostReason">;
 export type Control = Item<ControlStateJson, "timeMs"> & Weighed;

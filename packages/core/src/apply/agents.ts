@@ -17,7 +17,7 @@ export const isAlive = (agent: Agent | undefined): boolean =>
 
 export function agentJoined(state: SessionState, body: Body<"agentJoined">, context: Context): void {
   const instance = body.instance ?? "";
-  noteParticipant(state, writer(context), context.actor.role ?? "ROLE_UNSPECIFIED", "", context.seq);
+  noteParticipant(state, writer(context), context.actor.role, "", context.seq);
   const agent: Agent = {
     agent: body.agent ?? "",
     instance,

@@ -52,7 +52,7 @@ export function rulesUpgraded(state: SessionState, body: Body<"rulesUpgraded">):
 }
 
 export function participantInvited(state: SessionState, body: Body<"participantInvited">, context: Context): void {
-  noteParticipant(state, body.participant ?? "", body.role ?? "ROLE_UNSPECIFIED", body.name ?? "", context.seq);
+  noteParticipant(state, body.participant ?? "", body.role, body.name ?? "", context.seq);
   const participant = state.participants.get(body.participant ?? "");
   if (participant?.removed !== true) return;
   touch(state, participant).removed = false;
@@ -61,7 +61,7 @@ export function participantInvited(state: SessionState, body: Body<"participantI
 
 export function participantRemoved(state: SessionState, body: Body<"participantRemoved">, context: Context): void {
   const id = body.participant ?? "";
-  if (!state.participants.has(id)) noteParticipant(state, id, "ROLE_UNSPECIFIED", "", context.seq);
+  if (!state.participants.has(id)) noteParticipant(state, id, undefined, "", context.seq);
   const participant = state.participants.get(id);
   if (participant === undefined) return;
   touch(state, participant).removed = true;
@@ -69,13 +69,21 @@ export function participantRemoved(state: SessionState, body: Body<"participantR
 }
 
 /** Remembers who takes part, under which role and name. */
-export function noteParticipant(state: SessionState, id: string, role: RoleJson, name: string, seq: number): void {
+export function noteParticipant(
+  state: SessionState,
+  id: string,
+  role: RoleJson | undefined,
+  name: string,
+  seq: number,
+): void {
   const known = state.participants.get(id);
   if (known === undefined) {
     if (state.participants.size >= state.limits.participants) forgetAbsentParticipant(state, seq);
-    add(state, state.participants, id, { participant: id, role, name, removed: false, changed: seq });
-  } else if (known.role !== role || (name !== "" && known.name !== name)) {
-    touch(state, known).role = role;
+    const participant = { participant: id, name, removed: false, changed: seq };
+    add(state, state.participants, id, role === undefined ? participant : { ...participant, role });
+  } else if ((role !== undefined && known.role !== role) || (name !== "" && known.name !== name)) {
+    touch(state, known);
+    if (role !== undefined) known.role = role;
     if (name !== "") known.name = name;
     known.changed = seq;
   }
