@@ -51,6 +51,10 @@ export interface SessionOptions {
   readonly tags?: readonly string[];
   /** The agent that messages ask where their sender names none. */
   readonly defaultAgent?: string;
+  /** How long a lost agent may take to come back before its work is offered again, in milliseconds. */
+  readonly agentGraceMs?: number;
+  /** How long an agent may take to obey a cancel before it is cut off, in milliseconds. */
+  readonly cancelGraceMs?: number;
   /** An app's own data, JSON text. */
   readonly metadata?: string;
 }
@@ -255,11 +259,17 @@ class PerdureClient implements Client {
   }
 }
 
-function creationOf({ title, tags, defaultAgent, metadata }: SessionOptions): SessionCreatedJson {
+function creationOf(options: SessionOptions): SessionCreatedJson {
+  const { title, tags, defaultAgent, agentGraceMs, cancelGraceMs, metadata } = options;
+  const policy = {
+    ...(defaultAgent !== undefined && { defaultAgent }),
+    ...(agentGraceMs !== undefined && { agentGraceMs }),
+    ...(cancelGraceMs !== undefined && { cancelGraceMs }),
+  };
   return {
     ...(title !== undefined && { title }),
     ...(tags !== undefined && { tags: [...tags] }),
-    ...(defaultAgent !== undefined && { policy: { defaultAgent } }),
+    policy,
     ...(metadata !== undefined && { metadata }),
   };
 }

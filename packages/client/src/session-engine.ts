@@ -46,6 +46,12 @@ export interface SessionContext {
 /** The state is kept for a reload this long after it has changed, and when the page goes away, in milliseconds. */
 const SAVE_MS = 5_000;
 
+const CLOSED: ConnectionState = {
+  phase: "stopped",
+  attempt: 0,
+  failure: { code: "closed", message: "the session was closed here; open it again", retryable: false },
+};
+
 /**
  * All of one session on this client: what the server has confirmed, what is on its way, and the view of both. It knows
  * nothing of what apps do with it.
@@ -240,7 +246,9 @@ export class SessionEngine {
     this.save();
     this.#saveTimer.stop();
     this.typing.stop();
+    this.#connection = CLOSED;
     this.#link.leave();
+    this.#statusChanged();
     this.#creation.detached();
     this.#outbox.abandon(error);
     this.pages.fail(error);

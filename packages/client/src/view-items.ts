@@ -119,12 +119,13 @@ export function requestView({ id, request, dueMs }: Request): RequestView {
   return { id, runId, kind, title, text, choices, schema, url, callId, roles, dueMs };
 }
 
-export function controlView({ id, kind, runId, text, by, receipt, code }: Control): ControlView {
+export function controlView({ id, kind, runId, text, messageId, by, receipt, code }: Control): ControlView {
   return {
     id,
     kind: word("CONTROL_KIND", kind),
     runId,
     text,
+    messageId,
     by,
     receipt: word("RECEIPT_LEVEL", receipt),
     code,

@@ -187,6 +187,8 @@ export interface ControlView {
   readonly kind: ControlKind;
   readonly runId: string;
   readonly text: string;
+  /** The message that says it; empty: none. */
+  readonly messageId: string;
   readonly by: string;
   readonly receipt: ReceiptLevel;
   /** Why it was refused. */

@@ -38,15 +38,15 @@ export class Connections {
     return connection;
   }
 
-  /** Sends everybody elsewhere; resolves when all are gone, or were closed after the window. */
-  async drain(): Promise<void> {
+  /** Sends everybody elsewhere, spread over `withinMs`; resolves when all are gone, or were closed after it. */
+  async drain(withinMs: number): Promise<void> {
     this.#draining = true;
-    const { clock, limits } = this.#parts;
-    for (const connection of this.#all) connection.move(limits.moveWindowMs);
+    const { clock } = this.#parts;
+    for (const connection of this.#all) connection.move(withinMs);
     if (this.#all.size === 0) return;
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#drained = resolve;
-    const cancel = clock.after(limits.moveWindowMs + LINGER_MS, resolve);
+    const cancel = clock.after(withinMs + LINGER_MS, resolve);
     await promise;
     cancel();
     this.#closeAll();

@@ -11,6 +11,7 @@ import { HistoryReader } from "./history.ts";
 import { routeHttp } from "./http-routes.ts";
 import { DEFAULT_EDGE_LIMITS, type EdgeLimits } from "./limits.ts";
 import { edgeMetrics } from "./metrics.ts";
+import type { NodeIdentity } from "./presence.ts";
 import { Rooms } from "./rooms.ts";
 import { routeWebSocket } from "./websocket-route.ts";
 
@@ -26,8 +27,8 @@ export interface EdgeOptions {
   readonly metrics: Registry;
   readonly clock?: Clock;
   readonly limits?: Partial<EdgeLimits>;
-  /** The node can go on no more: another process has its name. */
-  readonly onFatal?: (reason: string) => void;
+  /** Another process beats under this node's name: stop. */
+  readonly onReplaced: () => void;
 }
 
 /** What is particular to one edge. */
@@ -43,8 +44,8 @@ export interface EdgeSettings extends GateConfig {
 
 export interface Edge {
   readonly port: number;
-  /** Takes nobody in any more and sends its clients elsewhere; resolves when they are gone, or their time is over. */
-  drain(): Promise<void>;
+  /** Takes nobody in any more and sends its clients elsewhere, within the time given; resolves when they are gone. */
+  drain(withinMs: number): Promise<void>;
   /** Closes everything; members that are still here are written as gone. */
   stop(): Promise<void>;
 }
@@ -54,35 +55,14 @@ const LEAVE_MS = 3_000;
 
 /** Serves clients until stopped. Rejects where the log cannot be reached or the port is in use. */
 export async function startEdge(options: EdgeOptions): Promise<Edge> {
-  const { log, partitions, verifier, config, logger, clock = systemClock } = options;
-  const limits = { ...DEFAULT_EDGE_LIMITS, ...options.limits };
-  const metrics = edgeMetrics(options.metrics);
-  const beat = await beatNode({
-    log,
-    topic: TOPICS.nodes,
-    node: config.node,
-    kind: "NODE_KIND_EDGE",
-    rules: RULES_VERSION,
-    leaseMs: config.leaseMs,
-    beatMs: config.beatMs,
-    clock,
-    onExpired: (incarnation) => {
-      logger.warn({ incarnation }, "this node was declared dead and lives again: its members join again");
-      rooms.rejoin();
-    },
-    onReplaced: () => options.onFatal?.(`another process runs as node ${config.node}`),
-    onProblem: (error) => logger.warn({ err: error }, "the node's lease could not be kept"),
-  });
+  const { log, partitions, config, logger, clock = systemClock } = options;
+  const onNewLife: (() => void)[] = [];
+  const beat = await beginLease(options, clock, () => onNewLife.forEach((call) => call()));
   const replica = options.replica ?? createReplica({ log, partitions, logger, clock });
   const app = App();
-  const fanout = new Fanout(app);
-  const node = nodeIdentity(config.node, beat);
-  const rooms = new Rooms({ replica, node, limits, fanout, metrics, clock, logger });
-  const history = new HistoryReader(replica);
-  const parts = { nodeName: config.node, verifier, rooms, history, fanout, limits, metrics, clock, logger };
-  const connections = new Connections(parts);
-  routeWebSocket(app, { gate: config, limits, onOpen: (socket, allowed) => connections.open(socket, allowed) });
-  routeHttp(app, { gate: config, limits, verifier, rooms, history });
+  const node = { name: config.node, incarnation: () => beat.incarnation };
+  const { connections, rooms } = assemble(options, { app, replica, node, clock });
+  onNewLife.push(() => rooms.rejoin());
   const close = async (): Promise<void> => {
     connections.close();
     await rooms.leaveAll(LEAVE_MS);
@@ -96,10 +76,10 @@ export async function startEdge(options: EdgeOptions): Promise<Edge> {
   });
   return {
     port: listening.port,
-    async drain() {
+    async drain(withinMs) {
       listening.stop();
       await beat.drain().catch((error: unknown) => logger.warn({ err: error }, "draining could not be announced"));
-      await connections.drain();
+      await connections.drain(withinMs);
     },
     async stop() {
       listening.stop();
@@ -109,12 +89,50 @@ export async function startEdge(options: EdgeOptions): Promise<Edge> {
   };
 }
 
-const nodeIdentity = (name: string, beat: NodeBeat) => ({
-  name,
-  get incarnation() {
-    return beat.incarnation;
-  },
-});
+function beginLease(options: EdgeOptions, clock: Clock, rejoin: () => void): Promise<NodeBeat> {
+  const { log, config, logger, onReplaced } = options;
+  return beatNode({
+    log,
+    topic: TOPICS.nodes,
+    node: config.node,
+    kind: "NODE_KIND_EDGE",
+    rules: RULES_VERSION,
+    leaseMs: config.leaseMs,
+    beatMs: config.beatMs,
+    clock,
+    onExpired: (incarnation) => {
+      logger.warn({ incarnation }, "this node was declared dead and lives again: its members join again");
+      rejoin();
+    },
+    onReplaced,
+    onProblem: (error) => logger.warn({ err: error }, "the node's lease could not be kept"),
+  });
+}
+
+interface Given {
+  readonly app: TemplatedApp;
+  readonly replica: Replica;
+  readonly node: NodeIdentity;
+  readonly clock: Clock;
+}
+
+/** The parts of the node, and the routes that lead to them. */
+function assemble(
+  options: EdgeOptions,
+  { app, replica, node, clock }: Given,
+): { connections: Connections; rooms: Rooms } {
+  const { verifier, config: gate, logger } = options;
+  const limits = { ...DEFAULT_EDGE_LIMITS, ...options.limits };
+  const metrics = edgeMetrics(options.metrics);
+  const fanout = new Fanout(app);
+  const rooms = new Rooms({ replica, node, limits, fanout, metrics, clock, logger });
+  const history = new HistoryReader(replica);
+  const parts = { nodeName: node.name, verifier, rooms, history, fanout, limits, metrics, clock, logger };
+  const connections = new Connections(parts);
+  routeWebSocket(app, { gate, limits, onOpen: (socket, allowed) => connections.open(socket, allowed) });
+  routeHttp(app, { gate, limits, verifier, rooms, history });
+  return { connections, rooms };
+}
 
 interface Listening {
   readonly port: number;

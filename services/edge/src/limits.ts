@@ -27,8 +27,6 @@ export interface EdgeLimits {
   readonly drainSlowMs: number;
   /** How long an attach waits for the log where its cursor is ahead of this node, in milliseconds. */
   readonly cursorWaitMs: number;
-  /** A draining node gives its clients this long to go elsewhere, in milliseconds. */
-  readonly moveWindowMs: number;
   /** Longest time that a refused newcomer is told to wait, in milliseconds. */
   readonly maxRetryAfterMs: number;
 }
@@ -51,6 +49,5 @@ export const DEFAULT_EDGE_LIMITS: EdgeLimits = {
   settleMs: 2_000,
   drainSlowMs: 15_000,
   cursorWaitMs: 1_000,
-  moveWindowMs: 5_000,
   maxRetryAfterMs: 30_000,
 };

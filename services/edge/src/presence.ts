@@ -5,10 +5,10 @@ import type { HeldSession } from "@perdure/replica";
 import type { Clock, Grant, Logger } from "@perdure/service-kit";
 import { PresenceWriter } from "./presence-writer.ts";
 
-/** The node as presence names it. `incarnation` changes when the node's life was declared over. */
+/** The node as presence names it. `incarnation`: of now; it changes when the node's life was declared over. */
 export interface NodeIdentity {
   readonly name: string;
-  readonly incarnation: number;
+  readonly incarnation: () => number;
 }
 
 export interface PresenceOptions {
@@ -125,7 +125,7 @@ export class Presence {
 
   #writeJoin({ joined, id }: Member): void {
     const { name: node, incarnation } = this.#options.node;
-    this.#writer.write({ memberJoined: { ...joined, node, incarnation } }, (verdict) => {
+    this.#writer.write({ memberJoined: { ...joined, node, incarnation: incarnation() } }, (verdict) => {
       if (verdict.kind === "rejected")
         this.#options.logger.warn({ member: id, code: verdict.code }, "a join was refused");
     });
@@ -138,7 +138,7 @@ export class Presence {
   #takeOverOwn(): void {
     const { held, node } = this.#options;
     for (const listed of held.state.members.values()) {
-      if (listed.node !== node.name || listed.incarnation !== node.incarnation) continue;
+      if (listed.node !== node.name || listed.incarnation !== node.incarnation()) continue;
       const { member: id, participant, role, name, device } = listed;
       const joined = { member: id, participant, role, name, ...(device !== "" && { device }) };
       this.#members.set(id, { id, participant, joined, cancelSettle: undefined });

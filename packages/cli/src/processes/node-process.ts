@@ -69,7 +69,7 @@ async function start(): Promise<void> {
       allowedOrigins: settings.NODE_ORIGINS,
       ...LEASE,
     },
-    onFatal: onReplaced,
+    onReplaced,
   });
   process.send?.("ready");
 }
