@@ -1,0 +1,144 @@
+import type { Log } from "@perdure/log";
+import { TOPICS } from "@perdure/replica";
+import { alteredLog, canonicalText, SampleWriter } from "@perdure/replica/testing";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { KeeperTest } from "./testing/keeper-test.ts";
+
+const KEYS = ["acme/one", "acme/two", "acme/three", "acme/four", "acme/five"];
+
+let world: KeeperTest;
+let writers: Map<string, SampleWriter>;
+
+beforeEach(async () => {
+  world = await KeeperTest.start(4);
+  writers = new Map(KEYS.map((key, index) => [key, new SampleWriter(`w${index}`, "ROLE_USER")]));
+  for (const [key, writer] of writers) await world.test.append(key, writer.create());
+});
+
+afterEach(() => world.stop());
+
+async function sayEverywhere(): Promise<void> {
+  for (const [key, writer] of writers) await world.test.append(key, writer.say("some words"));
+}
+
+async function expectAllWhole(): Promise<void> {
+  for (const key of KEYS) {
+    const held = await world.attach(key);
+    expect(canonicalText(held.state), key).toBe(canonicalText(await world.test.foldAll(key)));
+  }
+}
+
+async function expectAllCovered(): Promise<void> {
+  for (let partition = 0; partition < 4; partition += 1) {
+    const { end } = await world.test.log.bounds(TOPICS.events, partition);
+    if (end > 0) expect(await world.watermark(partition), `partition ${partition}`).toBe(end - 1);
+  }
+}
+
+/** The log of a keeper whose next checkpoint is written whole, and then something happens before it commits. */
+function beforeNextCommit(act: () => Promise<unknown>): { log: Log; outcomes: string[] } {
+  const { log } = world.test;
+  const outcomes: string[] = [];
+  let done = false;
+  const altered = alteredLog(log, {
+    async checkpoint(ownership, write) {
+      try {
+        await log.checkpoint(ownership, async (scope) => {
+          await write(scope);
+          if (done) return;
+          done = true;
+          await act();
+        });
+        outcomes.push("committed");
+      } catch (error) {
+        outcomes.push(error instanceof Error && "code" in error ? String(error.code) : String(error));
+        throw error;
+      }
+    },
+  });
+  return { log: altered, outcomes };
+}
+
+describe("keepers that share the partitions", () => {
+  it("go on where the other one stopped, when one joins and when one leaves", async () => {
+    await world.keeper({ node: "first" });
+    await sayEverywhere();
+    await world.pass(3_000);
+    const second = await world.keeper({ node: "second" });
+    await sayEverywhere();
+    await world.pass(10_000);
+    await expectAllCovered();
+    await sayEverywhere();
+    await second.stop();
+    await sayEverywhere();
+    await world.pass(10_000);
+    await expectAllCovered();
+    await expectAllWhole();
+  });
+
+  it("make nothing visible of a checkpoint whose partition went to another one meanwhile", async () => {
+    const { log, outcomes } = beforeNextCommit(() => world.keeper({ node: "second" }));
+    await world.keeper({ node: "first" }, log);
+    await sayEverywhere();
+    await world.pass(9_000);
+    expect(outcomes).toContain("fenced");
+    await sayEverywhere();
+    await world.pass(20_000);
+    expect(outcomes.at(-1)).toBe("committed");
+    await expectAllCovered();
+    await expectAllWhole();
+  });
+
+  it("try again when a checkpoint fails for another reason, and cover what came meanwhile too", async () => {
+    const { log, outcomes } = beforeNextCommit(async () => {
+      await sayEverywhere();
+      throw new Error("the broker went away");
+    });
+    await world.keeper({}, log);
+    await sayEverywhere();
+    await world.pass(20_000);
+    expect(outcomes).toContain("Error: the broker went away");
+    await expectAllCovered();
+    await expectAllWhole();
+  });
+
+  it("answer for what was acknowledged while nobody kept the partitions", async () => {
+    const first = await world.keeper({ node: "first" });
+    await sayEverywhere();
+    await first.stop();
+    await sayEverywhere();
+    await expectAllWhole();
+    await world.keeper({ node: "second" });
+    await world.pass(10_000);
+    await expectAllCovered();
+    await expectAllWhole();
+  });
+});
+
+describe("a head that is slow to come", () => {
+  it("holds up its own session and no other", async () => {
+    const first = await world.keeper({ node: "first" });
+    await first.stop();
+    const { log } = world.test;
+    const released = Promise.withResolvers<void>();
+    const slowKey = KEYS[0] ?? "";
+    const partition = world.test.partitionOf(slowKey);
+    const neighbour = [..."abcdefghijklmnop"].map((id) => `acme/${id}`).find((key) => world.test.partitionOf(key) === partition) ?? "";
+    const slow = alteredLog(log, {
+      async read(topic, from, offset, options) {
+        if (topic === TOPICS.heads && from === partition) await released.promise;
+        return log.read(topic, from, offset, options);
+      },
+    });
+    await world.keeper({ node: "second" }, slow);
+    await sayEverywhere();
+    await world.test.append(neighbour, new SampleWriter("n", "ROLE_USER").create());
+    await world.pass(10_000);
+    expect(await world.indexEntry(neighbour)).toMatchObject({ seq: 1 });
+    expect(await world.indexEntry(slowKey)).toMatchObject({ seq: 1 });
+    released.resolve();
+    await world.pass(10_000);
+    await expectAllCovered();
+    await expectAllWhole();
+  });
+});
