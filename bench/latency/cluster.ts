@@ -33,7 +33,7 @@ export async function startCluster(): Promise<Cluster> {
     PERDURE_KAFKA_REPLICATION: "1",
     PERDURE_KAFKA_MIN_INSYNC: "1",
     PERDURE_TOPIC_PREFIX: `bench-${Date.now()}.`,
-    PERDURE_LOG_LEVEL: "warn",
+    PERDURE_LOG_LEVEL: process.env["BENCH_LOG_LEVEL"] ?? "warn",
   };
   const auth = { PERDURE_AUTH_SECRET: secret };
   const services = [
@@ -44,7 +44,12 @@ export async function startCluster(): Promise<Cluster> {
       PERDURE_INGEST_PORT: String(ingest),
       PERDURE_STATUS_PORT: String(status[1]),
     }),
-    startService("edge", { ...shared, ...auth, PERDURE_EDGE_PORT: String(edge), PERDURE_STATUS_PORT: String(status[2]) }),
+    startService("edge", {
+      ...shared,
+      ...auth,
+      PERDURE_EDGE_PORT: String(edge),
+      PERDURE_STATUS_PORT: String(status[2]),
+    }),
   ];
   await Promise.all(status.map((port) => ready(port)));
   return {
@@ -61,7 +66,7 @@ function startService(name: string, environment: Readonly<Record<string, string>
   const { PATH = "", HOME = "" } = process.env;
   return spawn(process.execPath, [`services/${name}/src/main.ts`], {
     env: { PATH, HOME, ...environment },
-    stdio: ["ignore", "ignore", "inherit"],
+    stdio: ["ignore", "inherit", "inherit"],
   });
 }
 

@@ -8,7 +8,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 export async function pace(perSecond: number, durationMs: number, emit: (index: number) => void): Promise<number> {
   const total = Math.floor((perSecond * durationMs) / 1_000);
   const startMs = performance.now();
-  for (let sent = 0; sent < total; ) {
+  for (let sent = 0; sent < total;) {
     const due = Math.min(total, Math.floor(((performance.now() - startMs) * perSecond) / 1_000) + 1);
     while (sent < due) emit(sent++);
     // A timer is good to about a millisecond: spinning for more would take a core from the system under test.

@@ -41,7 +41,9 @@ export async function openPath(cluster: Cluster, sessionCount: number): Promise<
   });
   const viewers = await Promise.all(
     Array.from({ length: sessionCount }, (_, index) =>
-      openViewer(cluster.edgeUrl, userToken, `bench-${sessionCount}-${index}`, agentName, (text) => current.arrived(text)),
+      openViewer(cluster.edgeUrl, userToken, `bench-${sessionCount}-${index}`, agentName, (text) =>
+        current.arrived(text),
+      ),
     ),
   );
   await Promise.all(viewers.map((viewer) => viewer.begun));

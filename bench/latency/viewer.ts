@@ -22,7 +22,7 @@ export async function openViewer(
   socket.onmessage = ({ data }) => {
     const frame = parseServerFrame(String(data));
     if (frame === undefined) return;
-    if ("t" in frame) answer(frame, session, agent, say, begun);
+    if ("t" in frame) answer(frame, { session, agent, say, begun, onText });
     else if (frame[0] === "a") onText(frame[5]);
   };
   return { begun: begun.promise, close: () => socket.close() };
@@ -30,13 +30,15 @@ export async function openViewer(
 
 type ObjectFrame = Exclude<ServerFrame, readonly unknown[]>;
 
-function answer(
-  frame: ObjectFrame,
-  session: string,
-  agent: string,
-  say: (frame: ClientFrame) => void,
-  begun: PromiseWithResolvers<void>,
-): void {
+interface Viewing {
+  readonly session: string;
+  readonly agent: string;
+  readonly say: (frame: ClientFrame) => void;
+  readonly begun: PromiseWithResolvers<void>;
+  readonly onText: (text: string) => void;
+}
+
+function answer(frame: ObjectFrame, { session, agent, say, begun, onText }: Viewing): void {
   switch (frame.t) {
     case "welcome":
       return say({ t: "attach", id: 1, session });
@@ -53,7 +55,11 @@ function answer(
       if (frame.code !== undefined) begun.reject(new Error(`the run was refused: ${frame.code}`));
       return;
     case "e":
-      if (frame.ev.some(({ partOpened, messageOpened, runAccepted }) => partOpened ?? messageOpened ?? runAccepted)) begun.resolve();
+      for (const { stepStarted, partOpened } of frame.ev) {
+        if (stepStarted !== undefined) begun.resolve();
+        // A message begins with its first token.
+        if (partOpened?.part?.text !== undefined) onText(partOpened.part.text);
+      }
       return;
     case "error":
       return begun.reject(new Error(`${frame.code}: ${frame.message}`));
