@@ -2,7 +2,7 @@
 import { createReadStream } from "node:fs";
 import { stat, unlink } from "node:fs/promises";
 
-/** One line of the file, as the analyst writes it. What else it holds is passed on as it is. */
+/** One line of the file, as the analyst writes it. What else it holds is handed on as it is. */
 export interface TruthLine {
   readonly is: string;
   readonly session: string;
@@ -63,8 +63,6 @@ function parseLine(text: string): TruthLine[] {
 
 function isTruthLine(value: unknown): value is TruthLine {
   if (typeof value !== "object" || value === null) return false;
-  const known = "is" in value && (value.is === "begin" || value.is === "text" || value.is === "end");
-  const named =
-    "session" in value && typeof value.session === "string" && "run" in value && typeof value.run === "string";
-  return known && named && "attempt" in value && typeof value.attempt === "number";
+  if (!("is" in value && "session" in value && "run" in value)) return false;
+  return typeof value.is === "string" && typeof value.session === "string" && typeof value.run === "string";
 }
