@@ -11,7 +11,7 @@ console.log("hello is here: ask it on the page");
 await agent.serve(async (run) => {
   const upper = await run.step("think", () => run.input.text.toUpperCase()); // done once, whatever happens
   async function* answer() {
-    for (const word of `You said: ${upper}. I heard it, word by word.`.split(/(?<= )/)) yield (await wait(120), word);
+    for (const word of `You said: ${upper}. I heard it, word by word.`.split(/(?<= )/)) yield ((await wait(120), word));
   }
   await run.pipe(answer());
 });

@@ -18,7 +18,8 @@ export function element<K extends keyof HTMLElementTagNameMap>(
 export function setAttributes(target: Element, attributes: Attributes): void {
   for (const [name, value] of Object.entries(attributes)) {
     if (value === undefined || value === false) target.removeAttribute(name);
-    else if (target.getAttribute(name) !== (value === true ? "" : value)) target.setAttribute(name, value === true ? "" : value);
+    else if (target.getAttribute(name) !== (value === true ? "" : value))
+      target.setAttribute(name, value === true ? "" : value);
   }
 }
 

@@ -11,11 +11,10 @@ export interface PlainFeed {
 export function openPlainFeed(url: string, onChange: () => void): PlainFeed {
   const texts = new Map<string, string>();
   let source = new EventSource(url);
-  let retry: number | undefined;
+  let retry: ReturnType<typeof setTimeout> | undefined;
   const listen = (): void => {
     source.addEventListener("open", onChange);
-    source.addEventListener("begin", (event) => append(event, ""));
-    source.addEventListener("text", (event) => append(event));
+    for (const kind of ["begin", "text"]) source.addEventListener(kind, (event) => append(parse(event.data)));
     source.addEventListener("error", () => {
       onChange();
       // A connection that was refused is given up by some browsers; a typical page tries again.
@@ -27,9 +26,8 @@ export function openPlainFeed(url: string, onChange: () => void): PlainFeed {
       }, 1_000);
     });
   };
-  const append = (event: MessageEvent<string>, given?: string): void => {
-    const { run, text } = parse(event.data);
-    texts.set(run, (texts.get(run) ?? "") + (given ?? text));
+  const append = ({ run, text }: { run: string; text: string }): void => {
+    texts.set(run, (texts.get(run) ?? "") + text);
     onChange();
   };
   listen();
@@ -46,8 +44,8 @@ export function openPlainFeed(url: string, onChange: () => void): PlainFeed {
   };
 }
 
-function parse(data: string): { run: string; text: string } {
-  const value: unknown = JSON.parse(data);
+function parse(data: unknown): { run: string; text: string } {
+  const value: unknown = JSON.parse(String(data));
   if (typeof value !== "object" || value === null || !("run" in value)) return { run: "", text: "" };
   return { run: String(value.run), text: "text" in value ? String(value.text) : "" };
 }

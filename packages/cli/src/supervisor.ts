@@ -7,7 +7,7 @@ import { freePort, listenOn } from "./ports.ts";
 import { findBrokers } from "./processes/kafka.ts";
 import { ManagedProcess } from "./processes/managed-process.ts";
 import type { ServerSet } from "./processes/server-set.ts";
-import { startServers } from "./processes/server-set.ts";
+import { serverSet } from "./processes/server-set.ts";
 import { keyFor, openSecret } from "./secret.ts";
 import { openTruthReader } from "./truth-reader.ts";
 import { openGate } from "./web/gate.ts";
@@ -87,17 +87,16 @@ async function startAll({ options, root, say, stops, stop }: Starting): Promise<
   const address = lan ? networkAddresses()[0] : undefined;
   const hosts = [...LOOPBACK_HOSTS, ...(lan ? networkAddresses() : [])];
   const origins = hosts.map((host) => originOf(host, port));
-  const servers = await startServers({ root, stateFolder, brokers, origins, agentPort: await freePort(port + 1) });
+  const servers = await serverSet({ root, stateFolder, brokers, origins, agentPort: await freePort(port + 1) });
   stops.push(() => servers.stop());
 
   const tokenFile = join(stateFolder, "agent-token");
   stops.push(await keepToken(secret, tokenFile));
   say(`starting the analyst on ${options.folder}`);
-  const analyst = startAnalyst({ options, root, servers, tokenFile });
+  const analyst = analystOn({ options, root, servers, tokenFile });
   stops.push(() => analyst.process.stop());
-  await analyst.process.start();
-
-  say("bundling the page");
+  // The analyst reads its folder meanwhile, and connects when it can.
+  await Promise.all([servers.start(), analyst.process.start()]);
   const page = await building;
   const relay = openRelay({ edgePort: () => servers.edgePort, plainPort: () => analyst.facts().plainPort }, () =>
     performance.now(),
@@ -132,7 +131,7 @@ interface Analyst {
 
 const truthFile = (stateFolder: string): string => join(stateFolder, "truth.jsonl");
 
-function startAnalyst(at: { options: UpOptions; root: string; servers: ServerSet; tokenFile: string }): Analyst {
+function analystOn(at: { options: UpOptions; root: string; servers: ServerSet; tokenFile: string }): Analyst {
   const { options, root, servers, tokenFile } = at;
   let facts: AnalystFacts = { plainPort: undefined, description: "", suggestions: [] };
   const spec = {

@@ -44,7 +44,14 @@ describe("reading what the agent wrote down", () => {
 
   it("hands on every kind of line, with all it says", async () => {
     const truth = await openTruthReader(path);
-    const lines = ["attempt", "begin", "text", "done", "end"].map((is) => ({ is, session: "s", run: "r", attempt: 2, step: "a", text: "x" }));
+    const lines = ["attempt", "begin", "text", "done", "end"].map((is) => ({
+      is,
+      session: "s",
+      run: "r",
+      attempt: 2,
+      step: "a",
+      text: "x",
+    }));
     appendFileSync(path, lines.map((one) => `${JSON.stringify(one)}\n`).join(""));
     expect((await truth.since("s", 0)).lines).toEqual(lines);
   });

@@ -78,7 +78,7 @@ describe("an answer", () => {
     const text = textOf(answer("What happens when a kettle loses power?"));
     expect(text).toContain("A kettle that loses its power keeps the water warm for an hour");
     expect(text).toContain("[docs/kettles.md:5]");
-    expect(text).toContain("`powerFailed` (function, `src/kettle.ts`) [src/kettle.ts:8]");
+    expect(text).toContain("**`powerFailed`** [src/kettle.ts:8] What a kettle says when its power fails. *(function)*");
     expect(text).toContain("reports a kettle cold an hour after its power failed [src/kettle.test.ts:1]");
     expect(text).toContain("no model wrote this");
   });
@@ -93,7 +93,7 @@ describe("an answer", () => {
   });
 
   it("says who uses a definition", () => {
-    expect(textOf(answer("What is a kettle?"))).toMatch(/`Kettle` \(class.*Used in `src\/cup.ts`/);
+    expect(textOf(answer("What is a kettle?"))).toMatch(/`Kettle`\*\* .*\(class, used in `src\/cup.ts`\)/);
   });
 
   it("looks over a whole folder from its README down", () => {

@@ -47,7 +47,7 @@ export function composeTurn(steer: string): Piece[] {
 
 function nothingFound(plan: Plan, nearest: readonly string[]): Piece[] {
   const where = plan.place === "" ? "this folder" : `\`${plan.place}\``;
-  const words = plan.terms.length === 0 ? "that" : plan.terms.map((term) => `“${term}”`).join(", ");
+  const words = plan.words.length === 0 ? "that" : plan.words.map((word) => `“${word}”`).join(", ");
   const names = nearest.map((name) => `\`${name}\``).join(", ");
   return [
     text(`I searched ${where} for ${words} and found no passage that says anything about it.\n\n`),
@@ -63,14 +63,12 @@ function section({ text: heading, source }: Quote): Piece[] {
 }
 
 function defined({ name, kind, says, source, usedIn }: DefinitionFound): Piece[] {
-  const pieces = [text(`- \`${name}\` (${kind}, \`${source.path}\`) `), cite(source)];
+  const pieces = [text(`- **\`${name}\`** `), cite(source)];
   if (says !== "") pieces.push(text(` ${plain(says)}`));
   const [most] = usedIn;
-  if (most !== undefined) {
-    const others = usedIn.length > 1 ? ` and ${usedIn.length > 2 ? "others" : "one more"}` : "";
-    pieces.push(text(` Used in \`${most.path}\`${others}.`));
-  }
-  return [...pieces, text("\n")];
+  const others = usedIn.length > 1 ? ` and ${usedIn.length > 2 ? "others" : "one more"}` : "";
+  const used = most === undefined ? "" : `, used in \`${most.path}\`${others}`;
+  return [...pieces, text(` *(${kind}${used})*\n`)];
 }
 
 // One line of code says no more than its name did.

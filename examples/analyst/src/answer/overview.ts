@@ -30,13 +30,15 @@ export interface Overview {
   readonly testFileCount: number;
 }
 
+const MAX_PARTS = 24;
+
 /** Looks over the folder below `path` (empty: all of it), or over one file. */
 export function lookOver(library: Library, path: string): Overview {
   const files = library.files.filter((file) => path === "" || file.path === path || file.path.startsWith(`${path}/`));
   return {
     path,
     intro: introOf(files, path),
-    parts: partsOf(files, path).slice(0, 14),
+    parts: partsOf(files, path).slice(0, MAX_PARTS),
     definitions: mainDefinitions(library, files, files.length === 1 ? 8 : 5),
     fileCount: files.length,
     lineCount: countLines(files),
@@ -70,19 +72,22 @@ function firstParagraphs(file: SourceFile, count: number): Quote[] {
   return quotes;
 }
 
+// Files that say the same in every project.
+const OF_EVERY_PROJECT = /\.config\.\w+$|^(license|notice|security|contributing|code_of_conduct|changelog|readme)\b/i;
+
 /** The folders and files right below `path`; a folder that holds only folders is shown by these. */
 function partsOf(files: readonly SourceFile[], path: string): Part[] {
   const groups = new Map<string, SourceFile[]>();
   for (const file of files) {
     const [name = "", ...rest] = below(file.path, path).split("/");
-    if (rest.length === 0 && path === "" && (file.kind === "data" || /\.config\.\w+$/.test(name))) continue;
+    if (rest.length === 0 && path === "" && (file.kind === "data" || OF_EVERY_PROJECT.test(name))) continue;
     const key = path === "" ? name : `${path}/${name}`;
     groups.set(key, [...(groups.get(key) ?? []), file]);
   }
   return [...groups].flatMap(([key, inside]) => {
     const onlyFolders = inside.every((file) => below(file.path, key).includes("/"));
     const children = onlyFolders ? partsOf(inside, key) : [];
-    return children.length > 1 && children.length <= 14 ? children : [partOf(key, inside)];
+    return children.length > 1 && children.length <= MAX_PARTS ? children : [partOf(key, inside)];
   });
 }
 

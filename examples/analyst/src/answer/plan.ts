@@ -11,6 +11,8 @@ export interface Plan {
   readonly intent: Intent;
   /** Index terms that the answer is about. */
   readonly terms: readonly string[];
+  /** The words that they came from. */
+  readonly words: readonly string[];
   /** A file or folder of the library that the question names; empty: none. */
   readonly place: string;
   readonly withoutTests: boolean;
@@ -33,12 +35,15 @@ export function planFor(question: string, library: Library, steers: readonly str
   const all = [question, ...steers].join(" ");
   const place = placeIn([...steers.toReversed(), question].join(" "), library);
   const placeTerms = new Set(wordsOf(place).map(indexTerm));
-  const terms = questionTerms(all).filter((term) => !placeTerms.has(term) && !isSetting(term));
+  const known = questionTerms(all);
+  const terms = [...known.keys()].filter((term) => !placeTerms.has(term) && !isSetting(term));
   const subject = terms.filter((term) => !GENERIC.has(term));
   const withoutTests = WITHOUT_TESTS.test(all);
   const brief = BRIEF.test(all);
   const intent = intentOf(all, { subject, place, withoutTests });
-  return { question, intent, terms: intent === "overview" ? terms : subject, place, withoutTests, brief };
+  const about = intent === "overview" ? terms : subject;
+  const words = about.map((term) => known.get(term) ?? term);
+  return { question, intent, terms: about, words, place, withoutTests, brief };
 }
 
 function intentOf(text: string, about: { subject: readonly string[]; place: string; withoutTests: boolean }): Intent {

@@ -31,10 +31,12 @@ export const indexTerm = (word: string): string => stemmer(word.toLowerCase());
 /** The index terms of a text, each once. */
 export const termsOf = (text: string): Set<string> => new Set(wordsOf(text).map(indexTerm));
 
-/** The index terms of a question, without the words that say nothing about its subject; in order, each once. */
-export function questionTerms(question: string): string[] {
+/** The words of a question that say something about its subject, by their index terms; in order, each term once. */
+export function questionTerms(question: string): Map<string, string> {
   const telling = wordsOf(question).filter((word) => word.length > 1 && !STOP_WORDS.has(word.toLowerCase()));
-  return [...new Set(telling.map(indexTerm))];
+  const terms = new Map<string, string>();
+  for (const word of telling) if (!terms.has(indexTerm(word))) terms.set(indexTerm(word), word.toLowerCase());
+  return terms;
 }
 
 /** The sentences of a stretch of prose, white space evened out. */

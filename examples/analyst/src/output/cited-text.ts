@@ -29,7 +29,7 @@ export const sourceChunk = (source: Source, id: string): Chunk => ({
 export async function* written(pieces: readonly Piece[], options: WriteOptions): AsyncGenerator<Chunk> {
   const { pace, signal, onText, onLine, enough } = options;
   const sources = numbered(pieces);
-  for (const [key, { id, source }] of sources) if (key !== "") yield sourceChunk(source, id);
+  for (const { id, source } of sources.values()) yield sourceChunk(source, id);
   const queue = tokens(pieces, sources);
   let at = 0;
   for (const [index, token] of queue.entries()) {
@@ -63,11 +63,19 @@ interface Token {
   readonly source?: string;
 }
 
-// The mark of a citation is a token of its own, with the white space that begins the text after it.
+// The mark of a citation is a token of its own; texts beside each other are one, so that no word is torn apart.
 function tokens(pieces: readonly Piece[], sources: ReadonlyMap<string, { id: string }>): Token[] {
-  return pieces.flatMap((piece): Token[] => {
-    if (piece.kind === "text") return tokensOf(piece.text).map((text) => ({ text }));
-    const source = sources.get(place(piece.source))?.id ?? "";
-    return [{ text: `[${source}]`, source }];
-  });
+  const joined: Token[] = [];
+  for (const piece of pieces) {
+    const last = joined.at(-1);
+    if (piece.kind === "cite") {
+      const source = sources.get(place(piece.source))?.id ?? "";
+      joined.push({ text: `[${source}]`, source });
+    } else if (last !== undefined && last.source === undefined)
+      joined[joined.length - 1] = { text: last.text + piece.text };
+    else joined.push({ text: piece.text });
+  }
+  return joined.flatMap((token) =>
+    token.source === undefined ? tokensOf(token.text).map((text) => ({ text })) : [token],
+  );
 }

@@ -73,7 +73,7 @@ async function find(run: Run, options: ExtractiveOptions, at: { plan: Plan; roun
     return composeOverview(plan, lookOver(library, plan.place));
   }
   run.progress({ label: "Searching" });
-  const query = plan.terms.join(" ");
+  const query = plan.words.join(" ");
   const places = await run.toolCall(
     { name: "search", input: { query, ...(plan.place === "" ? {} : { in: plan.place }) } },
     () => library.search(query, { limit: PASSAGES, accepts: accepts(plan) }).map(({ passage }) => place(passage)),

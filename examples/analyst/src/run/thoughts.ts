@@ -12,17 +12,22 @@ const INTENTS = {
 /** Why the plan is what it is. */
 export function thoughtOfPlan(plan: Plan, library: Library): string {
   const sentences: string[] = [INTENTS[plan.intent]];
-  if (plan.place !== "") sentences.push(`I keep to \`${plan.place}\`.`);
+  if (plan.place !== "") sentences.push(`I keep to ${plan.place}.`);
   if (plan.intent === "overview" || plan.intent === "place") {
     sentences.push("Manifests, opening comments and definitions say most about that, so I read the outline.");
   } else {
-    const rarest = [...plan.terms].toSorted((a, b) => library.passagesWith(a) - library.passagesWith(b));
-    const counts = rarest.slice(0, 5).map((term) => `“${term}” in ${library.passagesWith(term)}`);
+    const standing = plan.terms.map((term, index) => ({
+      word: plan.words[index] ?? term,
+      times: library.passagesWith(term),
+    }));
+    const rarest = standing.toSorted((a, b) => a.times - b.times).slice(0, 5);
+    const counts = rarest.map(({ word, times }) => `“${word}” in ${times}`);
     sentences.push(
-      `Of ${library.passageCount.toLocaleString("en")} passages, these stems stand in: ${counts.join(", ")}.`,
+      `Of ${library.passageCount.toLocaleString("en")} passages, its words stand in some: ${counts.join(", ")}.`,
     );
-    if (counts.length > 1)
-      sentences.push(`What stands in few of them tells most, so “${rarest[0] ?? ""}” weighs most.`);
+    const [first] = rarest.filter(({ times }) => times > 0);
+    if (counts.length > 1 && first !== undefined)
+      sentences.push(`What few passages hold tells most, so “${first.word}” weighs most.`);
   }
   if (plan.withoutTests) sentences.push("Tests are left out, as asked.");
   if (plan.brief) sentences.push("The answer is to be short.");
@@ -40,7 +45,7 @@ export function thoughtOfResults(found: readonly Found[], library: Library): str
   const where = heading === undefined ? "" : `, under “${heading}”`;
   return (
     `${found.length} passages in ${paths.length} files fit: ${counts.join(", ")}. ` +
-    `The best one is \`${best.passage.path}\` at line ${best.passage.first}${where}. ` +
+    `The best one is ${best.passage.path} at line ${best.passage.first}${where}. ` +
     `I take the sentences that cover most of the question, then look up what they name.`
   );
 }

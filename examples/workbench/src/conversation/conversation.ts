@@ -59,11 +59,17 @@ export type Turn = Question | Answer;
 const ENDED: ReadonlySet<RunView["phase"]> = new Set(["completed", "failed", "cancelled"]);
 
 /** The turns of a session: each question, and after it the runs that answer it. */
-export function conversationOf({ messages, runs, controls }: Pick<SessionView, "messages" | "runs" | "controls">): Turn[] {
+export function conversationOf({
+  messages,
+  runs,
+  controls,
+}: Pick<SessionView, "messages" | "runs" | "controls">): Turn[] {
   const known = new Set(runs.map(({ id }) => id));
   const places = new Map(messages.map(({ id }, index) => [id, index]));
+  // What a steer says stands with the run that it steers.
+  const said = new Set(controls.filter(({ runId }) => known.has(runId)).map(({ messageId }) => messageId));
   const questions = messages
-    .filter(({ runId }) => !known.has(runId))
+    .filter(({ id, runId }) => !known.has(runId) && !said.has(id))
     .map((message) => ({ at: places.get(message.id) ?? 0, turn: questionOf(message) }));
   const answers = runs.map((run) => {
     const own = messages.filter(({ runId }) => runId === run.id);
@@ -76,7 +82,8 @@ export function conversationOf({ messages, runs, controls }: Pick<SessionView, "
 }
 
 /** The run that people can still say something to. */
-export const activeRun = (runs: readonly RunView[]): RunView | undefined => runs.findLast(({ phase }) => !ENDED.has(phase));
+export const activeRun = (runs: readonly RunView[]): RunView | undefined =>
+  runs.findLast(({ phase }) => !ENDED.has(phase));
 
 /** The text that a run shows, as the counter compares it. */
 export const shownText = ({ passages }: Answer): string => passages.map(({ text }) => text).join("");
@@ -100,7 +107,12 @@ function answerOf(run: RunView, messages: readonly MessageView[], steers: readon
     kind: "answer",
     id: run.id,
     run,
-    steps: steps.map((step) => stepOf(step, messages.filter(({ stepId }) => stepId === step.id))),
+    steps: steps.map((step) =>
+      stepOf(
+        step,
+        messages.filter(({ stepId }) => stepId === step.id),
+      ),
+    ),
     passages: messages.flatMap(passagesOf),
     steers,
     active: !ENDED.has(run.phase),

@@ -24,7 +24,10 @@ export interface Comparison {
 export interface Compared {
   readonly produced: string;
   readonly shown: string;
-  /** More may still come: what is missing at the end is behind, not lost. */
+  /**
+   * More may still come: what is missing at the end is behind, not lost, and what is beyond the end may be produced
+   * already, but not yet known here.
+   */
   readonly open: boolean;
   /** The agent was told to stop: the one token that it may have held back then was never sent. */
   readonly cancelled: boolean;
@@ -52,17 +55,20 @@ export function total(comparisons: readonly Comparison[]): Comparison {
   return { ...countsOf(stretches), stretches, identical: comparisons.every(({ identical }) => identical) };
 }
 
-// The last word of an open text may be half there: it counts as the beginning of what was produced.
+// The last word of an open text may be half there, on the screen or in what is known of it.
 function commonPrefix(expected: readonly string[], present: readonly string[], open: boolean): number {
   let count = 0;
   while (count < present.length && count < expected.length && expected[count] === present[count]) count += 1;
-  const [half, whole] = [present[count], expected[count]];
-  const isHalf = open && count === present.length - 1 && half !== undefined && whole?.startsWith(half) === true;
-  return isHalf ? count + 1 : count;
+  const [shown, known] = [present[count], expected[count]];
+  if (!open || shown === undefined || known === undefined) return count;
+  const isHalfShown = count === present.length - 1 && known.startsWith(shown);
+  const isHalfKnown = count === expected.length - 1 && shown.startsWith(known);
+  return isHalfShown || isHalfKnown ? count + 1 : count;
 }
 
 function settleEnd(stretches: Stretch[], open: boolean, cancelled: boolean): void {
   const last = stretches.at(-1);
+  if (last?.state === "doubled" && open) stretches[stretches.length - 1] = { state: "shown", count: last.count };
   if (last?.state !== "lost") return;
   if (open) stretches[stretches.length - 1] = { state: "behind", count: last.count };
   else if (cancelled && last.count === 1) stretches.pop();

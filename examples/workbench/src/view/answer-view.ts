@@ -38,11 +38,15 @@ export class AnswerView {
 
   show(answer: Answer): void {
     const { run, steps, passages, active } = answer;
-    setAttributes(this.root, { class: `turn answer${active && run.phase === "active" ? " writing" : ""}`, "data-phase": run.phase, "data-run": run.id });
+    setAttributes(this.root, {
+      class: `turn answer${active && run.phase === "active" ? " writing" : ""}`,
+      "data-phase": run.phase,
+      "data-run": run.id,
+    });
     setText(this.#name, run.agent === "" ? "agent" : run.agent);
     setText(this.#phase, headline(answer));
     setAttributes(this.#phase, { class: run.phase === "orphaned" || run.phase === "failed" ? "lost" : undefined });
-    this.#steps.show(steps, active);
+    this.#steps.show(steps, { active, answered: passages.length > 0 });
     setText(this.#error, run.phase === "failed" ? `${run.message} (${run.code})` : "");
     this.#showText(passages);
     this.#showSources(passages);
@@ -77,11 +81,17 @@ export class AnswerView {
     if (source === undefined) return undefined;
     const short = mark.slice(1, -1);
     const label = /^\d+$/.test(short) ? short : (short.split("/").at(-1) ?? short);
-    return this.#sourceButton(source, { class: "cite", "aria-label": `Source ${source.title}`, title: source.title }, label);
+    return this.#sourceButton(
+      source,
+      { class: "cite", "aria-label": `Source ${source.title}`, title: source.title },
+      label,
+    );
   }
 
   #showSources(passages: readonly Passage[]): void {
-    const sources = new Map(passages.flatMap(({ citations }) => [...citations]).map(([mark, source]) => [source.id, { mark, source }]));
+    const sources = new Map(
+      passages.flatMap(({ citations }) => [...citations]).map(([mark, source]) => [source.id, { mark, source }]),
+    );
     if (this.#sources.childElementCount === sources.size) return;
     setChildren(
       this.#sources,
@@ -116,7 +126,7 @@ export class AnswerView {
 function headline({ run, active }: Answer): string {
   const words = [PHASES[run.phase]];
   if (run.attempts > 1) words.push(`attempt ${run.attempts}`);
-  if (!active && run.endedMs > 0) words.push(`${seconds(run.endedMs - run.requestedMs)}`);
+  if (!active && run.endedMs > 0) words.push(seconds(run.endedMs - run.requestedMs));
   return words.filter((word) => word !== "").join(" · ");
 }
 

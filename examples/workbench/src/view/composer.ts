@@ -18,12 +18,29 @@ export interface ComposerState {
 
 export class Composer {
   readonly root = element("form", { class: "composer", "aria-label": "Ask the agent", "data-testid": "composer" });
-  readonly #input = element("textarea", { rows: "1", "data-testid": "composer-input", "aria-label": "Your question", enterkeyhint: "send" });
+  readonly #input = element("textarea", {
+    rows: "1",
+    "data-testid": "composer-input",
+    "aria-label": "Your question",
+    enterkeyhint: "send",
+  });
   readonly #send = element("button", { class: "button main", type: "submit", "data-testid": "send" });
-  readonly #agent = element("input", { list: "agents", value: "analyst", autocomplete: "off", spellcheck: "false", maxlength: "64", "data-testid": "agent" });
+  readonly #agent = element("input", {
+    list: "agents",
+    value: "analyst",
+    autocomplete: "off",
+    spellcheck: "false",
+    maxlength: "64",
+    "data-testid": "agent",
+  });
   readonly #agents = element("datalist", { id: "agents" });
   readonly #pause = element("button", { class: "button", type: "button", "data-testid": "pause" });
-  readonly #cancel = element("button", { class: "button danger", type: "button", "data-testid": "cancel" }, icon("M4 4h8v8H4z"), "Stop");
+  readonly #cancel = element(
+    "button",
+    { class: "button danger", type: "button", "data-testid": "cancel" },
+    icon("M4 4h8v8H4z"),
+    "Stop",
+  );
   readonly #buttons = element("div", { class: "run-buttons" }, this.#pause, this.#cancel);
   readonly #trouble = element("p", { class: "trouble", role: "alert" });
   readonly #actions: ComposerActions;
@@ -70,11 +87,14 @@ export class Composer {
     if (same && !force) return;
     const { running, paused } = state;
     setAttributes(this.#input, {
-      placeholder: running ? "Steer the answer, e.g. only the tests" : "Ask about the files",
+      placeholder: running ? "Steer it: “only the tests”" : "Ask about the files",
       "aria-label": running ? "Steer the answer" : "Your question",
     });
     this.#send.replaceChildren(icon("M8 13V3.5M3.8 7.5 8 3.3l4.2 4.2"), running ? "Steer" : "Ask");
-    this.#pause.replaceChildren(icon(paused ? "M5 3.2v9.6L12.5 8z" : "M5.5 3.5v9M10.5 3.5v9"), paused ? "Resume" : "Pause");
+    this.#pause.replaceChildren(
+      icon(paused ? "M5 3.2v9.6L12.5 8z" : "M5.5 3.5v9M10.5 3.5v9"),
+      paused ? "Resume" : "Pause",
+    );
     this.#buttons.hidden = !running;
   }
 

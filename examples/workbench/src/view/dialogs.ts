@@ -23,7 +23,9 @@ export function openSource({ title, text }: Source): void {
   const first = Number(/:(\d+)/.exec(title)?.[1] ?? "1");
   const lines = text
     .split("\n")
-    .map((line, index) => element("div", { "data-line": String(first + index) }, element("span", {}, line === "" ? " " : line)));
+    .map((line, index) =>
+      element("div", { "data-line": String(first + index) }, element("span", {}, line === "" ? " " : line)),
+    );
   open(title, "source", element("div", { class: "lines", tabindex: "0" }, ...lines));
 }
 

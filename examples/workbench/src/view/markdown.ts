@@ -60,7 +60,9 @@ function blockOf(token: Token, citation: CitationLink): Node {
 }
 
 const blocks = (token: Token, citation: CitationLink): Node[] =>
-  childrenOf(token).filter(({ type }) => type !== "space").map((child) => blockOf(child, citation));
+  childrenOf(token)
+    .filter(({ type }) => type !== "space")
+    .map((child) => blockOf(child, citation));
 
 function listOf(token: Token, citation: CitationLink): Node {
   if (!isList(token)) return element("p", {}, token.raw);
@@ -83,7 +85,9 @@ function tableOf(token: Token, citation: CitationLink): Node {
 
 function inline(token: Token, citation: CitationLink): Node[] {
   const children = childrenOf(token);
-  return children.length === 0 ? withCitations(textOf(token), citation) : children.flatMap((child) => span(child, citation));
+  return children.length === 0
+    ? withCitations(textOf(token), citation)
+    : children.flatMap((child) => span(child, citation));
 }
 
 function span(token: Token, citation: CitationLink): Node[] {

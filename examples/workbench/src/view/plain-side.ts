@@ -42,7 +42,9 @@ export class PlainSide {
   );
 
   constructor() {
-    this.#scroll = new Scroll(element("div", { class: "scroll", tabindex: "0", "aria-label": "Plain stream" }, this.#list));
+    this.#scroll = new Scroll(
+      element("div", { class: "scroll", tabindex: "0", "aria-label": "Plain stream" }, this.#list),
+    );
     const head = element(
       "header",
       { class: "side-head" },

@@ -38,7 +38,9 @@ export class SessionSide {
 
   constructor(composer: Composer, welcome: Welcome) {
     this.#welcome = welcome;
-    this.#scroll = new Scroll(element("div", { class: "scroll", tabindex: "0", "aria-label": "Conversation" }, this.#turns));
+    this.#scroll = new Scroll(
+      element("div", { class: "scroll", tabindex: "0", "aria-label": "Conversation" }, this.#turns),
+    );
     const head = element(
       "header",
       { class: "side-head" },
@@ -51,7 +53,12 @@ export class SessionSide {
       this.tape.counts,
       this.tape.tape,
     );
-    const body = element("div", { class: "side-body" }, this.#scroll.root, element("div", {}, this.#progress.root, composer.root));
+    const body = element(
+      "div",
+      { class: "side-body" },
+      this.#scroll.root,
+      element("div", {}, this.#progress.root, composer.root),
+    );
     this.root = element("section", { class: "side session", "aria-labelledby": "session-title" }, head, body);
   }
 

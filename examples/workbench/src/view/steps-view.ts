@@ -1,4 +1,4 @@
-/** The steps of a run with what was thought and called in them; open while they go on, folded once there is an answer. */
+/** The steps of a run with what was thought and called in them; open until there is an answer to read. */
 import { element, Keyed, setAttributes, setChildren, setText } from "../dom.ts";
 import type { Note, Step } from "../conversation/conversation.ts";
 import { seconds } from "./words.ts";
@@ -51,7 +51,7 @@ export class StepsView {
   readonly #summary = element("summary");
   readonly #list = element("ol");
   readonly #steps = new Keyed<StepView>();
-  #wasActive = false;
+  #wasOpen = true;
   #touched = false;
 
   constructor() {
@@ -59,7 +59,8 @@ export class StepsView {
     this.#summary.addEventListener("click", () => (this.#touched = true));
   }
 
-  show(steps: readonly Step[], active: boolean): void {
+  /** `answered`: there is text to read. */
+  show(steps: readonly Step[], { active, answered }: { readonly active: boolean; readonly answered: boolean }): void {
     const views = this.#steps.take(
       steps.map(({ id }) => id),
       () => new StepView(),
@@ -76,11 +77,13 @@ export class StepsView {
     const current = steps.find(({ phase }) => phase === "open");
     setText(
       this.#summary,
-      active && current !== undefined ? `Thinking: ${current.label}` : `${steps.length} steps in ${seconds(spentMs)}`,
+      active && current !== undefined
+        ? `Step ${steps.length}: ${current.label}`
+        : `${steps.length} steps in ${seconds(spentMs)}`,
     );
     // People's own choice stands.
-    if (!this.#touched && active !== this.#wasActive) this.root.open = active;
-    if (!this.#touched && !active && !this.#wasActive) this.root.open = false;
-    this.#wasActive = active;
+    const open = active && !answered;
+    if (!this.#touched && open !== this.#wasOpen) this.root.open = open;
+    this.#wasOpen = open;
   }
 }

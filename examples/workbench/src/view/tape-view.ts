@@ -41,7 +41,8 @@ export class TapeView {
     const present = [...this.tape.children];
     const spans = stretches.map(({ state, count }, index) => {
       const old = present[index];
-      const span = old instanceof HTMLElement && old.classList.contains(state) ? old : element("span", { class: state });
+      const span =
+        old instanceof HTMLElement && old.classList.contains(state) ? old : element("span", { class: state });
       span.style.flex = `${count} 0 0`;
       return span;
     });

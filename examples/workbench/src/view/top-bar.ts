@@ -34,7 +34,13 @@ export class TopBar {
       "header",
       { class: "top" },
       element("h1", { class: "wordmark" }, mark, "perdure"),
-      element("p", { class: "session-name" }, element("code", {}, session), "  ", element("a", { href: newSessionPath(), "data-testid": "new-session" }, "new session")),
+      element(
+        "p",
+        { class: "session-name" },
+        element("code", {}, session),
+        "  ",
+        element("a", { href: newSessionPath(), "data-testid": "new-session" }, "new session"),
+      ),
       this.#presence,
       this.#connection,
     );

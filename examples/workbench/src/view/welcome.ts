@@ -17,7 +17,10 @@ export class Welcome {
   show(folder: string, model: string, suggestions: readonly string[]): void {
     setText(this.#title, `Ask about ${folder}`);
     const how = model === "" ? "It searches, reads and quotes; no model is asked." : `It asks ${model}.`;
-    setText(this.#how, `An agent reads the folder and answers with its sources. ${how} While it answers, press the buttons above and watch both sides.`);
+    setText(
+      this.#how,
+      `An agent reads the folder and answers with its sources. ${how} While it answers, press the buttons above and watch both sides.`,
+    );
     const known = suggestions.join("\n");
     if (known === this.#known) return;
     this.#known = known;

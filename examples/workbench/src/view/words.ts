@@ -3,9 +3,10 @@
 /** A duration: `80 ms`, `3.2 s`, `2 min 5 s`. */
 export function seconds(durationMs: number): string {
   if (durationMs < 1_000) return `${Math.round(durationMs)} ms`;
-  if (durationMs < 10_000) return `${(durationMs / 1_000).toFixed(1)} s`;
+  if (durationMs < 10_000) return `${Number((durationMs / 1_000).toFixed(1))} s`;
   const whole = Math.round(durationMs / 1_000);
   return whole < 60 ? `${whole} s` : `${Math.floor(whole / 60)} min ${whole % 60} s`;
 }
 
-export const count = (number: number, noun: string): string => `${number.toLocaleString("en")} ${noun}${number === 1 ? "" : "s"}`;
+export const count = (number: number, noun: string): string =>
+  `${number.toLocaleString("en")} ${noun}${number === 1 ? "" : "s"}`;

@@ -11,6 +11,8 @@ export interface ServerSet {
   readonly status: ProcessStatus;
   /** SIGKILL to all of them; they are started again at once, on the same ports. */
   kill(): void;
+  /** Settles when all of them serve. Throws CliError `start_failed`. */
+  start(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -25,19 +27,10 @@ export interface ServerSetOptions {
   readonly origins: readonly string[];
 }
 
-/** Starts the servers and waits until they serve. Throws CliError `start_failed`. */
-export async function startServers(options: ServerSetOptions): Promise<ServerSet> {
+/** The servers, not started yet, with the ports that they will have. */
+export async function serverSet(options: ServerSetOptions): Promise<ServerSet> {
   const edgePort = await freePort();
   const processes = options.brokers.length === 0 ? [embedded(options, edgePort)] : await onKafka(options, edgePort);
-  const stop = async (): Promise<void> => {
-    await Promise.all(processes.map((process) => process.stop()));
-  };
-  try {
-    await Promise.all(processes.map((process) => process.start()));
-  } catch (error) {
-    await stop();
-    throw error;
-  }
   return {
     edgePort,
     agentUrl: `http://127.0.0.1:${options.agentPort}`,
@@ -47,7 +40,12 @@ export async function startServers(options: ServerSetOptions): Promise<ServerSet
     kill() {
       for (const process of processes) process.kill();
     },
-    stop,
+    async start() {
+      await Promise.all(processes.map((process) => process.start()));
+    },
+    async stop() {
+      await Promise.all(processes.map((process) => process.stop()));
+    },
   };
 }
 

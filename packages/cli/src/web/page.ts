@@ -22,10 +22,11 @@ const TYPES: Readonly<Record<string, string>> = {
   woff2: "font/woff2",
 };
 
-/** Bundles `folder`/src/main.ts and its styles. Throws what esbuild says where they do not compile. */
+/** Bundles `folder`/src/main.ts and `folder`/src/styles/index.css. Throws what esbuild says where they do not compile. */
 export async function bundlePage(folder: string): Promise<PageFiles> {
   const { outputFiles } = await build({
-    entryPoints: [join(folder, "src/main.ts")],
+    entryPoints: [join(folder, "src/main.ts"), join(folder, "src/styles/index.css")],
+    outbase: join(folder, "src"),
     bundle: true,
     write: false,
     minify: true,
@@ -34,7 +35,7 @@ export async function bundlePage(folder: string): Promise<PageFiles> {
     outdir: "/assets",
     entryNames: "[name]-[hash]",
     assetNames: "[name]-[hash]",
-    loader: { ".woff2": "file", ".woff": "empty" },
+    loader: { ".woff2": "file" },
     logLevel: "silent",
     define: { "process.env.NODE_ENV": '"production"' },
   });
