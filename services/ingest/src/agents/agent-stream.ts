@@ -257,6 +257,7 @@ export class AgentStream {
       },
     });
     this.#watchSilence();
+    pool?.listen();
     call.resume();
   }
 

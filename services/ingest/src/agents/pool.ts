@@ -34,7 +34,7 @@ export class PoolMembership {
     this.#key = sessionKey(tenant, this.#id);
   }
 
-  /** Settles when the pool lists the instance. Throws PerdureError, `fenced` among them. */
+  /** Settles when the pool lists the instance; `listen` next. Throws PerdureError, `fenced` among them. */
   async enter(): Promise<void> {
     const { deps, agent } = this.#options;
     await this.#create();
@@ -48,10 +48,13 @@ export class PoolMembership {
       onLost: () => void this.#enterAgain(),
     });
     this.#joined = joined;
-    if (this.#over) {
-      joined.detach();
-      return;
-    }
+    if (this.#over) joined.detach();
+  }
+
+  /** Tells of the offers that stand, and of those that come. */
+  listen(): void {
+    const joined = this.#joined;
+    if (joined === undefined || joined.over) return;
     for (const run of joined.held.state.pool.values()) this.#lookAt(run);
     joined.follow((accepted) => this.#heard(accepted));
   }
@@ -120,6 +123,7 @@ export class PoolMembership {
       await new Promise<void>((resolve) => void clock.after(REENTER_MS, resolve));
       try {
         if (!this.#over) await this.enter();
+        this.listen();
         return;
       } catch (error) {
         this.#failed(error);

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import type { Accepted, SessionState, Verdict } from "@perdure/core";
 import type { Log } from "@perdure/log";
 import { openEmbeddedLog } from "@perdure/log-embedded";
-import type { ActorJson, EventJson } from "@perdure/protocol";
+import type { ActorJson, AudienceJson, EventJson } from "@perdure/protocol";
 import { createReplica, type HeldSession, type Replica, topicSpecs } from "@perdure/replica";
 import { ManualClock } from "@perdure/replica/testing";
 import { createLogger, createMetrics, mintToken, type TokenClaims } from "@perdure/service-kit";
@@ -27,7 +27,7 @@ export class TestNode {
   readonly ingest: Ingest;
   readonly #dir: string;
 
-  static async start(limits: Partial<IngestLimits> = {}): Promise<TestNode> {
+  static async start(limits: Partial<IngestLimits> = {}, port = 0): Promise<TestNode> {
     const dir = mkdtempSync(join(tmpdir(), "perdure-ingest-"));
     const log = await openEmbeddedLog({ dir });
     await log.provision(topicSpecs(PARTITIONS));
@@ -37,7 +37,7 @@ export class TestNode {
     const config = {
       node: "ingest-1",
       host: "127.0.0.1",
-      port: 0,
+      port,
       partitions: PARTITIONS,
       tls: undefined,
       advertisedUrl: "",
@@ -45,8 +45,15 @@ export class TestNode {
       leaseMs: 6_000,
       beatMs: 2_000,
     } as const;
-    const ingest = await startIngest({ log, replica, logger, metrics, clock, limits, config });
-    return new TestNode({ dir, log, replica, ingest, clock });
+    try {
+      const ingest = await startIngest({ log, replica, logger, metrics, clock, limits, config });
+      return new TestNode({ dir, log, replica, ingest, clock });
+    } catch (error) {
+      await replica.close();
+      await log.close();
+      rmSync(dir, { recursive: true, force: true });
+      throw error;
+    }
   }
 
   private constructor(parts: { dir: string; log: Log; replica: CountingReplica; ingest: Ingest; clock: ManualClock }) {
@@ -74,7 +81,7 @@ export class TestNode {
 
   token(claims: Partial<TokenClaims> = {}, ttlMs = 60_000): Promise<string> {
     const agent = { participant: "bot", tenant: TENANT, role: "agent", sessions: ["*"] } as const;
-    return mintToken(SECRET, { ...agent, ...claims }, ttlMs);
+    return mintToken(SECRET, { ...agent, ...claims }, ttlMs, this.clock.now());
   }
 
   /** Declares an instance crashed, as a keeper does; again and again until the log's time has come. */
@@ -105,7 +112,7 @@ export class Watcher {
   readonly #listeners: Set<() => void>;
   readonly accepted: readonly Accepted[];
   readonly #producer = randomUUID();
-  #number = 0;
+  readonly #numbers = new Map<string, number>();
 
   static async attach(replica: Replica, key: string): Promise<Watcher> {
     const listeners = new Set<() => void>();
@@ -130,15 +137,24 @@ export class Watcher {
     return this.#held.state;
   }
 
-  async write(events: EventJson[], actor: Partial<ActorJson> = {}): Promise<{ verdict: Verdict; id: string }> {
-    const number = ++this.#number;
-    const own = { producer: this.#producer, first: number, last: number, born: this.state.seq };
+  /** `causeSeq`: of derived events. */
+  async write(
+    events: EventJson[],
+    actor: Partial<ActorJson> = {},
+    causeSeq?: number,
+    audience?: AudienceJson,
+  ): Promise<{ verdict: Verdict; id: string }> {
     const full: ActorJson = { tenant: TENANT, participant: "ann", role: "ROLE_USER", ...actor };
-    const { stored, applied } = this.#held.publish({ ...own, actor: full, events });
+    const producer = `${this.#producer}-${full.participant}`;
+    const number = (this.#numbers.get(producer) ?? 0) + 1;
+    this.#numbers.set(producer, number);
+    const own = { producer, first: number, last: number, born: this.state.seq };
+    const more = { ...(causeSeq !== undefined && { cause: { seq: causeSeq } }), ...(audience && { audience }) };
+    const { stored, applied } = this.#held.publish({ ...own, ...more, actor: full, events });
     await stored;
     const verdict = await applied;
     if (verdict.kind !== "accepted") throw new Error(`refused: ${JSON.stringify(verdict)}`);
-    return { verdict, id: `${this.#producer}:${number}:0` };
+    return { verdict, id: `${producer}:${number}:0` };
   }
 
   /** Settles when the state is as `test` says: now, or after a record. */

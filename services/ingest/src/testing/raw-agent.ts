@@ -56,7 +56,8 @@ export class RawAgent {
   async next<C extends Case>(wanted: C, test: (value: ValueOf<C>) => boolean = () => true): Promise<ValueOf<C>> {
     for (;;) {
       for (let kind = this.heard.shift(); kind !== undefined; kind = this.heard.shift()) {
-        if (isCase(kind, wanted) && test(kind.value)) return kind.value;
+        const message: { case: unknown; value?: unknown } = kind;
+        if (isCase(message, wanted) && test(message.value)) return message.value;
       }
       const more = this.#wake.promise.then(() => undefined);
       const ended = await Promise.race([more, this.ended]);
