@@ -39,6 +39,22 @@ function beforeRead(topic: string, act: () => Promise<void>): Log {
   });
 }
 
+/** The log, with something done after the first read of a topic, before its answer arrives. */
+function afterRead(topic: string, act: () => Promise<void>): Log {
+  const { log } = test;
+  let done = false;
+  return alteredLog(log, {
+    async read(from, ...rest) {
+      const found = await log.read(from, ...rest);
+      if (from === topic && !done) {
+        done = true;
+        await act();
+      }
+      return found;
+    },
+  });
+}
+
 async function say(count: number, key = KEY, writer = user): Promise<void> {
   for (let said = 0; said < count; said += 1) await test.append(key, writer.say(`message ${said} `.repeat(20)));
 }
@@ -104,19 +120,43 @@ describe("attach, from a head and the records past it (SPEC 3: same log, same st
     await expectWhole(await newReplica({}, log).attach(KEY, quiet));
   });
 
-  it("starts again when the ring was trimmed past its head in the meantime", async () => {
-    const replica = newReplica();
-    await replica.attach(OTHER, quiet);
+  it("starts again when the ring was trimmed past its head while that was on its way", async () => {
     await say(2);
-    const log = beforeRead(TOPICS.heads, async () => {
-      await say(4);
-      await test.log.trim(TOPICS.events, 0, (await cover()) + 1);
-    });
     await cover();
-    const late = newReplica({}, log);
-    await late.attach(OTHER, quiet);
-    const held = await late.attach(KEY, quiet);
+    const log = afterRead(TOPICS.heads, async () => {
+      await say(4);
+      const covered = await cover();
+      await test.atRest();
+      await test.log.trim(TOPICS.events, 0, covered + 1);
+    });
+    const replica = newReplica({}, log);
+    await replica.attach(OTHER, quiet);
+    const held = await replica.attach(KEY, quiet);
     expect(held.state.seq).toBe(1 + 6 * 3);
+  });
+
+  it("waits for the tail to reach what was acknowledged before, however late that is", async () => {
+    const gate = Promise.withResolvers<void>();
+    const { log } = test;
+    const late = alteredLog(log, {
+      tail: (topic, listener) =>
+        log.tail(topic, {
+          onPartitionError: (partition, error) => listener.onPartitionError(partition, error),
+          async onEntries(...batch) {
+            if (topic === TOPICS.events) await gate.promise;
+            return listener.onEntries(...batch);
+          },
+        }),
+    });
+    await say(3);
+    let attached = false;
+    const attaching = newReplica({}, late)
+      .attach(KEY, quiet)
+      .finally(() => (attached = true));
+    await test.atRest();
+    expect(attached).toBe(false);
+    gate.resolve();
+    await expectWhole(await attaching);
   });
 
   it("reads the log again for records whose bytes the ring no longer keeps", async () => {

@@ -8,7 +8,7 @@ export interface NodeExpiryParts {
   readonly log: Pick<Log, "append">;
   readonly clock: Clock;
   readonly logger: Logger;
-  readonly leases: NodeLeases;
+  readonly leases: Pick<NodeLeases, "all" | "get">;
   /** This keeper's own name. */
   readonly node: string;
   readonly beatMs: number;

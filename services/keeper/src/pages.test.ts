@@ -1,7 +1,7 @@
+import { LogError } from "@perdure/log";
 import type { PageJson } from "@perdure/protocol";
-import type { Replica } from "@perdure/replica";
-import { TOPICS } from "@perdure/replica";
-import { canonicalText, SampleWriter } from "@perdure/replica/testing";
+import { type Replica, TOPICS } from "@perdure/replica";
+import { alteredLog, canonicalText, SampleWriter } from "@perdure/replica/testing";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { KeeperTest } from "./testing/keeper-test.ts";
 
@@ -65,6 +65,24 @@ describe("pages", () => {
     await expectHistoryWhole(21);
     const held = await world.attach(KEY);
     expect(canonicalText(held.state)).toBe(canonicalText(await world.test.foldAll(KEY)));
+  });
+
+  it("are not lost with a checkpoint that fails", async () => {
+    const { log } = world.test;
+    let failures = 0;
+    const failing = alteredLog(log, {
+      checkpoint: (ownership, write) =>
+        log.checkpoint(ownership, async (scope) => {
+          await write(scope);
+          failures += 1;
+          if (failures < 3) throw new LogError("unavailable", "the broker went away");
+        }),
+    });
+    await world.keeper({}, failing);
+    await say(12);
+    await world.covered(KEY);
+    expect(failures).toBe(3);
+    await expectHistoryWhole(12);
   });
 
   it("are found past the number that one page names", async () => {

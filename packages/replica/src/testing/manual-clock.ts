@@ -28,9 +28,10 @@ export class ManualClock implements Clock {
     return this.#timers.size;
   }
 
-  /** Moves the time on at one stroke, as for a process that was paused: what was due meanwhile is called now, late. */
-  jump(ms: number): void {
+  /** Moves the time on at one stroke, as for a process that was paused: what was due meanwhile is called now, late, after `before`. */
+  jump(ms: number, before: () => void = () => undefined): void {
     this.#nowMs += ms;
+    before();
     this.advance(0);
   }
 
