@@ -64,7 +64,8 @@ export async function startCluster(): Promise<Cluster> {
 
 function startService(name: string, environment: Readonly<Record<string, string>>): ChildProcess {
   const { PATH = "", HOME = "" } = process.env;
-  return spawn(process.execPath, [`services/${name}/src/main.ts`], {
+  // With node's own flags, so that `--cpu-prof` profiles every process.
+  return spawn(process.execPath, [...process.execArgv, `services/${name}/src/main.ts`], {
     env: { PATH, HOME, ...environment },
     stdio: ["ignore", "inherit", "inherit"],
   });
