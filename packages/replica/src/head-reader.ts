@@ -17,8 +17,7 @@ export async function readHead(
 ): Promise<SessionState | undefined> {
   const offset = Number(entry.headOffset ?? 0);
   const [found] = await log.read(TOPICS.heads, partition, offset, { maxBytes: 1 });
-  if (found === undefined || found.value === null) return undefined;
-  if (found.offset !== offset || entryKeyText(found) !== sessionKey) return undefined;
+  if (found?.offset !== offset || found.value === null || entryKeyText(found) !== sessionKey) return undefined;
   const { value } = found;
   const head = readable(sessionKey, "head", () => decodeHead(value));
   if (head.epoch !== entry.epoch) return undefined;

@@ -1,4 +1,4 @@
-import { PerdureError } from "@perdure/core";
+import type { PerdureError } from "@perdure/core";
 import { partitionOf } from "@perdure/log";
 import type { PageJson } from "@perdure/protocol";
 import type { HeldSession, Replica, SessionListener } from "./api.ts";

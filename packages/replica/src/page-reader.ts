@@ -28,7 +28,7 @@ export class PageReader {
   /** Undefined where the session's index entry knows of no such page. Throws LogError. */
   async read(wanted: WantedPage, entry: () => Promise<IndexEntryJson | undefined>): Promise<PageJson | undefined> {
     const known = this.#offsets.get(offsetKey(wanted, wanted.number));
-    let offset = known ?? (await newestOffset(wanted, await entry()));
+    let offset = known ?? newestOffset(wanted, await entry());
     while (offset !== undefined) {
       const page = await this.#readAt(wanted, offset);
       if (page === undefined) return undefined;
@@ -42,7 +42,7 @@ export class PageReader {
 
   async #readAt(wanted: WantedPage, offset: number): Promise<PageJson | undefined> {
     const [found] = await this.#log.read(TOPICS.pages, wanted.partition, offset, { maxBytes: 1 });
-    return found !== undefined && found.offset === offset ? pageOf(wanted, found) : undefined;
+    return found?.offset === offset ? pageOf(wanted, found) : undefined;
   }
 
   #learn(wanted: WantedPage, page: PageJson, offset: number): void {

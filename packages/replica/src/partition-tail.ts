@@ -1,4 +1,4 @@
-import { type Entry, type Log, LogError, type Tail } from "@perdure/log";
+import type { Entry, Log, LogError, Tail } from "@perdure/log";
 import type { Clock } from "./clock.ts";
 import type { ReplicaLogger } from "./options.ts";
 
@@ -57,12 +57,7 @@ export class PartitionTail {
     await this.#tail.close();
   }
 
-  #deliver(
-    partition: number,
-    entries: readonly Entry[],
-    nextOffset: number,
-    end: number,
-  ): void | Promise<void> {
+  #deliver(partition: number, entries: readonly Entry[], nextOffset: number, end: number): void | Promise<void> {
     const followed = this.#followed.get(partition);
     if (followed === undefined) return undefined;
     const held = followed.follower.onEntries(entries, nextOffset, end);

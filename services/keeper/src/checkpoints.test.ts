@@ -66,7 +66,8 @@ describe("when sessions are checkpointed", () => {
     }
     await world.pass(10_000);
     expect(await world.watermark(0)).toBe(10);
-    for (let index = 0; index < 10; index += 1) expect(await world.indexEntry(`acme/s${index}`)).toMatchObject({ seq: 1 });
+    for (let index = 0; index < 10; index += 1)
+      expect(await world.indexEntry(`acme/s${index}`)).toMatchObject({ seq: 1 });
   });
 
   it("before the tail goes on where the cap of uncovered bytes is reached", async () => {

@@ -20,7 +20,9 @@ afterEach(() => world.stop());
 const write = (record: ReturnType<SampleWriter["record"]>, key = KEY) => world.test.append(key, record);
 
 const joined = (node = "ingest-1", incarnation = 1, capacity = 0) =>
-  agent.record([{ agentJoined: { agent: "helper", instance: "i-1", attachment: "at-1", node, incarnation, capacity } }]);
+  agent.record([
+    { agentJoined: { agent: "helper", instance: "i-1", attachment: "at-1", node, incarnation, capacity } },
+  ]);
 
 /** A run that the agent works on. Returns its id. */
 async function runningRun(held: Pick<HeldSession, "state">): Promise<string> {

@@ -70,13 +70,11 @@ export class Derivations {
     if (!session.nodesChanged) return owed;
     const over = state.epoch === undefined ? [] : nodesOf(state).filter(this.#parts.isOver);
     session.nodesChanged = over.length > 0;
-    const expired = over.map(
-      ({ node, incarnation }): Owed => ({
-        causeSeq: state.seq,
-        audience: "AUDIENCE_ALL",
-        events: [{ nodeExpired: { node, incarnation } }],
-      }),
-    );
+    const expired = over.map(({ node, incarnation }): Owed => ({
+      causeSeq: state.seq,
+      audience: "AUDIENCE_ALL",
+      events: [{ nodeExpired: { node, incarnation } }],
+    }));
     return [...expired, ...owed];
   }
 

@@ -12,7 +12,13 @@ function started(): { clock: ManualClock; due: string[][]; queue: DueQueue; star
 describe("DueQueue", () => {
   it("calls for each session at its time, with one timer", () => {
     const { clock, due, queue, start } = started();
-    for (const [key, delayMs] of [["c", 300], ["a", 100], ["b", 200], ["b2", 200]] as const) queue.set(key, start + delayMs);
+    for (const [key, delayMs] of [
+      ["c", 300],
+      ["a", 100],
+      ["b", 200],
+      ["b2", 200],
+    ] as const)
+      queue.set(key, start + delayMs);
     expect(clock.timerCount).toBe(1);
     clock.advance(250);
     expect(due).toEqual([["a"], ["b", "b2"]]);

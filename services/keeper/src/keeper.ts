@@ -138,7 +138,8 @@ class GroupKeeper implements Keeper {
       beatMs,
       clock: this.#clock,
       // A keeper holds no members, so a new life of it changes nothing.
-      onExpired: (incarnation) => logger.warn({ node, incarnation }, "this keeper's life was declared over; it goes on"),
+      onExpired: (incarnation) =>
+        logger.warn({ node, incarnation }, "this keeper's life was declared over; it goes on"),
       onReplaced: () => {
         logger.error({ node }, "another process runs under this node's name");
         onReplaced?.();

@@ -52,7 +52,7 @@ export class PageChains {
 
   async #read(epoch: number, newest: number): Promise<readonly number[]> {
     const [found] = await this.#log.read(TOPICS.pages, this.#partition, newest, { maxBytes: 1 });
-    if (found === undefined || found.value === null || found.offset !== newest) return [newest];
+    if (found?.offset !== newest || found.value === null) return [newest];
     const page = decodePage(found.value);
     return Number(page.epoch ?? 0) === epoch ? this.longer((page.previous ?? []).map(Number), newest) : [];
   }

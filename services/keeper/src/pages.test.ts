@@ -38,7 +38,9 @@ async function walkBack(replica: Replica, from: number): Promise<PageJson[]> {
 async function expectHistoryWhole(messages: number): Promise<void> {
   const held = await world.attach(KEY);
   const pages = await walkBack(world.replica(), held.state.nextPage);
-  const ids = new Set([...pages.flatMap((page) => page.messages ?? []), ...held.state.messages.values()].map(({ id }) => id));
+  const ids = new Set(
+    [...pages.flatMap((page) => page.messages ?? []), ...held.state.messages.values()].map(({ id }) => id),
+  );
   expect(ids.size).toBe(messages);
   expect(pages.every((page) => page.previous === undefined)).toBe(true);
 }

@@ -118,9 +118,8 @@ export class PartitionKeeper {
   /** Begins: from the index alone it knows where to go on, and what is live or due. Throws LogError. */
   async open(): Promise<void> {
     await this.#index.current();
-    if (this.#closed) return;
-    const { start, end } = await this.#parts.log.bounds(TOPICS.events, this.partition);
     const covered = this.#index.watermark;
+    const { start, end } = await this.#parts.log.bounds(TOPICS.events, this.partition);
     if (this.#closed) return;
     if (start > covered + 1 || covered >= end) {
       this.#parts.logger.error({ partition: this.partition, start, end, covered }, "history is lost");

@@ -23,7 +23,14 @@ const write = (key: string, record: RecordJson) => world.test.append(key, record
 /** An instance of the agent: what it writes in its pool, and in the session of a run. */
 function instance(name: string) {
   const joined = (capacity: number) => ({
-    agentJoined: { agent: "helper", instance: name, attachment: `at-${name}`, node: "ingest", incarnation: 1, capacity },
+    agentJoined: {
+      agent: "helper",
+      instance: name,
+      attachment: `at-${name}`,
+      node: "ingest",
+      incarnation: 1,
+      capacity,
+    },
   });
   const inPool = new SampleWriter(`${name}-pool`, "ROLE_AGENT", { instance: name });
   const inSession = new SampleWriter(`${name}-session`, "ROLE_AGENT", { instance: name });

@@ -92,7 +92,7 @@ class Crowd {
 async function expectSame(world: KeeperTest, reference: Reference, held: HeldSession, what: string): Promise<void> {
   await reference.follow(world);
   await world.test.atRest();
-  expect(canonicalText(held.state), what).toBe(canonicalText(reference.state(held.sessionKey)));
+  expect([what, canonicalText(held.state)]).toEqual([what, canonicalText(reference.state(held.sessionKey))]);
 }
 
 async function oneRun(seed: number): Promise<void> {

@@ -53,7 +53,7 @@ export class UncoveredSessions {
   restore(restored: readonly KeptSession[], bytes: number): void {
     this.#bytes += bytes;
     const offset = ({ uncovered }: KeptSession): number => uncovered?.offset ?? 0;
-    this.#sessions = new Set([...this.#sessions, ...restored].sort((a, b) => offset(a) - offset(b)));
+    this.#sessions = new Set([...this.#sessions, ...restored].toSorted((a, b) => offset(a) - offset(b)));
   }
 
   /** Those that a checkpoint can cover now and that have waited since `beforeMs` or longer. */

@@ -5,7 +5,9 @@ export function alteredLog(log: Log, replaced: Partial<Log>): Log {
   return new Proxy(log, {
     get(inner, name) {
       const member: unknown = Reflect.get(Object.hasOwn(replaced, name) ? replaced : inner, name);
-      return typeof member === "function" ? (...call: unknown[]): unknown => Reflect.apply(member, inner, call) : member;
+      return typeof member === "function"
+        ? (...call: unknown[]): unknown => Reflect.apply(member, inner, call)
+        : member;
     },
   });
 }

@@ -1,6 +1,13 @@
 import { type SessionState, toHead } from "@perdure/core";
 import type { Group, Log, Ownership } from "@perdure/log";
-import { encodeHead, encodeIndexEntry, encodeWatermark, type IndexEntryJson, keyBytes, WATERMARK_KEY } from "@perdure/protocol";
+import {
+  encodeHead,
+  encodeIndexEntry,
+  encodeWatermark,
+  type IndexEntryJson,
+  keyBytes,
+  WATERMARK_KEY,
+} from "@perdure/protocol";
 import { TOPICS } from "../topics.ts";
 
 /** Writes heads as a keeper does, when the test says so. */
@@ -17,7 +24,10 @@ export class HeadWriter {
 
   static async join(log: Log): Promise<HeadWriter> {
     const owned = Promise.withResolvers<readonly Ownership[]>();
-    const group = await log.joinGroup("keepers", TOPICS.events, { onAssigned: owned.resolve, onRevoked: () => undefined });
+    const group = await log.joinGroup("keepers", TOPICS.events, {
+      onAssigned: owned.resolve,
+      onRevoked: () => undefined,
+    });
     const ownerships = new Map((await owned.promise).map((ownership) => [ownership.partition, ownership]));
     return new HeadWriter(log, group, ownerships);
   }

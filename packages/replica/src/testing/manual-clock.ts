@@ -39,7 +39,7 @@ export class ManualClock implements Clock {
   advance(ms: number): void {
     const end = this.#nowMs + ms;
     for (;;) {
-      const [next] = [...this.#timers].filter(({ atMs }) => atMs <= end).sort((a, b) => a.atMs - b.atMs);
+      const [next] = [...this.#timers].filter(({ atMs }) => atMs <= end).toSorted((a, b) => a.atMs - b.atMs);
       if (next === undefined) break;
       this.#timers.delete(next);
       this.#nowMs = Math.max(this.#nowMs, next.atMs);

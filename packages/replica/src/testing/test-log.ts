@@ -70,7 +70,7 @@ export class TestLog {
   async entries(topic: string, partition: number, start = 0): Promise<Entry[]> {
     const { end } = await this.log.bounds(topic, partition);
     const found: Entry[] = [];
-    for (let offset = start; offset < end; ) {
+    for (let offset = start; offset < end;) {
       const read = await this.log.read(topic, partition, offset, { maxBytes: READ_BYTES });
       const last = read.at(-1);
       if (last === undefined) break;
