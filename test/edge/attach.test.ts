@@ -2,6 +2,7 @@ import type { Edge } from "@perdure/edge";
 import type { AttachedFrame, Cursor, ServerFrame } from "@perdure/protocol/frames";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { RawClient } from "./raw-client.ts";
+import { seqsOf } from "./seqs.ts";
 import { StubAgent, token, urlOf, World } from "./support.ts";
 
 let world: World;
@@ -45,18 +46,6 @@ async function streaming(session: string) {
   const created = await client.next("e", ({ epoch }) => epoch !== undefined);
   return { client, handle: frame.h, agent, epoch: created.epoch ?? "" };
 }
-
-const seqOf = (frame: ServerFrame): [first: number, count: number] | undefined => {
-  if (!("t" in frame)) return frame[0] === "a" ? [frame[2], 1] : [frame[2], frame[3]];
-  return frame.t === "e" ? [frame.s, frame.ev.length] : undefined;
-};
-
-/** The seqs that frames carry, in order; a gap or an overlap shows. */
-const seqsOf = (frames: readonly ServerFrame[]): number[] =>
-  frames.flatMap((frame) => {
-    const [first, count] = seqOf(frame) ?? [0, 0];
-    return Array.from({ length: count }, (_, index) => first + index);
-  });
 
 const textOf = (frames: readonly ServerFrame[]): string =>
   frames.flatMap((frame) => ("t" in frame || frame[0] !== "a" ? [] : [frame[5]])).join("");

@@ -169,9 +169,17 @@ export class StubAgent {
     this.#length += text.length;
   }
 
-  async finish(): Promise<void> {
+  async close(): Promise<void> {
     await this.#write({ messageClosed: { messageId: this.#messageId, finish: "FINISH_REASON_STOP" } });
+  }
+
+  async complete(): Promise<void> {
     await this.#write({ runCompleted: { runId: this.#runId } });
+  }
+
+  async finish(): Promise<void> {
+    await this.close();
+    await this.complete();
   }
 
   /** Answers a control signal. */

@@ -1,4 +1,4 @@
-import { PerdureError, type Verdict } from "@perdure/core";
+import { type Code, PerdureError, type Verdict } from "@perdure/core";
 import { LogError } from "@perdure/log";
 import type { ActorJson, EventJson } from "@perdure/protocol";
 import type { HeldSession } from "@perdure/replica";
@@ -10,7 +10,7 @@ const RETRY_MS = 500;
 
 interface Waiting {
   readonly event: EventJson;
-  readonly onOutcome: (verdict: Verdict) => void;
+  readonly onOutcome: (refusal: Code | undefined) => void;
 }
 
 export interface PresenceWriterOptions {
@@ -46,7 +46,7 @@ export class PresenceWriter {
     return !this.#busy && this.#queue.length === 0;
   }
 
-  write(event: EventJson, onOutcome: (verdict: Verdict) => void = () => undefined): void {
+  write(event: EventJson, onOutcome: Waiting["onOutcome"] = () => undefined): void {
     if (this.#ended) return;
     this.#queue.push({ event, onOutcome });
     this.#pump();
@@ -91,9 +91,17 @@ export class PresenceWriter {
     this.#number += 1;
     const verdict = await this.#judged(batch.map(({ event }) => event));
     if (verdict === undefined) return;
-    // One member too many must not keep the others out.
-    if (verdict.kind === "rejected" && batch.length > 1) for (const waiting of batch) await this.#write([waiting]);
-    else for (const { onOutcome } of batch) onOutcome(verdict);
+    const refusal = refusalIn(verdict);
+    // One member too many must not keep the others out, and what changed under way is looked at again.
+    const again = refusal !== undefined && (batch.length > 1 || (refusal === "stale_cause" && this.#isListed(batch)));
+    if (again) for (const waiting of batch) await this.#write([waiting]);
+    else for (const { onOutcome } of batch) onOutcome(refusal);
+  }
+
+  /** Someone whose leave is in the batch is still there. */
+  #isListed(batch: readonly Waiting[]): boolean {
+    const { members } = this.#options.held.state;
+    return batch.some(({ event }) => members.has(event.memberLeft?.member ?? ""));
   }
 
   /** Undefined: the session was lost before the verdict. */
@@ -101,7 +109,8 @@ export class PresenceWriter {
     const { held, producer, actor } = this.#options;
     const number = this.#number;
     while (!this.#ended) {
-      const record = { producer, first: number, last: number, born: this.#born, actor, events };
+      const cause = { seq: held.state.seq };
+      const record = { producer, first: number, last: number, born: this.#born, actor, cause, events };
       const { stored, applied } = held.publish(record);
       try {
         await stored;
@@ -125,3 +134,5 @@ export class PresenceWriter {
     return promise;
   }
 }
+
+const refusalIn = (verdict: Verdict): Code | undefined => ("code" in verdict ? verdict.code : undefined);

@@ -97,13 +97,19 @@ export class Presence {
     member.cancelSettle = clock.after(settleMs, () => this.leave(id, "LEAVE_REASON_DETACHED"));
   }
 
-  onAccepted(accepted: Accepted): void {
-    if (accepted.epoch !== undefined) this.rejoin();
+  /** The session has begun, or took the members of a life of this node away: those who are here join (again). */
+  onAccepted({ epoch, events }: Accepted): void {
+    const { name } = this.#options.node;
+    if (epoch !== undefined || events.some(({ nodeExpired }) => nodeExpired?.node === name)) this.rejoin();
   }
 
-  /** Joins everybody (again): the session has begun, or the node begins another life. */
+  /** Joins those who are here and not listed. */
   rejoin(): void {
-    for (const member of this.#members.values()) if (member.cancelSettle === undefined) this.#writeJoin(member);
+    const { epoch, members } = this.#options.held.state;
+    if (epoch === undefined) return;
+    for (const member of this.#members.values()) {
+      if (member.cancelSettle === undefined && !members.has(member.id)) this.#writeJoin(member);
+    }
   }
 
   /** Writes at once what would settle later; the node is about to stop. */
@@ -125,9 +131,8 @@ export class Presence {
 
   #writeJoin({ joined, id }: Member): void {
     const { name: node, incarnation } = this.#options.node;
-    this.#writer.write({ memberJoined: { ...joined, node, incarnation: incarnation() } }, (verdict) => {
-      if (verdict.kind === "rejected")
-        this.#options.logger.warn({ member: id, code: verdict.code }, "a join was refused");
+    this.#writer.write({ memberJoined: { ...joined, node, incarnation: incarnation() } }, (code) => {
+      if (code !== undefined) this.#options.logger.warn({ member: id, code }, "a join was refused");
     });
   }
 

@@ -1,0 +1,111 @@
+import { connect, type Socket } from "node:net";
+import { once } from "node:events";
+import { parseServerFrame, type ServerFrame } from "@perdure/protocol/frames";
+
+const TEXT = 1;
+const CLOSE = 8;
+
+/** A WebSocket client on a bare socket, which can do what a good one does not: stop reading, stay silent, cut off. */
+export class TcpClient {
+  readonly #socket: Socket;
+  #received = Buffer.alloc(0);
+  #wake: () => void = () => undefined;
+
+  private constructor(socket: Socket) {
+    this.#socket = socket;
+    socket.on("error", () => undefined);
+    socket.on("readable", () => this.#wake());
+    socket.on("close", () => this.#wake());
+  }
+
+  static async open(port: number): Promise<TcpClient> {
+    const socket = connect(port, "127.0.0.1");
+    await once(socket, "connect");
+    const headers = ["Host: 127.0.0.1", "Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Version: 13"];
+    const key = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==";
+    socket.write(`GET /v1/connect HTTP/1.1\r\n${headers.join("\r\n")}\r\n${key}\r\n\r\n`);
+    await once(socket, "readable");
+    const answer: unknown = socket.read();
+    if (!String(answer).startsWith("HTTP/1.1 101")) throw new Error(String(answer));
+    return new TcpClient(socket);
+  }
+
+  /** Frames from clients are masked (RFC 6455, 5.3); a mask of zeros changes nothing. */
+  send(frame: object): void {
+    const payload = Buffer.from(JSON.stringify(frame));
+    const length =
+      payload.length < 126 ? [0x80 | payload.length] : [0x80 | 126, payload.length >> 8, payload.length & 255];
+    this.#socket.write(Buffer.concat([Buffer.from([0x80 | TEXT, ...length, 0, 0, 0, 0]), payload]));
+  }
+
+  /** Sends the first half of a frame, and no more. */
+  sendHalf(): void {
+    this.#socket.write(Buffer.from([0x80 | TEXT, 0x80 | 100, 0, 0, 0, 0, 0x7b]));
+  }
+
+  cut(): void {
+    this.#socket.destroy();
+  }
+
+  /** Resolves when the other side has cut the connection. */
+  async closed(): Promise<void> {
+    if (!this.#socket.closed) {
+      this.#socket.resume();
+      await once(this.#socket, "close");
+    }
+  }
+
+  /** Reads until a frame of this kind. */
+  async next(kind: string): Promise<ServerFrame> {
+    for (;;) {
+      const message = await this.#message();
+      if (message?.opcode !== TEXT) continue;
+      const frame = parseServerFrame(message.text);
+      if (frame !== undefined && ("t" in frame ? frame.t : frame[0]) === kind) return frame;
+    }
+  }
+
+  /** Reads on to the end: the frames, and the code of the close frame; 1006 where there was none. */
+  async rest(): Promise<{ readonly frames: ServerFrame[]; readonly code: number; readonly reason: string }> {
+    const frames: ServerFrame[] = [];
+    for (;;) {
+      const message = await this.#message();
+      if (message === undefined) return { frames, code: 1006, reason: "" };
+      if (message.opcode === CLOSE) {
+        return { frames, code: message.payload.readUInt16BE(0), reason: message.payload.subarray(2).toString() };
+      }
+      const frame = message.opcode === TEXT ? parseServerFrame(message.text) : undefined;
+      if (frame !== undefined) frames.push(frame);
+    }
+  }
+
+  async #message(): Promise<{ opcode: number; payload: Buffer; text: string } | undefined> {
+    const head = await this.#take(2);
+    if (head === undefined) return undefined;
+    const short = (head[1] ?? 0) & 127;
+    const extended = short === 126 ? await this.#take(2) : short === 127 ? await this.#take(8) : undefined;
+    const length = extended === undefined ? short : Number(`0x${extended.toString("hex")}`);
+    const payload = length === 0 ? Buffer.alloc(0) : await this.#take(length);
+    if (payload === undefined) return undefined;
+    return { opcode: (head[0] ?? 0) & 15, payload, text: payload.toString() };
+  }
+
+  /** Resolves when there is more to read, or the end. */
+  #something(): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#wake = resolve;
+    return promise;
+  }
+
+  async #take(size: number): Promise<Buffer | undefined> {
+    while (this.#received.length < size) {
+      const chunk: unknown = this.#socket.read();
+      if (chunk instanceof Buffer) this.#received = Buffer.concat([this.#received, chunk]);
+      else if (this.#socket.readableEnded || this.#socket.destroyed) return undefined;
+      else await this.#something();
+    }
+    const taken = this.#received.subarray(0, size);
+    this.#received = this.#received.subarray(size);
+    return taken;
+  }
+}
