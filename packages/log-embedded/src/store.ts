@@ -62,7 +62,9 @@ export class Store {
   constructor(dir: string) {
     // Without overlapping sync a commit settles after its fsync, so that what it acknowledges survives a power cut too.
     // With batching by event turn a failed commit would end the process: lmdb-js then rejects a promise nobody has.
-    this.#root = open({ path: dir, overlappingSync: false, eventTurnBatching: false, maxDbs: 8 });
+    // A directory whose name has a dot would else be taken for a file.
+    const path = { path: dir, noSubdir: false };
+    this.#root = open({ ...path, overlappingSync: false, eventTurnBatching: false, maxDbs: 8 });
     this.#topics = this.#root.openDB<StoredTopic, string>({ name: "topics", encoding: "json" });
     this.#partitions = this.#openBinary("partitions");
     this.#entries = this.#openBinary("entries");
