@@ -1,58 +1,23 @@
-import { fromBinary, fromJson, toBinary, toJson } from "@bufbuild/protobuf";
-import {
-  type Accepted,
-  applyAccepted,
-  canonical,
-  fold,
-  fromHead,
-  type Level,
-  LIMITS,
-  mergePatch,
-  newSession,
-  patchSince,
-  project,
-  projectAccepted,
-  type SessionState,
-  toHead,
-} from "@perdure/core";
-import { HeadSchema, type HeadJson } from "@perdure/protocol";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { randomStory, smallLimits } from "../test/random-session.ts";
+import { choices, effort, foldAll, limits, stateAt, stored } from "../test/properties.ts";
+import { randomStory } from "../test/random/session.ts";
 import type { Entry } from "../test/story.ts";
+import { type Accepted, canonical, fold, fromHead, newSession, toHead } from "./index.ts";
 
-const limits = { ...LIMITS, ...smallLimits };
-const levels: readonly Level[] = ["all", "staff", "agents"];
-const choices = fc.array(fc.nat({ max: 100_000 }), { minLength: 50, maxLength: 4000, size: "max" });
-const run = {
-  seed: Number(process.env["SEED"] ?? 20_261),
-  numRuns: Number(process.env["RUNS"] ?? 80),
-  endOnFailure: process.env["SHRINK"] === undefined,
-} as const;
-
-/** A head as another process reads it: through protobuf. */
-const stored = (state: SessionState): HeadJson =>
-  toJson(HeadSchema, fromBinary(HeadSchema, toBinary(HeadSchema, fromJson(HeadSchema, toHead(state)))));
-
-function foldAll(state: SessionState, log: readonly Entry[]): readonly Accepted[] {
-  return log.flatMap((entry) => fold(state, entry.record, entry).accepted ?? []);
-}
-
-describe("the fold", () => {
+describe("the fold of any session", () => {
   test("SPEC 3.1: a head in the middle and the rest of the log give the same bytes as the whole log", () => {
     fc.assert(
       fc.property(choices, fc.nat(), (tape, at) => {
-        const story = randomStory(tape);
-        const cut = at % (story.log.length + 1);
-        const before = newSession(limits);
-        foldAll(before, story.log.slice(0, cut));
+        const { log, state } = randomStory(tape);
+        const cut = at % (log.length + 1);
+        const before = stateAt(log, cut);
         const after = fromHead(stored(before), limits);
         expect(canonical(toHead(after))).toBe(canonical(toHead(before)));
-        foldAll(after, story.log.slice(cut));
-        expect(canonical(toHead(after))).toBe(canonical(toHead(story.state)));
-        expect([after.heldWeight, after.settledWeight]).toEqual([story.state.heldWeight, story.state.settledWeight]);
+        foldAll(after, log.slice(cut));
+        expect(canonical(toHead(after))).toBe(canonical(toHead(state)));
       }),
-      run,
+      effort,
     );
   });
 
@@ -62,31 +27,25 @@ describe("the fold", () => {
         const { state } = randomStory(tape);
         expect(canonical(stored(state))).toBe(canonical(toHead(state)));
       }),
-      run,
+      effort,
     );
   });
 
-  test("SPEC 4.1: records that the log holds twice, or many times, change nothing that anybody sees", () => {
+  test("SPEC 4.1, 4.2: records that the log holds twice, or many times, change nothing that anybody sees", () => {
     fc.assert(
       fc.property(choices, fc.array(fc.nat(), { minLength: 1, maxLength: 40 }), (tape, again) => {
         const { log, accepted } = randomStory(tape);
-        const judged = judgedOf(log);
-        const withRetries = [...log];
-        // A retry stands after its original: at once, or later, as long as writers keep what they sent.
-        for (const choice of again) {
-          const index = choice % log.length;
-          const entry = log[index];
-          if (entry === undefined || !judged.has(entry)) continue;
-          const place = withRetries.indexOf(entry) + 1 + ((choice >> 8) % 3);
-          withRetries.splice(place, 0, { ...entry });
-        }
+        const verdicts = judgedOf(log);
         const state = newSession(limits);
-        const seen = withRetries.flatMap(
-          ({ record, timeMs, offset }) => fold(state, record, { offset, timeMs }).accepted ?? [],
-        );
+        const seen = withRetries(log, verdicts, again).flatMap(({ entry, isRetry }) => {
+          const result = fold(state, entry.record, entry);
+          if (isRetry && result.verdict.kind === "duplicate") expect(result.verdict.code).toBe(verdicts.get(entry));
+          if (isRetry) expect(["duplicate", "rejected"]).toContain(result.verdict.kind);
+          return result.accepted ?? [];
+        });
         expect(withoutTime(seen)).toEqual(withoutTime(accepted));
       }),
-      run,
+      effort,
     );
   });
 
@@ -94,98 +53,70 @@ describe("the fold", () => {
     fc.assert(
       fc.property(choices, (tape) => {
         const { accepted, state } = randomStory(tape);
-        let seq = 0;
-        for (const record of accepted) {
-          if (record.seq === 0) continue;
-          expect(record.seq).toBe(seq + 1);
-          seq += record.count;
+        const kept = accepted.filter(({ seq }) => seq !== 0);
+        const numbered = kept.flatMap(({ seq, count }) => Array.from({ length: count }, (_, index) => seq + index));
+        expect(numbered).toEqual(Array.from({ length: state.seq }, (_, index) => index + 1));
+      }),
+      effort,
+    );
+  });
+
+  test("SPEC 2.2: a refused record leaves nothing but its number, the offset and the time", () => {
+    fc.assert(
+      fc.property(choices, (tape) => {
+        const { log } = randomStory(tape);
+        const state = newSession(limits);
+        let before = items(state);
+        for (const entry of log) {
+          const { verdict } = fold(state, entry.record, entry);
+          if (verdict.kind !== "accepted") expect(items(state)).toBe(before);
+          before = items(state);
         }
-        expect(state.seq).toBe(seq);
       }),
-      run,
+      { ...effort, numRuns: Math.ceil(effort.numRuns / 4) },
     );
   });
 });
 
-/** Entries that got a verdict which the ledger keeps; what is sent too early is not judged, and may be later. */
-function judgedOf(log: readonly Entry[]): ReadonlySet<Entry> {
+function items(state: Parameters<typeof toHead>[0]): string {
+  const { ledger: _ledger, covered: _covered, timeMs: _timeMs, ...rest } = toHead(state);
+  return canonical(rest);
+}
+
+/** The log with some of its judged records once more: at once, or later, as long as writers keep what they sent. */
+function withRetries(log: readonly Entry[], judged: ReadonlyMap<Entry, unknown>, again: readonly number[]) {
+  const entries = log.map((entry) => ({ entry, isRetry: false }));
+  for (const choice of again) {
+    const entry = log[choice % log.length];
+    if (entry === undefined || !judged.has(entry)) continue;
+    const place = entries.findIndex((other) => other.entry === entry) + 1 + ((choice >> 8) % 3);
+    entries.splice(place, 0, { entry, isRetry: true });
+  }
+  return entries;
+}
+
+// What is sent too early, or by a writer that is not known, gets no verdict that is kept: it is judged when its time comes.
+const unjudged: ReadonlySet<string> = new Set([
+  "producer_gap",
+  "producer_conflict",
+  "producer_expired",
+  "session_replaced",
+  "invalid_record",
+]);
+
+/** Entries with a verdict that the ledger keeps, and the code of their refusal. */
+function judgedOf(log: readonly Entry[]): ReadonlyMap<Entry, string | undefined> {
   const state = newSession(limits);
-  const unjudged = new Set([
-    "producer_gap",
-    "producer_conflict",
-    "producer_expired",
-    "session_replaced",
-    "invalid_record",
-  ]);
-  const isJudged = (entry: Entry): boolean => {
+  const verdicts = new Map<Entry, string | undefined>();
+  for (const entry of log) {
     const { verdict } = fold(state, entry.record, entry);
-    return (
-      verdict.kind === "accepted" ||
-      (verdict.kind === "rejected" && entry.record.first !== 0 && !unjudged.has(verdict.code))
-    );
-  };
-  return new Set(log.filter(isJudged));
+    if (verdict.kind === "accepted") verdicts.set(entry, undefined);
+    else if (verdict.kind === "rejected" && entry.record.first !== 0 && !unjudged.has(verdict.code)) {
+      verdicts.set(entry, verdict.code);
+    }
+  }
+  return verdicts;
 }
 
-// A retry between two records may carry a later time than the second one.
+// A retry between two records may bring the later time of the second one.
 const withoutTime = (accepted: readonly Accepted[]) => accepted.map(({ timeMs: _timeMs, ...rest }) => rest);
-
-/** What a reader shows: without what only says where the past begins. */
-function shown(state: SessionState, level: Level): HeadJson {
-  const { shedSeq: _shedSeq, nextPage: _nextPage, ...head } = project(state, level);
-  return head;
-}
-
-/** The reader's state, less what the server has shed since. */
-function withoutShed(head: HeadJson, server: SessionState): HeadJson {
-  const known = <T extends { id?: string }>(items: readonly T[] = [], map: ReadonlyMap<string, unknown>) => {
-    const kept = items.filter(({ id = "" }) => map.has(id));
-    return kept.length === 0 ? undefined : kept;
-  };
-  const { messages, runs, requests, controls, ...rest } = head;
-  return {
-    ...rest,
-    ...clean({
-      messages: known(messages, server.messages),
-      runs: known(runs, server.runs),
-      requests: known(requests, server.requests),
-      controls: known(controls, server.controls),
-    }),
-  };
-}
-
-const clean = (fields: HeadJson | Record<string, unknown>): HeadJson =>
-  Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
-
-describe("readers", () => {
-  test("SPEC 10.1: a snapshot and the accepted records after it show what the server shows", () => {
-    fc.assert(
-      fc.property(choices, fc.nat(), fc.constantFrom(...levels), (tape, at, level) => {
-        const { log, state } = randomStory(tape);
-        const cut = at % (log.length + 1);
-        const server = newSession(limits);
-        foldAll(server, log.slice(0, cut));
-        const reader = fromHead(project(server, level), limits);
-        for (const accepted of foldAll(server, log.slice(cut))) applyAccepted(reader, projectAccepted(accepted, level));
-        expect(canonical(withoutShed(shown(reader, level), state))).toBe(canonical(shown(state, level)));
-      }),
-      run,
-    );
-  });
-
-  test("SPEC 10.2: a patch brings a reader to what the server shows", () => {
-    fc.assert(
-      fc.property(choices, fc.nat(), fc.constantFrom(...levels), (tape, at, level) => {
-        const { log, state } = randomStory(tape);
-        const server = newSession(limits);
-        foldAll(server, log.slice(0, at % (log.length + 1)));
-        const reader = fromHead(project(server, level), limits);
-        const patch = patchSince(state, server.seq, level);
-        if (server.epoch === undefined || patch === undefined) return;
-        mergePatch(reader, patch);
-        expect(canonical(withoutShed(shown(reader, level), state))).toBe(canonical(shown(state, level)));
-      }),
-      run,
-    );
-  });
-});

@@ -1,4 +1,5 @@
 import type { MessageStateJson, PartStateJson } from "@perdure/protocol";
+import { isVoidable } from "./apply/messages.ts";
 import { fromInt64 } from "./sparse.ts";
 import type { Message, Part, SessionState } from "./state.ts";
 import { reweigh, settle, unweigh, weighMessage, weighPart } from "./weight.ts";
@@ -42,8 +43,7 @@ export function putMessage(state: SessionState, json: MessageStateJson): void {
   }
   hold(state, message, before);
   reweigh(state, message, weighMessage(message));
-  const stepOpen = state.steps.get(message.stepId)?.phase === "STEP_PHASE_OPEN";
-  if (message.closed && !stepOpen) release(state, message);
+  if (message.closed && !isVoidable(state, message)) release(state, message);
 }
 
 function hold(state: SessionState, message: Message, before: Message | undefined): void {

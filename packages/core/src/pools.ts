@@ -49,6 +49,7 @@ const refOf = ({ run }: PoolRun): RunRefJson => ({
 
 /** What this pool's keeper owes: offers to instances with a free place, and offers to take back. */
 export function* poolDues(state: SessionState): Iterable<Due> {
+  if (state.info.closed) return;
   const free = freePlaces(state);
   let instance = mostFree(free);
   for (const run of state.pool.values()) {

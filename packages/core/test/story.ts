@@ -7,7 +7,7 @@ import {
   LIMITS,
   newSession,
   type SessionState,
-} from "@perdure/core";
+} from "../src/index.ts";
 import type { ActorJson, EventJson, PageJson, RecordJson, RoleJson } from "@perdure/protocol";
 
 /** An entry of a log that exists only in a test. */
@@ -22,12 +22,14 @@ type Fields = Omit<RecordJson, "events">;
 /** A writer that counts its own records. */
 export interface Pen {
   actor: ActorJson;
-  readonly producer: string;
+  producer: string;
   /** Number of its last record. */
   number: number;
   /** Seq that it had seen when it was made. */
-  readonly born: number;
+  born: number;
 }
+
+const isList = (events: EventJson | readonly EventJson[]): events is readonly EventJson[] => Array.isArray(events);
 
 /** A session in a test: writes records to a log of its own and folds them at once. Its clock is moved by hand. */
 export class Story {
@@ -55,7 +57,7 @@ export class Story {
   /** As `write`, under the pen's current number, which `fields` may overrule. */
   send(pen: Pen, events: EventJson | readonly EventJson[], fields: Fields = {}): FoldResult {
     const { actor, producer, number, born } = pen;
-    const list = Array.isArray(events) ? [...events] : [events];
+    const list = isList(events) ? [...events] : [events];
     return this.put({ producer, first: number, last: number, born, actor, ...fields, events: list });
   }
 

@@ -5,6 +5,7 @@ import type { Message, SessionState } from "../state.ts";
 import { bury } from "../tombstones.ts";
 import { add, drop, include, touch } from "../undo.ts";
 import { reweigh, settle, unweigh, utf8Bytes, weighMessage } from "../weight.ts";
+import { isUnfinished } from "./lifecycle.ts";
 import { closePart } from "./parts.ts";
 
 export function messageOpened(state: SessionState, body: Body<"messageOpened">, context: Context): void {
@@ -56,7 +57,7 @@ export function messageClosed(state: SessionState, body: Body<"messageClosed">, 
   if (message !== undefined) closeMessage(state, message, body.finish, context.seq);
 }
 
-/** Closes a message with its open parts, where it is open, and settles it unless its step may still be superseded. */
+/** Closes a message with its open parts, where it is open, and settles it unless its step may be done again. */
 export function closeMessage(
   state: SessionState,
   message: Message,
@@ -72,9 +73,15 @@ export function closeMessage(
   settleMessage(state, message);
 }
 
-/** Lets a closed message leave for a page, unless its step is open: then a later attempt may take it away. */
-export function settleMessage(state: SessionState, message: Message): void {
-  if (!message.closed || state.steps.get(message.stepId)?.phase === "STEP_PHASE_OPEN") return;
+/** Whether the message may still be taken away, because the step it is written in may be done again. */
+export function isVoidable(state: SessionState, message: Message): boolean {
+  const step = state.steps.get(message.stepId);
+  return step !== undefined && step.phase !== "STEP_PHASE_DONE" && isUnfinished(step.run);
+}
+
+/** Lets a message leave for a page once nothing can happen to it by itself. */
+function settleMessage(state: SessionState, message: Message): void {
+  if (!message.closed || isVoidable(state, message)) return;
   settle(state, message, true);
   drop(state, state.heldMessages, message);
 }

@@ -101,5 +101,14 @@ export function runOrphaned(state: SessionState, body: Body<"runOrphaned">, cont
   const run = state.runs.get(body.runId ?? "");
   if (run === undefined) return;
   drop(state, state.attempts, run.attempt);
-  move(state, run, "orphaned", context.seq);
+  // Whoever was asked to stop has gone: so it stops.
+  if (isCancelPending(state, run)) endRun(state, run, "cancelled", context);
+  else move(state, run, "orphaned", context.seq);
+}
+
+function isCancelPending(state: SessionState, { id }: Run): boolean {
+  for (const { kind, runId, settled } of state.controls.values()) {
+    if (kind === "CONTROL_KIND_CANCEL" && runId === id && !settled) return true;
+  }
+  return false;
 }

@@ -4,7 +4,7 @@ import type { Run, SessionState, Step } from "../state.ts";
 import { bury } from "../tombstones.ts";
 import { add, drop, touch } from "../undo.ts";
 import { reweigh, weighStep } from "../weight.ts";
-import { closeMessage, removeMessage, settleMessage } from "./messages.ts";
+import { closeMessage, removeMessage } from "./messages.ts";
 
 export function stepStarted(state: SessionState, body: Body<"stepStarted">, context: Context): void {
   const run = state.runs.get(body.runId ?? "");
@@ -45,7 +45,7 @@ export function stepSuperseded(state: SessionState, body: Body<"stepSuperseded">
   if (step !== undefined) supersedeStep(state, step, context);
 }
 
-/** Ends a step. Its messages can no longer be voided by a new attempt; what it replaced is forgotten. */
+/** Ends a step and its messages. Once it is done they stay; after a failure it may be done again. Forgets what it replaced. */
 export function endStep(state: SessionState, step: Step, failed: boolean, context: Context): void {
   touch(state, step).phase = failed ? "STEP_PHASE_FAILED" : "STEP_PHASE_DONE";
   step.endedMs = context.timeMs;
@@ -71,9 +71,9 @@ function forgetReplaced(state: SessionState, successor: Step, seq: number): void
   }
 }
 
-/** Voids a step: its messages are taken away, its open sub-steps voided too. Those that closed stay. */
+/** Voids a step that is not done: its messages are taken away, its open sub-steps voided too. Those that closed stay. */
 export function supersedeStep(state: SessionState, step: Step, context: Context): void {
-  if (step.phase === "STEP_PHASE_SUPERSEDED") return;
+  if (step.phase === "STEP_PHASE_SUPERSEDED" || step.phase === "STEP_PHASE_DONE") return;
   touch(state, step).phase = "STEP_PHASE_SUPERSEDED";
   step.result = "";
   step.error = "";
@@ -92,9 +92,7 @@ export function supersedeStep(state: SessionState, step: Step, context: Context)
 export function supersedeAttempt(state: SessionState, run: Run, context: Context): void {
   for (const step of run.steps) if (step.phase === "STEP_PHASE_OPEN") supersedeStep(state, step, context);
   for (const message of [...state.heldMessages]) {
-    if (message.runId !== run.id) continue;
-    if (message.closed) settleMessage(state, message);
-    else removeMessage(state, message, context.seq);
+    if (message.runId === run.id && !message.closed) removeMessage(state, message, context.seq);
   }
 }
 

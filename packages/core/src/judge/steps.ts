@@ -8,10 +8,11 @@ const judgeSize = (state: SessionState, step: Pick<Step, "run">, body: object): 
   step.run.weight + textBytes(body) > state.limits.runBytes ? "run_full" : undefined;
 
 export const stepStarted: Judge<"stepStarted"> = (state, body, context) => {
-  const { runId = "", parentStepId = "" } = body;
+  const { runId = "", parentStepId = "", key } = body;
   const refusal = attemptHolds(state, runId, context);
   const run = state.runs.get(runId);
   if (refusal !== undefined || run === undefined) return refusal ?? "not_found";
+  if (run.steps.some((step) => step.key === key && step.phase === "STEP_PHASE_DONE")) return "step_ended";
   if (run.steps.length >= state.limits.stepsPerRun) return "too_many_steps";
   return judgeParent(state, parentStepId, runId) ?? judgeSize(state, { run }, body);
 };
@@ -39,5 +40,5 @@ export const stepClosed: Judge<"stepClosed"> = (state, body, context) => {
 export const stepSuperseded: Judge<"stepSuperseded"> = (state, body, context) => {
   const step = found(state, body.stepId, context);
   if (typeof step === "string") return step;
-  return step.phase === "STEP_PHASE_SUPERSEDED" ? "step_ended" : undefined;
+  return step.phase === "STEP_PHASE_SUPERSEDED" || step.phase === "STEP_PHASE_DONE" ? "step_ended" : undefined;
 };

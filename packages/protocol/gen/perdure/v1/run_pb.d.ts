@@ -496,7 +496,8 @@ export declare type StepStarted = Message<"perdure.v1.StepStarted"> & {
   runId: string;
 
   /**
-   * Names the step across attempts; a later step of the same run and key supersedes the earlier. At most 128 characters.
+   * Names the step across attempts; a later step of the same run and key supersedes the earlier,
+   * unless that is done, which is refused as `step_ended`. At most 128 characters.
    *
    * @generated from field: string key = 2;
    */
@@ -529,7 +530,8 @@ export declare type StepStartedJson = {
   runId?: string;
 
   /**
-   * Names the step across attempts; a later step of the same run and key supersedes the earlier. At most 128 characters.
+   * Names the step across attempts; a later step of the same run and key supersedes the earlier,
+   * unless that is done, which is refused as `step_ended`. At most 128 characters.
    *
    * @generated from field: string key = 2;
    */
