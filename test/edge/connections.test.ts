@@ -163,7 +163,7 @@ describe("a connection that is not what it seems", () => {
       clock.advance(1_000);
       await fence(client, own.h);
     }
-    await silent.closed();
+    expect(await silent.rest()).toMatchObject({ code: 1006 });
     clock.advance(2_000);
     const { ev } = await left(client, "t" in frame && frame.t === "attached" ? frame.member : "");
     expect(ev[0]?.memberLeft?.reason).toBe("LEAVE_REASON_DETACHED");

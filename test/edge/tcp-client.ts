@@ -47,14 +47,6 @@ export class TcpClient {
     this.#socket.destroy();
   }
 
-  /** Resolves when the other side has cut the connection. */
-  async closed(): Promise<void> {
-    if (!this.#socket.closed) {
-      this.#socket.resume();
-      await once(this.#socket, "close");
-    }
-  }
-
   /** Reads until a frame of this kind. */
   async next(kind: string): Promise<ServerFrame> {
     for (;;) {

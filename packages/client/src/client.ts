@@ -136,6 +136,7 @@ class PerdureClient implements Client {
       states: new StateStore(storage.tab, prefix),
       outboxes: this.#outboxes,
       send: (frame) => this.#connection.send(frame),
+      renew: () => this.#connection.renew(),
       onReport: (session, code, message) => this.#report({ session, code, message }),
     };
     this.#unwatchPage = watchPage({
@@ -227,6 +228,7 @@ class PerdureClient implements Client {
   }
 
   #onFrame(frame: ServerFrame): void {
+    if ("t" in frame && frame.t === "welcome") for (const { engine } of this.#sessions.values()) engine.onRenewed();
     const engine = "t" in frame ? this.#receiver(frame) : this.#byHandle.get(frame[1]);
     engine?.onFrame(frame);
   }

@@ -81,6 +81,12 @@ export class Connection {
     this.#dispatch({ kind: "wanted" });
   }
 
+  /** Asks the app for a new token, and tells the server; connects where it is not connected. */
+  renew(): void {
+    if (this.#state.phase === "open") void this.#renew();
+    else this.want();
+  }
+
   /** The page was away and is back: connects at once, or finds out quickly whether the connection still lives. */
   wake(): void {
     if (this.#state.phase === "waiting") this.want();

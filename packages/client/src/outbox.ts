@@ -85,7 +85,9 @@ export class Outbox {
     this.#lanes.get(ack.p)?.onAck(ack);
   }
 
+  /** Gives up on all that waits. Its numbers are gone, so what comes next goes under a new producer. */
   fail(error: PerdureError): void {
+    this.#own = undefined;
     for (const lane of this.#lanes.values()) lane.fail(error);
   }
 

@@ -38,6 +38,8 @@ export interface SessionContext {
   readonly states: StateStore;
   readonly outboxes: OutboxStore;
   readonly send: (frame: ClientFrame) => boolean;
+  /** Asks for a new token; where it says more, sessions that were refused are tried again. */
+  readonly renew: () => void;
   readonly nextRequestId: () => number;
   readonly onHandle: (handle: number, added: boolean) => void;
   readonly onReport: (session: string, code: string, message: string) => void;
@@ -151,6 +153,7 @@ export class SessionEngine {
       (idOf) => ({ ...draft(idOf), ...(epoch !== undefined && { epoch: String(epoch) }) }),
       seq,
     );
+    if (this.#status.state === "refused" || this.#status.state === "closed") this.#outbox.fail(errorOf(this.#status));
     this.#createIfNew();
     return sent;
   }
@@ -191,9 +194,14 @@ export class SessionEngine {
     this.#statusChanged();
   }
 
-  /** Tries again where it was refused. */
+  /** Tries again where it was refused, with a new token. */
   retry(): void {
-    if (this.#link.state.phase === "refused" && this.#connection.phase === "open") this.#link.connected(true);
+    if (this.#status.state === "refused") this.#context.renew();
+  }
+
+  /** The server has taken a new token. */
+  onRenewed(): void {
+    if (this.#link.state.phase === "refused") this.#link.connected(true);
   }
 
   onFrame(frame: ServerFrame): void {

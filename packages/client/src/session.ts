@@ -147,7 +147,7 @@ export class Session {
     if (this.#engine.typing.due()) this.#engine.tell("typing", "");
   }
 
-  /** Tries again where the server refused. */
+  /** Tries again where the server refused, with a new token. */
   retry(): void {
     this.#engine.retry();
   }
