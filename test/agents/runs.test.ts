@@ -137,9 +137,13 @@ describe("a pipe", () => {
       ["PART_KIND_FILE", undefined],
       ["PART_KIND_DATA", '{"bars":2}'],
     ]);
-    expect(parts[3]?.annotations).toEqual([
-      { kind: "citation", start: 0, end: 8, targetPartId: parts[4]?.id },
-    ].map((note) => ({ kind: note.kind, end: note.end, targetPartId: note.targetPartId })));
+    expect(parts[3]?.annotations).toEqual(
+      [{ kind: "citation", start: 0, end: 8, targetPartId: parts[4]?.id }].map((note) => ({
+        kind: note.kind,
+        end: note.end,
+        targetPartId: note.targetPartId,
+      })),
+    );
   });
 
   test("that fails closes its message as such, and the handler may try again in the same run", async () => {
@@ -163,7 +167,11 @@ describe("a pipe", () => {
     await ann.until(() => ann.said === "some");
     await ann.write([{ controlCancel: { runId, reason: "enough" } }]);
     expect(await ann.runEnded(runId)).toBe("RUN_PHASE_CANCELLED");
-    expect([ann.said, ann.messages[1]?.closed, ann.messages[1]?.finish]).toEqual(["some", true, "FINISH_REASON_CANCELLED"]);
+    expect([ann.said, ann.messages[1]?.closed, ann.messages[1]?.finish]).toEqual([
+      "some",
+      true,
+      "FINISH_REASON_CANCELLED",
+    ]);
   });
 
   test("fails when its message is taken away under its hands, and does not claim to have said what nobody reads", async () => {
@@ -216,7 +224,9 @@ describe("steps, tools and words on the way", () => {
 
   test("a tool's call and output are shown as they happen, a failure as such", async () => {
     const { ann, runId } = await done(async (run) => {
-      await run.toolCall({ name: "divide", input: { by: 0 } }, () => Promise.reject(new Error("by zero"))).catch(() => 0);
+      await run
+        .toolCall({ name: "divide", input: { by: 0 } }, () => Promise.reject(new Error("by zero")))
+        .catch(() => 0);
       return run.toolCall({ name: "add", input: [1, 2] }, () => 3);
     });
     const parts = ann.messages.slice(1).flatMap(({ parts: all = [] }) => all);

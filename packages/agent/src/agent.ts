@@ -200,7 +200,10 @@ export class Agent {
   #becomeAnother(reason: PerdureError): void {
     const former = this.#instance;
     this.#instance = randomUUID();
-    this.#parts.logger.warn({ former, instance: this.#instance }, "lost for longer than the grace time; goes on as another instance");
+    this.#parts.logger.warn(
+      { former, instance: this.#instance },
+      "lost for longer than the grace time; goes on as another instance",
+    );
     this.#accepting.clear();
     this.#offersBeforeServe = [];
     this.#abandonAll(reason);
@@ -214,7 +217,9 @@ export class Agent {
       this.#becomeAnother(error);
       return true;
     }
-    const hopeless = ["unauthenticated", "forbidden", "protocol_version", "invalid_name", "malformed"].includes(error.code);
+    const hopeless = ["unauthenticated", "forbidden", "protocol_version", "invalid_name", "malformed"].includes(
+      error.code,
+    );
     // An agent that has worked goes on trying: keys are rotated, and nodes are mended.
     if (this.#phase !== "connecting" || !hopeless) return true;
     this.#opened.reject(error);

@@ -1,6 +1,13 @@
 import type { Log } from "@perdure/log";
 import { topicSpecs } from "@perdure/replica";
-import { createMetrics, type Logger, openLog, type Service, startStatusServer, type StatusServer } from "@perdure/service-kit";
+import {
+  createMetrics,
+  type Logger,
+  openLog,
+  type Service,
+  startStatusServer,
+  type StatusServer,
+} from "@perdure/service-kit";
 import type { IngestConfig } from "./config.ts";
 import { type Ingest, startIngest } from "./ingest.ts";
 
@@ -27,7 +34,12 @@ export function ingestService(config: IngestConfig, logger: Logger, onReplaced: 
         },
       });
       const { partitions } = config.log;
-      log = await openLog(config.log, { topics: topicSpecs(partitions), node: config.node, logger, signal: starting.signal });
+      log = await openLog(config.log, {
+        topics: topicSpecs(partitions),
+        node: config.node,
+        logger,
+        signal: starting.signal,
+      });
       ingest = await startIngest({ log, config: { ...config, partitions }, logger, metrics, onReplaced });
       logger.info({ port: ingest.port, host: config.host }, "agents may connect");
     },

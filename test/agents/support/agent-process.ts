@@ -9,7 +9,9 @@ async function* answer(plan: string, attempt: number, signal: AbortSignal): Asyn
   for (let word = 0; word < 50; word += 1) yield `${plan}${word} `;
   if (attempt > 1) return;
   yield "half";
-  await new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
+  await new Promise<void>((resolve) => {
+    signal.addEventListener("abort", () => resolve());
+  });
 }
 
 const agent = await connectAgent({ url: AGENT_URL, getToken: () => AGENT_TOKEN, name: "helper", capacity: 1 });

@@ -90,7 +90,11 @@ export class World {
   }
 
   async startKeeper(): Promise<void> {
-    this.#keeper = await startKeeper({ log: this.log, config: { node: "keeper-1", partitions: PARTITIONS, ...this.#options.keeper }, logger });
+    this.#keeper = await startKeeper({
+      log: this.log,
+      config: { node: "keeper-1", partitions: PARTITIONS, ...this.#options.keeper },
+      logger,
+    });
   }
 
   async stopKeeper(): Promise<void> {

@@ -3,8 +3,8 @@ import type { BeatOptions } from "./heartbeat.ts";
 
 /** One open stream of beats. */
 export interface BeatStream {
-  send(instance: string, loopDelayMs: number): void;
-  drop(): void;
+  readonly send: (instance: string, loopDelayMs: number) => void;
+  readonly drop: () => void;
 }
 
 export interface BeatListener {

@@ -3,17 +3,12 @@ import { parentPort, workerData } from "node:worker_threads";
 import { systemClock } from "../clock.ts";
 import { grpcBeats } from "../link/grpc-transport.ts";
 import { Beater } from "./beater.ts";
-import type { BeatMessage } from "./heartbeat.ts";
+import type { BeatData, BeatMessage } from "./heartbeat.ts";
 
-interface Shared {
-  readonly turnedAt: BigInt64Array<SharedArrayBuffer>;
-  readonly tickMs: number;
-}
-
-const isShared = (data: unknown): data is Shared =>
+const isBeatData = (data: unknown): data is BeatData =>
   typeof data === "object" && data !== null && "turnedAt" in data && data.turnedAt instanceof BigInt64Array;
 
-if (isShared(workerData)) {
+if (isBeatData(workerData)) {
   const { turnedAt, tickMs } = workerData;
   const beater = new Beater({
     clock: systemClock,

@@ -18,10 +18,19 @@ export interface Heartbeat {
   stop(): Promise<void>;
 }
 
+/** What the thread gets at its start. */
+export interface BeatData {
+  /** Unix milliseconds at which the main loop last turned. */
+  readonly turnedAt: BigInt64Array;
+  readonly tickMs: number;
+}
+
 /** How often the main loop says that it turns. */
 const TICK_MS = 250;
 
-export type BeatMessage = { readonly kind: "beat"; readonly options: BeatOptions } | { readonly kind: "renew"; readonly token: string };
+export type BeatMessage =
+  | { readonly kind: "beat"; readonly options: BeatOptions }
+  | { readonly kind: "renew"; readonly token: string };
 
 /** A thread of its own with a connection of its own. It reads from shared memory when the main loop last turned. */
 export class WorkerHeartbeat implements Heartbeat {
@@ -54,9 +63,10 @@ export class WorkerHeartbeat implements Heartbeat {
     const turn = (): void => void Atomics.store(this.#turnedAt, 0, BigInt(Date.now()));
     turn();
     this.#ticking = setInterval(turn, TICK_MS);
-    const data = { turnedAt: this.#turnedAt, tickMs: TICK_MS };
-    const worker = new Worker(new URL("./heartbeat-worker.ts", import.meta.url), { workerData: data });
-    worker.on("error", (error) => this.#logger.error({ err: error }, "the thread that beats has failed"));
+    const data: BeatData = { turnedAt: this.#turnedAt, tickMs: TICK_MS };
+    const script = new URL("./heartbeat-worker.ts", import.meta.url);
+    const worker = new Worker(script, { workerData: data });
+    worker.on("error", (error: unknown) => this.#logger.error({ err: error }, "the thread that beats has failed"));
     return worker;
   }
 

@@ -3,7 +3,12 @@ import type { DescMessage, DescMethod, MessageShape } from "@bufbuild/protobuf";
 import { Client, credentials, Metadata, status } from "@grpc/grpc-js";
 import type { ChannelCredentials, ClientDuplexStream, ServiceError } from "@grpc/grpc-js";
 import { PerdureError } from "@perdure/core";
-import { AgentService, ConnectResponseSchema, HeartbeatRequestSchema, HeartbeatResponseSchema } from "@perdure/protocol";
+import {
+  AgentService,
+  ConnectResponseSchema,
+  HeartbeatRequestSchema,
+  HeartbeatResponseSchema,
+} from "@perdure/protocol";
 import type { BeatListener, BeatStream } from "../heartbeat/beater.ts";
 import type { BeatOptions } from "../heartbeat/heartbeat.ts";
 import { refusal } from "../errors.ts";
@@ -75,8 +80,8 @@ export function targetOf({ url, ca }: GrpcOptions): Target {
 
 interface OpenStream {
   readonly call: ClientDuplexStream<Buffer, Buffer>;
-  onClosed(listener: (error: PerdureError | undefined) => void): void;
-  drop(): void;
+  readonly onClosed: (listener: (error: PerdureError | undefined) => void) => void;
+  readonly drop: () => void;
 }
 
 function openStream(target: Target, method: DescMethod, token: string): OpenStream {
@@ -110,7 +115,8 @@ function errorOf(failure: { code: number; details: string; metadata: Metadata })
   const [code] = failure.metadata.get("perdure-code");
   const [retry] = failure.metadata.get("perdure-retry-after-ms");
   const retryAfterMs = Number(retry ?? 0);
-  if (code === undefined) return new PerdureError("unavailable", `${status[failure.code] ?? failure.code}: ${failure.details}`);
+  if (code === undefined)
+    return new PerdureError("unavailable", `${status[failure.code] ?? failure.code}: ${failure.details}`);
   const error = refusal(code.toString(), "", retryAfterMs > 0 ? { retryAfterMs } : {});
   return failure.details === "" ? error : new PerdureError(error.code, failure.details, { retryAfterMs });
 }

@@ -9,7 +9,10 @@ import { SendWindow } from "./window.ts";
 const append = (at: number, text: string): EventJson => ({ partAppended: { partId: "p", at, text } });
 const note = (label: string): EventJson => ({ agentProgress: { runId: "r", label } });
 
-function outboxWith({ limits, windowBytes = 1_000_000 }: { limits?: Partial<OutboxLimits>; windowBytes?: number } = {}) {
+function outboxWith({
+  limits,
+  windowBytes = 1_000_000,
+}: { limits?: Partial<OutboxLimits>; windowBytes?: number } = {}) {
   const sent: RecordDraft[] = [];
   const clock = new ManualClock();
   const window = new SendWindow();
@@ -19,20 +22,36 @@ function outboxWith({ limits, windowBytes = 1_000_000 }: { limits?: Partial<Outb
     producer: "me-1",
     window,
     clock,
-    encode: (record) => new TextEncoder().encode(JSON.stringify(record)),
-    send: (bytes) => {
-      const record: RecordDraft = JSON.parse(new TextDecoder().decode(bytes));
-      sent.push(record);
-    },
+    encode,
+    send: (bytes) => sent.push(recordIn(bytes)),
     onBroken: (error) => broken.push(error),
     limits: { unjudgedCount: 64, waitingCount: 4, mergeFromCount: 2, ...limits },
   });
   const join = (ledger?: Parameters<Outbox["joined"]>[0]["ledger"]): void =>
     outbox.joined({ ledger, participant: "bot", seq: 7, epoch: "3" });
-  const verdict = (first: number, code = "", more: { expected?: number; retryAfterMs?: number; seq?: number } = {}): void =>
+  const verdict = (
+    first: number,
+    code = "",
+    more: { expected?: number; retryAfterMs?: number; seq?: number } = {},
+  ): void =>
     outbox.verdict(create(AgentVerdictSchema, { session: "s", producer: "me-1", first, last: first, code, ...more }));
   const numbers = (): number[] => sent.splice(0).map(({ first = 0 }) => first);
   return { outbox, sent, clock, window, broken, join, verdict, numbers };
+}
+
+/** The records that were encoded, by their bytes. */
+const encoded = new Map<Uint8Array, RecordDraft>();
+
+function recordIn(bytes: Uint8Array): RecordDraft {
+  const record = encoded.get(bytes);
+  if (record === undefined) throw new Error("bytes that nobody encoded");
+  return record;
+}
+
+function encode(record: RecordDraft): Uint8Array {
+  const bytes = new TextEncoder().encode(JSON.stringify(record));
+  encoded.set(bytes, record);
+  return bytes;
 }
 
 const codeOf = (promise: Promise<unknown>): Promise<string> =>
@@ -73,7 +92,7 @@ describe("what a writer sends", () => {
   test("appends become one while others are on the way to the log, and only then", () => {
     const { outbox, sent, join } = outboxWith({ limits: { mergeFromCount: 2 } });
     join();
-    for (const [at, letter] of [..."abcdef"].entries()) mergeAppend(outbox, at, letter);
+    for (const [at, letter] of "abcdef".split("").entries()) mergeAppend(outbox, at, letter);
     expect(sent.map(({ events }) => events?.[0]?.partAppended?.text)).toEqual(["a", "b"]);
     outbox.stored(1);
     expect(sent.map(({ events }) => events?.[0]?.partAppended?.text)).toEqual(["a", "b", "cdef"]);

@@ -114,7 +114,14 @@ export class Outbox {
     const outcome = Promise.withResolvers<number>();
     // Whoever has no use for the outcome does not have to look at it.
     outcome.promise.catch(() => undefined);
-    const item: Item = { number: this.#nextNumber++, draft, bytes: undefined, phase: "waiting", unanswered: 0, outcome };
+    const item: Item = {
+      number: this.#nextNumber++,
+      draft,
+      bytes: undefined,
+      phase: "waiting",
+      unanswered: 0,
+      outcome,
+    };
     this.#items.push(item);
     this.#waitingCount += 1;
     this.pump();

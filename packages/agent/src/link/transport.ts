@@ -17,7 +17,7 @@ export interface StreamListener {
 
 export interface AgentStream {
   /** An encoded ConnectRequest. */
-  send(bytes: Uint8Array): void;
+  readonly send: (bytes: Uint8Array) => void;
   /** Drops the stream at once; `onClosed` is not called any more. */
-  drop(): void;
+  readonly drop: () => void;
 }

@@ -1,5 +1,13 @@
 import { PerdureError } from "@perdure/core";
-import type { AnswerActionJson, ChoiceJson, EventJson, HeadJson, RequestKindJson, RequestStateJson, RoleJson } from "@perdure/protocol";
+import type {
+  AnswerActionJson,
+  ChoiceJson,
+  EventJson,
+  HeadJson,
+  RequestKindJson,
+  RequestStateJson,
+  RoleJson,
+} from "@perdure/protocol";
 import { fromJsonText, jsonText } from "./json.ts";
 import type { RunScope } from "./scope.ts";
 import type { Steps } from "./steps.ts";
@@ -134,7 +142,8 @@ function decided(request: RequestStateJson | undefined): RequestStateJson | unde
 }
 
 function answerOf(request: RequestStateJson): Answer {
-  if (request.phase === "REQUEST_PHASE_WITHDRAWN") throw new PerdureError("request_closed", "the question was withdrawn");
+  if (request.phase === "REQUEST_PHASE_WITHDRAWN")
+    throw new PerdureError("request_closed", "the question was withdrawn");
   const answered = request.phase === "REQUEST_PHASE_ANSWERED";
   const payload = answered ? request.payload : request.request?.defaultPayload;
   const action = answered ? ACTIONS[request.action ?? "ANSWER_ACTION_UNSPECIFIED"] : "expired";

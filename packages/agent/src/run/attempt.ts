@@ -66,7 +66,10 @@ export class Attempt {
     const { stopped } = this.#scope;
     const { stoppedBy } = controls;
     if (stopped !== undefined && stoppedBy === undefined) {
-      this.#options.logger.info({ ...this.#fields(), code: stopped.code }, `a run's attempt is over: ${stopped.message}`);
+      this.#options.logger.info(
+        { ...this.#fields(), code: stopped.code },
+        `a run's attempt is over: ${stopped.message}`,
+      );
       return;
     }
     const ending = stoppedBy === undefined ? this.#endingOf(outcome) : this.#stoppedBy(stoppedBy);

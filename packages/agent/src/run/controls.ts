@@ -14,6 +14,8 @@ export interface Steer {
 
 export type SteerHandler = (steer: Steer) => unknown;
 
+const STOPPED = "somebody asked the run to stop";
+
 const isControl = (event: EventJson): boolean =>
   event.controlCancel !== undefined ||
   event.controlSteer !== undefined ||
@@ -78,7 +80,9 @@ export class Controls {
       case "CONTROL_KIND_REDIRECT":
         this.#stoppedBy ??= control;
         if (control.kind === "CONTROL_KIND_REDIRECT") this.#answer(control, "RECEIPT_STATE_APPLIED");
-        this.#scope.stop(new PerdureError("cancelled", control.text || "somebody asked the run to stop"));
+        this.#scope.stop(
+          new PerdureError("cancelled", control.text === undefined || control.text === "" ? STOPPED : control.text),
+        );
         return;
       case "CONTROL_KIND_PAUSE":
         this.#pause(control);

@@ -2,16 +2,18 @@ import { PerdureError } from "@perdure/core";
 
 /** JSON text of a value. Throws `invalid_event` where it has none, `too_large` past the limit (UTF-8 bytes). */
 export function jsonText(what: string, value: unknown, limitBytes: number): string {
-  let text: string | undefined;
+  let kept: string;
   try {
-    text = JSON.stringify(value);
+    // Nothing, as a function without a result returns, is kept as null.
+    kept = JSON.stringify(value === undefined ? null : value);
   } catch (cause) {
     throw new PerdureError("invalid_event", `${what} is not JSON: return plain data`, { cause });
   }
-  // Nothing, as a function without a result returns, is kept as null.
-  const kept = text ?? "null";
   if (Buffer.byteLength(kept) > limitBytes) {
-    throw new PerdureError("too_large", `${what} is longer than ${limitBytes} bytes of JSON: keep it elsewhere and return where`);
+    throw new PerdureError(
+      "too_large",
+      `${what} is longer than ${limitBytes} bytes of JSON: keep it elsewhere and return where`,
+    );
   }
   return kept;
 }

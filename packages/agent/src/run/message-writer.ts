@@ -1,4 +1,4 @@
-import { LIMITS } from "@perdure/core";
+import { LIMITS, PerdureError } from "@perdure/core";
 import type { AudienceJson, EventJson, FinishReasonJson, PartSpecJson } from "@perdure/protocol";
 import type { Written } from "../link/outbox.ts";
 import { isStreamed } from "./chunks.ts";
@@ -43,7 +43,7 @@ export class MessageWriter {
   #highSurrogate = "";
   #text = "";
   #last: Written | undefined;
-  #refused: unknown;
+  #refused: PerdureError | undefined;
 
   constructor(scope: RunScope, options: MessageOptions) {
     this.#scope = scope;
@@ -175,7 +175,7 @@ export class MessageWriter {
     if (written === this.#last) return;
     this.#last = written;
     written.applied.catch((error: unknown) => {
-      this.#refused ??= error;
+      this.#refused ??= error instanceof PerdureError ? error : new PerdureError("internal", String(error));
     });
   }
 

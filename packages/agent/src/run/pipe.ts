@@ -89,7 +89,8 @@ async function closeAfter(writer: MessageWriter, scope: RunScope): Promise<void>
 
 /** The text of a pipe that an earlier attempt finished. */
 function textOf(kept: unknown, scope: RunScope): string {
-  if (!isPiped(kept)) throw new PerdureError("invalid_event", "the step of this key was no pipe: give pipes keys of their own");
+  if (!isPiped(kept))
+    throw new PerdureError("invalid_event", "the step of this key was no pipe: give pipes keys of their own");
   if (kept.text !== undefined) return kept.text;
   const messages = scope.head().messages ?? [];
   return kept.messageIds.map((id) => textOfMessage(id, messages)).join("");

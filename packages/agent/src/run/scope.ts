@@ -110,11 +110,22 @@ export class RunScope {
   writeNow(events: EventsOf, audience?: AudienceJson): Written {
     const { outbox } = this.link;
     const number = outbox.nextNumber;
-    return this.#watched(outbox.write(this.#draft(events((index) => this.idOf(number, index)), audience)));
+    return this.#watched(
+      outbox.write(
+        this.#draft(
+          events((index) => this.idOf(number, index)),
+          audience,
+        ),
+      ),
+    );
   }
 
   /** As `write`, but one record with the last where that one still waits here and `merge` makes one of the two. */
-  async writeMerged(event: EventJson, merge: (earlier: EventJson) => EventJson | undefined, audience?: AudienceJson): Promise<Written> {
+  async writeMerged(
+    event: EventJson,
+    merge: (earlier: EventJson) => EventJson | undefined,
+    audience?: AudienceJson,
+  ): Promise<Written> {
     await this.link.outbox.room();
     await this.unpaused();
     const draft = this.#draft([event], audience);
@@ -124,7 +135,8 @@ export class RunScope {
   /** Says how far it is. Of words that still wait here only the last one goes out; where there is no room, none does. */
   say(event: EventJson): void {
     const draft = this.#draft([event], undefined);
-    const merge = (earlier: EventJson): EventJson | undefined => (earlier.agentProgress === undefined ? undefined : event);
+    const merge = (earlier: EventJson): EventJson | undefined =>
+      earlier.agentProgress === undefined ? undefined : event;
     try {
       this.link.outbox.writeMerged(draft, (earlier) => this.#merged(draft, earlier, merge));
     } catch (error) {
@@ -165,9 +177,7 @@ export class RunScope {
   /** What earlier attempts finished, else the message to answer, else the newest one. */
   #lastMessageBefore(): string {
     const { messages = [] } = this.head();
-    const own = messages.findLast(
-      ({ runId, stepId = "" }) => runId === this.runId && !this.#voided.has(stepId),
-    );
+    const own = messages.findLast(({ runId, stepId = "" }) => runId === this.runId && !this.#voided.has(stepId));
     const known = own?.id ?? this.run().inputMessageId ?? "";
     return known === "" ? (messages.at(-1)?.id ?? "") : known;
   }

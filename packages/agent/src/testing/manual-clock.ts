@@ -19,6 +19,11 @@ export class ManualClock implements Clock {
     return this.#timers.size;
   }
 
+  /** How long each timer still has to wait, the shortest first. */
+  get waits(): readonly number[] {
+    return [...this.#timers].map(({ atMs }) => atMs - this.#now).toSorted((a, b) => a - b);
+  }
+
   /** Runs what falls due on the way, in order. */
   advance(byMs: number): void {
     const until = this.#now + byMs;

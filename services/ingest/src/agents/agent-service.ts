@@ -79,7 +79,8 @@ export class Agents {
     this.#calls += 1;
     try {
       const grant = await verifier.verify(bearerOf(call.metadata));
-      if (grant.role !== "ROLE_AGENT") throw new PerdureError("forbidden", "only a token of role agent may connect here");
+      if (grant.role !== "ROLE_AGENT")
+        throw new PerdureError("forbidden", "only a token of role agent may connect here");
       return grant;
     } catch (error) {
       this.#calls -= 1;

@@ -1,18 +1,17 @@
 import { PerdureError } from "@perdure/core";
 import {
-  AGENT_NAME_PATTERN,
   type AgentAcceptOffer,
   type AgentHello,
   type ConnectRequest,
   ConnectRequestSchema,
   type LostReasonJson,
-  PROTOCOL_VERSION,
 } from "@perdure/protocol";
 import type { Grant } from "@perdure/service-kit";
 import { decode } from "../grpc/methods.ts";
 import { MISSED_BEATS } from "../limits.ts";
 import { refusalOf } from "../refusal.ts";
 import type { AgentDeps } from "./deps.ts";
+import { identify } from "./hello.ts";
 import type { AgentIdentity } from "./identity.ts";
 import type { Outgoing } from "./outgoing.ts";
 import { PoolMembership } from "./pool.ts";
@@ -40,10 +39,7 @@ export interface AgentStreamOptions {
   onGone(stream: AgentStream): void;
 }
 
-const ID_PATTERN = /^[A-Za-z0-9_-]{1,64}$/;
-const DESCRIPTION_LENGTH = 256;
 const REASON_LENGTH = 256;
-const MAX_CAPACITY = 10_000;
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /** What one open stream has besides its call. */
@@ -194,7 +190,7 @@ export class AgentStream {
 
   #hello(hello: AgentHello): void {
     if (this.#open !== undefined) throw new PerdureError("malformed", "hello was said already");
-    const agent = this.#identify(hello);
+    const agent = identify(hello, this.#grant, this.#options.attachment);
     const { deps, outgoing } = this.#options;
     this.#cancelHello();
     this.#options.call.pause();
@@ -211,24 +207,6 @@ export class AgentStream {
     this.#open = { agent, pool, sessions: new StreamSessions({ deps, agent, outgoing, allows }) };
     this.#options.onHello(this);
     void this.#begin(this.#open);
-  }
-
-  #identify({ protocol, agent, instance, capacity, description }: AgentHello): AgentIdentity {
-    const grant = this.#grant;
-    if (protocol !== PROTOCOL_VERSION) {
-      throw new PerdureError("protocol_version", `protocol ${protocol} is not spoken here, but ${PROTOCOL_VERSION}`);
-    }
-    if (!AGENT_NAME_PATTERN.test(agent)) {
-      throw new PerdureError("invalid_name", "the agent's name must be 1 to 64 of A-Z a-z 0-9 _ . -");
-    }
-    if (!ID_PATTERN.test(instance)) {
-      throw new PerdureError("invalid_name", "the instance must be 1 to 64 of A-Z a-z 0-9 _ -");
-    }
-    if (!grant.allowsAgent(agent)) throw new PerdureError("forbidden", `the token may not work as agent ${agent}`);
-    if (capacity > MAX_CAPACITY) throw new PerdureError("invalid_event", `the capacity is at most ${MAX_CAPACITY}`);
-    const { tenant, participant } = grant;
-    const { attachment } = this.#options;
-    return { tenant, participant, agent, instance, attachment, capacity, description: description.slice(0, DESCRIPTION_LENGTH) };
   }
 
   async #begin({ agent, pool }: Open): Promise<void> {
@@ -316,12 +294,15 @@ export class AgentStream {
     );
   }
 
-  #watchSilence(): void {
+  #watchSilence(waitMs = this.#options.deps.limits.heartbeatMs * MISSED_BEATS): void {
     const { clock, limits } = this.#options.deps;
+    const dueMs = clock.now() + waitMs;
     this.#cancelSilence();
-    this.#cancelSilence = clock.after(limits.heartbeatMs * MISSED_BEATS, () =>
-      this.close(new PerdureError("idle_timeout", `${MISSED_BEATS} heartbeats were missed`), "LOST_REASON_SILENT"),
-    );
+    this.#cancelSilence = clock.after(waitMs, () => {
+      // It was this node that could not hear: what came meanwhile is still to be read.
+      if (clock.now() - dueMs > limits.heartbeatMs / 2) this.#watchSilence(limits.heartbeatMs);
+      else this.close(new PerdureError("idle_timeout", `${MISSED_BEATS} heartbeats were missed`), "LOST_REASON_SILENT");
+    });
   }
 
   /** True, once: what else has to be done at the end is the caller's. */

@@ -16,4 +16,3 @@ export interface AgentDeps {
   /** Where agents send their heartbeats; empty: where their streams go. */
   readonly advertisedUrl: string;
 }
-

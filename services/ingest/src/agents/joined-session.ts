@@ -33,15 +33,15 @@ export class JoinedSession {
   /** Enters the session: settles when its presence is recorded. Throws PerdureError: `session_not_found`, `fenced` … */
   static async enter(options: JoinedSessionOptions): Promise<JoinedSession> {
     let tell: Partial<SessionListener> = {};
-    let lost = false;
+    const lost: string[] = [];
     const held = await options.replica.attach(options.sessionKey, {
       onAccepted: (accepted) => tell.onAccepted?.(accepted),
       onLost: (code) => {
-        lost = true;
+        lost.push(code);
         tell.onLost?.(code);
       },
     });
-    if (lost) throw new PerdureError("unavailable", "the session was lost while it was joined");
+    if (lost.length > 0) throw new PerdureError("unavailable", "the session was lost while it was joined");
     const joined = new JoinedSession(options, held);
     tell = {
       onAccepted: (accepted) => joined.#onAccepted?.(accepted),

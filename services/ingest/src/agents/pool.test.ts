@@ -62,7 +62,11 @@ describe("an agent's pool", () => {
     const { head } = await agent.next("joined");
     expect(head?.runs.map(({ id }) => id)).toEqual([run.runId]);
     const { attempt } = await agent.next("runStarted");
-    expect(session.state.runs.get(run.runId ?? "")).toMatchObject({ attempt, instance: "i-1", phase: "RUN_PHASE_ACTIVE" });
+    expect(session.state.runs.get(run.runId ?? "")).toMatchObject({
+      attempt,
+      instance: "i-1",
+      phase: "RUN_PHASE_ACTIVE",
+    });
   });
 
   test("gets back a run that its instance declines, and one that it cannot take", async () => {
@@ -145,6 +149,7 @@ describe("an agent's pool", () => {
   test("knows at once that an instance's stream broke", async () => {
     const agent = await serving();
     agent.break();
-    await pool.until(({ agents }) => agents.get("i-1")?.presence === "AGENT_PRESENCE_LOST");
+    const lost = await pool.until(({ agents }) => agents.get("i-1")?.lostReason);
+    expect(lost).toBe("LOST_REASON_STREAM");
   });
 });

@@ -1,4 +1,4 @@
-import { type Accepted, PerdureError, type PoolRun } from "@perdure/core";
+import type { Accepted, PerdureError, PoolRun } from "@perdure/core";
 import { type EventJson, type LostReasonJson, poolSessionId, type RunRefJson, sessionKey } from "@perdure/protocol";
 import { refusalOf } from "../refusal.ts";
 import type { AgentDeps } from "./deps.ts";
@@ -111,7 +111,9 @@ export class PoolMembership {
       if (held.state.epoch !== undefined) return;
       const writer = new SessionWriter(held, systemActor(agent.tenant, deps.node), deps.clock);
       const title = `Pool of ${agent.agent}`;
-      await writer.write(() => (held.state.epoch === undefined ? { events: [{ sessionCreated: { title } }] } : undefined));
+      await writer.write(() =>
+        held.state.epoch === undefined ? { events: [{ sessionCreated: { title } }] } : undefined,
+      );
     } finally {
       held.detach();
     }
@@ -122,7 +124,7 @@ export class PoolMembership {
     while (!this.#over) {
       await new Promise<void>((resolve) => void clock.after(REENTER_MS, resolve));
       try {
-        if (!this.#over) await this.enter();
+        await this.enter();
         this.listen();
         return;
       } catch (error) {

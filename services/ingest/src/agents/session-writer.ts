@@ -27,14 +27,17 @@ export class SessionWriter {
     this.#born = held.state.seq;
   }
 
-  /** The verdict. `events` are asked for when their turn comes; none: nothing is written. Throws PerdureError, LogError. */
+  /** The verdict. `eventsNow` is asked when its turn comes; none: nothing is written. Throws PerdureError, LogError. */
   write(eventsNow: () => NodeEvents | undefined): Promise<Verdict | undefined> {
-    const turn = this.#turn.then(() => {
-      const next = eventsNow();
-      return next === undefined ? undefined : this.#judged(next, ++this.#lastNumber);
-    });
+    const turn = this.#afterOthers(eventsNow);
     this.#turn = turn.catch(() => undefined);
     return turn;
+  }
+
+  async #afterOthers(eventsNow: () => NodeEvents | undefined): Promise<Verdict | undefined> {
+    await this.#turn;
+    const next = eventsNow();
+    return next && this.#judged(next, ++this.#lastNumber);
   }
 
   async #judged({ events, causeSeq, audience, attempt }: NodeEvents, number: number): Promise<Verdict> {

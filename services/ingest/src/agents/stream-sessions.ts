@@ -1,5 +1,11 @@
 import { PerdureError } from "@perdure/core";
-import { type AgentPublish, type EventJson, isSystemSessionId, type LostReasonJson, sessionKey } from "@perdure/protocol";
+import {
+  type AgentPublish,
+  type EventJson,
+  isSystemSessionId,
+  type LostReasonJson,
+  sessionKey,
+} from "@perdure/protocol";
 import { refusalOf } from "../refusal.ts";
 import type { AgentDeps } from "./deps.ts";
 import type { AgentIdentity } from "./identity.ts";

@@ -124,7 +124,10 @@ describe("SPEC 13: what an agent may write", () => {
     const watcher = await node.watch("s");
     const agent = await joined(await welcomed());
     const record = opened(1);
-    agent.send({ case: "publish", value: { session: "s", record: { ...record, actor: { participant: "ann", role: 1 } } } });
+    agent.send({
+      case: "publish",
+      value: { session: "s", record: { ...record, actor: { participant: "ann", role: 1 } } },
+    });
     expect((await agent.next("verdict")).code).toBe("forged_actor");
     agent.send({ case: "publish", value: { session: "s", record } });
     expect(await agent.next("verdict")).toMatchObject({ code: "", first: 1 });

@@ -57,8 +57,10 @@ export function verdictMessage(session: string, record: RecordJson, verdict: Ver
     const { code, expected = 0, winner = "" } = verdict;
     return create(AgentVerdictSchema, { ...known, code, expected, winner });
   }
-  const duplicate = verdict.kind === "duplicate";
-  return create(AgentVerdictSchema, { ...known, code: (duplicate && verdict.code) || "", duplicate });
+  return create(AgentVerdictSchema, {
+    ...known,
+    ...(verdict.kind === "duplicate" && { duplicate: true, code: verdict.code ?? "" }),
+  });
 }
 
 /** The answer where the record did not get as far as the session. */

@@ -80,7 +80,9 @@ describe("sessions for backends", () => {
 
   test("have no past that is not in pages yet", async () => {
     await node.watch("s");
-    expect(await callOnce(node.address, await service(), getHistory, { session: "s" })).toMatchObject({ beforePage: 0 });
+    expect(await callOnce(node.address, await service(), getHistory, { session: "s" })).toMatchObject({
+      beforePage: 0,
+    });
   });
 });
 
@@ -91,7 +93,10 @@ describe("signals of those who hold no stream", () => {
     const { state } = await node.watch("s");
     const token = await service();
     for (const responseId of ["r1", "r2", "r2"]) {
-      await callOnce(node.address, token, SignalService.method.reportUsage, { session: "s", usage: { ...usage, responseId } });
+      await callOnce(node.address, token, SignalService.method.reportUsage, {
+        session: "s",
+        usage: { ...usage, responseId },
+      });
     }
     expect([...state.usage.values()]).toMatchObject([{ inputTokens: 20 }]);
     expect(state.ledger.producers.size).toBe(2);

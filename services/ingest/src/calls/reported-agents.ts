@@ -87,7 +87,12 @@ export class ReportedAgents {
     this.#entries.delete(name);
     const { limits, logger } = this.#deps;
     try {
-      await writeLoss({ ...this.#deps, withinMs: limits.lossWrittenMs }, sessionKey, joined.agent, "LOST_REASON_SILENT");
+      await writeLoss(
+        { ...this.#deps, withinMs: limits.lossWrittenMs },
+        sessionKey,
+        joined.agent,
+        "LOST_REASON_SILENT",
+      );
     } catch (error) {
       logger.warn({ session: joined.id, err: error }, "an agent's loss was not written");
     } finally {

@@ -1,10 +1,7 @@
 import { toJson } from "@bufbuild/protobuf";
 import type { Server } from "@grpc/grpc-js";
 import { PerdureError } from "@perdure/core";
-import {
-  SignalService,
-  UsageReportedSchema,
-} from "@perdure/protocol";
+import { SignalService, UsageReportedSchema } from "@perdure/protocol";
 import type { Verifier } from "@perdure/service-kit";
 import { registerUnary } from "../grpc/methods.ts";
 import { refusedBy } from "../refusal.ts";

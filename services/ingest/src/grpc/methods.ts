@@ -1,6 +1,6 @@
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import type { DescMessage, DescMethod, DescMethodUnary, MessageInitShape, MessageShape } from "@bufbuild/protobuf";
-import type { handleBidiStreamingCall, Server, ServerUnaryCall } from "@grpc/grpc-js";
+import type { handleBidiStreamingCall, handleUnaryCall, sendUnaryData, Server, ServerUnaryCall } from "@grpc/grpc-js";
 import { PerdureError } from "@perdure/core";
 import type { Grant, Verifier } from "@perdure/service-kit";
 import { statusOf } from "../refusal.ts";
@@ -12,7 +12,11 @@ const pathOf = (method: DescMethod): string => `/${method.parent.typeName}/${met
 
 export const asBuffer = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 
-export function registerBidi(server: Server, method: DescMethod, handler: handleBidiStreamingCall<Buffer, Buffer>): void {
+export function registerBidi(
+  server: Server,
+  method: DescMethod,
+  handler: handleBidiStreamingCall<Buffer, Buffer>,
+): void {
   server.register(pathOf(method), handler, asIs, asIs, "bidi");
 }
 
@@ -22,29 +26,25 @@ export type UnaryHandler<In extends DescMessage, Out extends DescMessage> = (
   grant: Grant,
 ) => Promise<MessageInitShape<Out>>;
 
+type Answer = sendUnaryData<Buffer>;
+
 export function registerUnary<In extends DescMessage, Out extends DescMessage>(
   server: Server,
   verifier: Verifier,
   method: DescMethodUnary<In, Out>,
   handler: UnaryHandler<In, Out>,
 ): void {
-  const answer = async (call: ServerUnaryCall<Buffer, Buffer>): Promise<Buffer> => {
-    const grant = await verifier.verify(bearerOf(call.metadata));
-    const response = await handler(decode(method.input, call.request), grant);
-    return asBuffer(toBinary(method.output, create(method.output, response)));
+  const answer = async (call: ServerUnaryCall<Buffer, Buffer>, callback: Answer): Promise<void> => {
+    try {
+      const grant = await verifier.verify(bearerOf(call.metadata));
+      const response = await handler(decode(method.input, call.request), grant);
+      callback(null, asBuffer(toBinary(method.output, create(method.output, response))));
+    } catch (error) {
+      callback(statusOf(error));
+    }
   };
-  server.register<Buffer, Buffer>(
-    pathOf(method),
-    (call: ServerUnaryCall<Buffer, Buffer>, callback: (error: object | null, value?: Buffer) => void) => {
-      answer(call).then(
-        (bytes) => callback(null, bytes),
-        (error: unknown) => callback(statusOf(error)),
-      );
-    },
-    asIs,
-    asIs,
-    "unary",
-  );
+  const onCall: handleUnaryCall<Buffer, Buffer> = (call, callback) => void answer(call, callback);
+  server.register(pathOf(method), onCall, asIs, asIs, "unary");
 }
 
 /** The message in these bytes. Throws PerdureError `malformed`. */

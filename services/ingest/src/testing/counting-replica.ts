@@ -38,7 +38,7 @@ export class CountingReplica implements Replica {
     const done = (): void => {
       this.#open -= 1;
     };
-    publication.applied.then(done, done);
+    publication.applied.finally(done).catch(() => undefined);
     return publication;
   }
 }

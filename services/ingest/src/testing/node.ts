@@ -86,7 +86,10 @@ export class TestNode {
 
   /** Declares an instance crashed, as a keeper does; again and again until the log's time has come. */
   async crash(session: string, instance: string, causeSeq: number): Promise<void> {
-    const held = await this.replica.attach(`${TENANT}/${session}`, { onAccepted: () => undefined, onLost: () => undefined });
+    const held = await this.replica.attach(`${TENANT}/${session}`, {
+      onAccepted: () => undefined,
+      onLost: () => undefined,
+    });
     const actor: ActorJson = { tenant: TENANT, participant: "keeper", role: "ROLE_SYSTEM" };
     const producer = randomUUID();
     for (let number = 1; ; number += 1) {

@@ -1,0 +1,280 @@
+import { PerdureError } from "@perdure/core";
+import { describe, expect, test } from "vitest";
+import { Agent, type AgentParts } from "./agent.ts";
+import { silentLogger } from "./logger.ts";
+import { FakeHeartbeat } from "./testing/fake-heartbeat.ts";
+import { FakeNode } from "./testing/fake-node.ts";
+import { ManualClock } from "./testing/manual-clock.ts";
+
+function setUp(parts: Partial<AgentParts> = {}) {
+  const node = new FakeNode();
+  const clock = new ManualClock();
+  const heartbeat = new FakeHeartbeat();
+  let tokens = 0;
+  const agent = new Agent({
+    name: "helper",
+    capacity: 2,
+    description: "",
+    instance: "i-1",
+    url: "http://node",
+    ca: undefined,
+    getToken: () => `token-${++tokens}`,
+    transport: node,
+    heartbeat,
+    clock,
+    random: () => 0.5,
+    logger: silentLogger,
+    ...parts,
+  });
+  /** Connects, and is welcomed. */
+  const connected = async (): Promise<void> => {
+    const connecting = agent.connect();
+    await node.until(() => node.streams.length > 0 && node.last.said.length > 0);
+    node.last.welcome();
+    await connecting;
+  };
+  /** Time passes until the next stream has said hello. */
+  const nextStream = async (): Promise<void> => {
+    const { length } = node.streams;
+    clock.advance(5_000);
+    await node.until(() => node.streams.length > length && node.last.said.length > 0);
+  };
+  return { agent, node, clock, heartbeat, connected, nextStream };
+}
+
+const run = (runId: string) => ({ session: "s", runId });
+
+/** A session with a run that this instance has. */
+const stateWith = (runId: string, attempt: number) => ({
+  session: "s",
+  head: {
+    epoch: 1n,
+    covered: 9n,
+    seq: 9,
+    rules: 1,
+    info: {},
+    runs: [{ id: runId, requested: 3, phase: 2, agent: "helper", attempt, attempts: 1, instance: "i-1" }],
+  },
+});
+
+describe("an agent and its node", () => {
+  test("it says who it is, beats where the node says, and settles when it is welcome", async () => {
+    const { agent, node, heartbeat, connected } = setUp();
+    await connected();
+    expect(node.last.of("hello")).toMatchObject([{ protocol: 1, agent: "helper", instance: "i-1", capacity: 2 }]);
+    expect(heartbeat.beats).toMatchObject([{ url: "http://node", instance: "i-1", everyMs: 2_000, token: "token-1" }]);
+    expect(agent.instance).toBe("i-1");
+  });
+
+  test("it tries again, with a new token each time, until a node answers", async () => {
+    const { agent, node, nextStream } = setUp();
+    const connecting = agent.connect();
+    await node.until(() => node.streams.length === 1);
+    node.last.close(new PerdureError("unavailable", "nobody is there"));
+    await nextStream();
+    node.last.close(new PerdureError("token_expired", "old"));
+    await nextStream();
+    node.last.welcome();
+    await connecting;
+    expect(node.streams.map(({ token }) => token)).toEqual(["token-1", "token-2", "token-3"]);
+  });
+
+  test("it waits longer from try to try, never longer than two seconds, and as long as it is told", async () => {
+    const { agent, node, clock } = setUp();
+    void agent.connect();
+    const waits: number[] = [];
+    for (let tries = 1; tries <= 8; tries += 1) {
+      await node.until(() => node.streams.length === tries && node.last.said.length > 0);
+      const retryAfterMs = tries === 8 ? 700 : 0;
+      node.last.close(new PerdureError("unavailable", "away", { retryAfterMs }));
+      const [wait] = clock.waits;
+      waits.push(wait ?? -1);
+      clock.advance(wait ?? 0);
+    }
+    expect(waits).toEqual([50, 100, 200, 400, 800, 1_000, 1_000, 1_700]);
+  });
+
+  test.each(["unauthenticated", "forbidden", "protocol_version", "invalid_name"] as const)(
+    "it gives up at once where trying is in vain: %s",
+    async (code) => {
+      const { agent, node, clock } = setUp();
+      const connecting = agent.connect();
+      await node.until(() => node.streams.length === 1);
+      node.last.close(new PerdureError(code, "no"));
+      await expect(connecting).rejects.toMatchObject({ code });
+      expect(clock.timerCount).toBe(0);
+    },
+  );
+
+  test("having worked, it goes on trying whatever it is told: keys are rotated", async () => {
+    const { node, connected, nextStream } = setUp();
+    await connected();
+    node.last.close(new PerdureError("unauthenticated", "key unknown"));
+    await nextStream();
+    expect(node.last.of("hello")).toMatchObject([{ instance: "i-1" }]);
+  });
+
+  test("a node that never answers the hello is left for another", async () => {
+    const { agent, node, nextStream, clock } = setUp();
+    void agent.connect();
+    await node.until(() => node.streams.length === 1 && node.last.said.length > 0);
+    const [first] = node.streams;
+    clock.advance(10_000);
+    expect(first?.dropped).toBe(true);
+    await nextStream();
+  });
+
+  test("its token is renewed before it ends, for the stream and for the heartbeats", async () => {
+    const { node, heartbeat, connected, clock } = setUp();
+    await connected();
+    clock.advance(3_600_000 * 0.8);
+    await node.until(() => node.last.of("auth").length > 0);
+    expect(node.last.of("auth")).toMatchObject([{ token: "token-2" }]);
+    expect(heartbeat.tokens).toEqual(["token-2"]);
+    node.last.tell({ case: "renewed", value: { tokenExpiresInMs: 1_000 } });
+    clock.advance(800);
+    await node.until(() => node.last.of("auth").length > 1);
+  });
+
+  test("asked to move, it goes within the time, and says the same name there", async () => {
+    const { node, connected, clock } = setUp();
+    await connected();
+    const [first] = node.streams;
+    node.last.tell({ case: "move", value: { withinMs: 1_000 } });
+    clock.advance(499);
+    expect(first?.dropped).toBe(false);
+    clock.advance(1);
+    expect(first?.dropped).toBe(true);
+    await node.until(() => node.streams.length === 2 && node.last.said.length > 0);
+    expect(node.last.of("hello")).toMatchObject([{ instance: "i-1" }]);
+  });
+});
+
+describe("runs", () => {
+  test("that are offered before it serves wait until it does", async () => {
+    const { agent, node, connected } = setUp();
+    await connected();
+    node.last.tell({ case: "offer", value: run("r1") });
+    expect(node.last.of("acceptOffer")).toEqual([]);
+    void agent.serve(() => undefined);
+    expect(node.last.of("acceptOffer")).toMatchObject([{ session: "s", runId: "r1" }]);
+  });
+
+  test("whose acceptance was cut off are accepted again on the next stream", async () => {
+    const { agent, node, connected, nextStream } = setUp();
+    await connected();
+    void agent.serve(() => undefined);
+    node.last.tell({ case: "offer", value: run("r1") });
+    node.last.close(new PerdureError("unavailable", "gone"));
+    await nextStream();
+    node.last.welcome();
+    expect(node.last.of("acceptOffer")).toMatchObject([{ runId: "r1" }]);
+  });
+
+  test("that are refused for now are asked for again, for good are forgotten", async () => {
+    const { agent, node, connected, clock } = setUp();
+    await connected();
+    void agent.serve(() => undefined);
+    node.last.tell({ case: "offer", value: run("r1") });
+    node.last.tell({ case: "refused", value: { ...run("r1"), code: "catching_up", retryAfterMs: 500 } });
+    clock.advance(500);
+    expect(node.last.of("acceptOffer")).toHaveLength(2);
+    node.last.tell({ case: "refused", value: { ...run("r1"), code: "already_decided" } });
+    node.last.tell({ case: "runStarted", value: { ...run("r1"), attempt: 5 } });
+    expect(node.last.of("publish")).toEqual([]);
+  });
+
+  test("enter the handler once, with the attempt's fencing token on everything that is written", async () => {
+    const { agent, node, connected } = setUp();
+    await connected();
+    const entered: string[] = [];
+    void agent.serve((each) => void entered.push(each.id));
+    node.last.tell({ case: "offer", value: run("r1") });
+    node.last.tell({ case: "joined", value: stateWith("r1", 7) });
+    node.last.tell({ case: "runStarted", value: { ...run("r1"), attempt: 7 } });
+    node.last.tell({ case: "runStarted", value: { ...run("r1"), attempt: 7 } });
+    await node.until(() => node.last.of("publish").length > 0);
+    expect(entered).toEqual(["r1"]);
+    expect(node.last.of("publish")[0]?.record).toMatchObject({
+      attempt: 7,
+      first: 1,
+      events: [{ kind: { case: "runCompleted", value: { runId: "r1" } } }],
+    });
+  });
+});
+
+describe("SPEC 6: an instance that the sessions hold for crashed", () => {
+  test("stops its runs, and goes on as another with nothing of the old", async () => {
+    const { agent, node, connected } = setUp();
+    await connected();
+    const stopped = Promise.withResolvers<string>();
+    void agent.serve(async (each) => {
+      await new Promise<void>((resolve) => {
+        each.signal.addEventListener("abort", () => resolve());
+      });
+      stopped.resolve(each.signal.reason instanceof PerdureError ? each.signal.reason.code : "?");
+    });
+    node.last.tell({ case: "offer", value: run("r1") });
+    node.last.tell({ case: "joined", value: stateWith("r1", 7) });
+    node.last.tell({ case: "runStarted", value: { ...run("r1"), attempt: 7 } });
+    node.last.tell({ case: "refused", value: { session: "s", code: "fenced" } });
+    expect(await stopped.promise).toBe("fenced");
+    await node.until(() => node.streams.length === 2 && node.last.said.length > 0);
+    const [hello] = node.last.of("hello");
+    expect(hello?.instance).toBe(agent.instance);
+    expect(hello?.instance).not.toBe("i-1");
+    node.last.welcome();
+    expect(node.last.of("join")).toEqual([]);
+    expect(node.last.of("publish")).toEqual([]);
+  });
+});
+
+describe("close", () => {
+  test("takes no more, lets runs end, leaves, and stops beating", async () => {
+    const { agent, node, heartbeat, connected } = setUp();
+    await connected();
+    const finish = Promise.withResolvers<void>();
+    const serving = agent.serve(() => finish.promise);
+    node.last.tell({ case: "offer", value: run("r1") });
+    node.last.tell({ case: "joined", value: stateWith("r1", 7) });
+    node.last.tell({ case: "runStarted", value: { ...run("r1"), attempt: 7 } });
+    const closing = agent.close();
+    node.last.tell({ case: "offer", value: run("r2") });
+    expect(node.last.of("drain")).toHaveLength(1);
+    expect(node.last.of("declineOffer")).toMatchObject([{ runId: "r2" }]);
+    finish.resolve();
+    await node.until(() => node.last.of("publish").length > 0);
+    const { producer = "", first = 0 } = node.last.of("publish")[0]?.record ?? {};
+    node.last.tell({ case: "verdict", value: { session: "s", producer, first, last: first, seq: 10 } });
+    await node.until(() => node.last.of("leave").length > 0);
+    node.last.close();
+    await Promise.all([closing, serving]);
+    expect(heartbeat.stopped).toBe(true);
+  });
+
+  test("leaves runs that take too long to others, without a word about them", async () => {
+    const { agent, node, connected, clock } = setUp();
+    await connected();
+    void agent.serve(() => new Promise(() => undefined));
+    node.last.tell({ case: "offer", value: run("r1") });
+    node.last.tell({ case: "joined", value: stateWith("r1", 7) });
+    node.last.tell({ case: "runStarted", value: { ...run("r1"), attempt: 7 } });
+    const closing = agent.close({ drainMs: 1_000 });
+    clock.advance(1_000);
+    await node.until(() => node.last.of("leave").length > 0);
+    node.last.close();
+    await closing;
+    expect(node.last.of("publish")).toEqual([]);
+    expect(clock.timerCount).toBe(0);
+  });
+
+  test("while nobody could be reached yet ends the connecting", async () => {
+    const { agent, node, clock } = setUp();
+    const connecting = agent.connect();
+    await node.until(() => node.streams.length === 1);
+    node.last.close(new PerdureError("unavailable", "away"));
+    await agent.close();
+    await expect(connecting).rejects.toMatchObject({ code: "closed" });
+    expect(clock.timerCount).toBe(0);
+  });
+});
