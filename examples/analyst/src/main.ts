@@ -12,7 +12,7 @@ import type { RunOutput } from "./output/writer.ts";
 import { answerByExtraction } from "./run/extractive.ts";
 import { hear } from "./run/steering.ts";
 import { readSettings } from "./settings.ts";
-import { suggestionsFor } from "./suggestions.ts";
+import { suggestionsFor, titleOf } from "./suggestions.ts";
 
 const settings = readSettings(process.argv.slice(2), process.env);
 const library = await openLibrary(settings.folder);
@@ -41,8 +41,8 @@ const serving = agent.serve(async (run) => {
 
 process.send?.({
   plainPort: plain.port,
-  fileCount: library.files.length,
   description: settings.model?.name ?? "",
+  title: titleOf(library),
   suggestions: suggestionsFor(library),
 });
 

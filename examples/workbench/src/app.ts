@@ -50,7 +50,8 @@ export function startApp(id: string): void {
     announcer: new Announcer(),
   };
   document.body.append(frameOf(views));
-  composer.focus();
+  // On a phone it would open the keyboard over the page.
+  if (matchMedia("(pointer: fine)").matches) composer.focus();
 
   const truth = new TruthWatch();
   const drawSoon = oncePerFrame(() => drawCounters(views, truth, feed));

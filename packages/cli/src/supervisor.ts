@@ -1,6 +1,6 @@
 /** What `perdure up` runs: servers, agent, page and the one public port, until it is told to stop. */
 import { mkdirSync, writeFileSync } from "node:fs";
-import { basename, join } from "node:path";
+import { join } from "node:path";
 import { mintToken } from "@perdure/service-kit";
 import type { UpOptions } from "./options.ts";
 import { freePort, listenOn } from "./ports.ts";
@@ -121,6 +121,8 @@ async function startAll({ options, root, say, stops, stop }: Starting): Promise<
 interface AnalystFacts {
   readonly plainPort: number | undefined;
   readonly description: string;
+  /** What it calls its folder. */
+  readonly title: string;
   readonly suggestions: readonly string[];
 }
 
@@ -133,7 +135,7 @@ const truthFile = (stateFolder: string): string => join(stateFolder, "truth.json
 
 function analystOn(at: { options: UpOptions; root: string; servers: ServerSet; tokenFile: string }): Analyst {
   const { options, root, servers, tokenFile } = at;
-  let facts: AnalystFacts = { plainPort: undefined, description: "", suggestions: [] };
+  let facts: AnalystFacts = { plainPort: undefined, description: "", title: "", suggestions: [] };
   const spec = {
     name: "analyst",
     args: [join(root, "examples/analyst/src/main.ts"), "--folder", options.folder],
@@ -156,6 +158,7 @@ function factsFrom(message: unknown): AnalystFacts {
   const suggestions = "suggestions" in fields && Array.isArray(fields.suggestions) ? fields.suggestions : [];
   return {
     plainPort: "plainPort" in fields && typeof fields.plainPort === "number" ? fields.plainPort : undefined,
+    title: "title" in fields && typeof fields.title === "string" ? fields.title : "",
     description: "description" in fields && typeof fields.description === "string" ? fields.description : "",
     suggestions: suggestions.filter((one) => typeof one === "string"),
   };
@@ -197,11 +200,11 @@ function controlsOf({ options, secret, servers, analyst, codes, truth, host, por
       return { token: await mintToken(secret, claims, PAGE_TOKEN_MS), expiresMs: Date.now() + PAGE_TOKEN_MS };
     },
     async state(session, from) {
-      const { description, suggestions } = analyst.facts();
+      const { description, title, suggestions } = analyst.facts();
       return {
         agent: analyst.process.status,
         server: servers.status,
-        folder: basename(options.folder),
+        folder: title,
         model: description,
         suggestions,
         lan: options.lan,

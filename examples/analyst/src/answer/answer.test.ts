@@ -78,7 +78,7 @@ describe("an answer", () => {
     const text = textOf(answer("What happens when a kettle loses power?"));
     expect(text).toContain("A kettle that loses its power keeps the water warm for an hour");
     expect(text).toContain("[docs/kettles.md:5]");
-    expect(text).toContain("**`powerFailed`** [src/kettle.ts:8] What a kettle says when its power fails. *(function)*");
+    expect(text).toContain("**`powerFailed`** [src/kettle.ts:8] What a kettle says when its power fails. (function)");
     expect(text).toContain("reports a kettle cold an hour after its power failed [src/kettle.test.ts:1]");
     expect(text).toContain("no model wrote this");
   });

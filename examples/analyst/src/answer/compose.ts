@@ -68,7 +68,7 @@ function defined({ name, kind, says, source, usedIn }: DefinitionFound): Piece[]
   const [most] = usedIn;
   const others = usedIn.length > 1 ? ` and ${usedIn.length > 2 ? "others" : "one more"}` : "";
   const used = most === undefined ? "" : `, used in \`${most.path}\`${others}`;
-  return [...pieces, text(` *(${kind}${used})*\n`)];
+  return [...pieces, text(` (${kind}${used})\n`)];
 }
 
 // One line of code says no more than its name did.
@@ -93,7 +93,7 @@ function part({ path, isFolder, fileCount, lineCount, says }: Part): Piece[] {
 }
 
 function closing(from: string): Piece {
-  return text(`*Put together from ${from} by full-text search; no model wrote this.*`);
+  return text(`Put together from ${from} by full-text search; no model wrote this.`);
 }
 
 const plain = (value: string): string => value.replace(/\s+/g, " ").trim();

@@ -17,7 +17,7 @@ export interface Comparison {
   readonly behind: number;
   readonly lost: number;
   readonly doubled: number;
-  /** The texts are the same, to the last character. */
+  /** The texts are the same, to the last character; of a cancelled one, but for the token that was held back. */
   readonly identical: boolean;
 }
 
@@ -46,7 +46,9 @@ export function compare({ produced, shown, open, cancelled }: Compared): Compari
   for (const { added, removed, count } of changes)
     add(stretches, added ? "doubled" : removed ? "lost" : "shown", count);
   settleEnd(stretches, open, cancelled);
-  return { ...countsOf(stretches), stretches, identical: produced === shown };
+  const counts = countsOf(stretches);
+  const isCut = cancelled && counts.lost === 0 && produced.startsWith(shown);
+  return { ...counts, stretches, identical: produced === shown || isCut };
 }
 
 /** The sum over runs, each of which keeps its own stretches. */

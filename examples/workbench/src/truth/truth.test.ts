@@ -70,6 +70,12 @@ describe("comparing a screen with what was produced", () => {
   it("forgives the one token that a cancel held back, and no more", () => {
     expect(counts({ produced, shown: "the quick brown fox jumps over the lazy", cancelled: true }).lost).toBe(0);
     expect(counts({ produced, shown: "the quick brown fox jumps over the", cancelled: true }).lost).toBe(2);
+    const identical = (shown: string): boolean => compare({ produced, shown, open: false, cancelled: true }).identical;
+    expect(["the quick brown fox jumps over the lazy ", "the quick brown fox", "the lazy"].map(identical)).toEqual([
+      true,
+      false,
+      false,
+    ]);
     expect(counts({ produced, shown: "the quick brown jumps over the lazy dog", cancelled: true }).lost).toBe(1);
   });
 

@@ -1,11 +1,10 @@
 /** A run as people see it: who works on it, its steps and thinking, what it says, and on what that rests. */
 import { element, Keyed, setAttributes, setChildren, setText } from "../dom.ts";
-import type { Answer, Passage, Source } from "../conversation/conversation.ts";
-import { MarkdownView } from "./markdown.ts";
+import type { Answer } from "../conversation/conversation.ts";
+import { PassageView } from "./passage-view.ts";
+import type { OpenSource } from "./passage-view.ts";
 import { seconds } from "./words.ts";
 import { StepsView } from "./steps-view.ts";
-
-export type OpenSource = (source: Source) => void;
 
 const PHASES: Readonly<Record<Answer["run"]["phase"], string>> = {
   unknown: "",
@@ -25,9 +24,8 @@ export class AnswerView {
   readonly #phase = element("span", { "data-testid": "run-phase" });
   readonly #steps = new StepsView();
   readonly #error = element("p", { class: "error", role: "alert" });
-  readonly #text = element("div", { "data-testid": "answer-text" });
-  readonly #passages = new Keyed<MarkdownView>();
-  readonly #sources = element("ul", { class: "sources", "aria-label": "Sources" });
+  readonly #text = element("div", { class: "passages", "data-testid": "answer-text" });
+  readonly #passages = new Keyed<PassageView>();
   readonly #steers = element("div", { class: "steers" });
   readonly #openSource: OpenSource;
 
@@ -48,58 +46,22 @@ export class AnswerView {
     setAttributes(this.#phase, { class: run.phase === "orphaned" || run.phase === "failed" ? "lost" : undefined });
     this.#steps.show(steps, { active, answered: passages.length > 0 });
     setText(this.#error, run.phase === "failed" ? `${run.message} (${run.code})` : "");
-    this.#showText(passages);
-    this.#showSources(passages);
+    const views = this.#passages.take(
+      passages.map(({ id }) => id),
+      () => new PassageView(this.#openSource),
+    );
+    for (const [index, passage] of passages.entries()) views[index]?.show(passage, active);
+    setChildren(
+      this.#text,
+      views.map(({ root }) => root),
+    );
     this.#showSteers(answer);
     const parts: Node[] = [this.#head];
     if (steps.length > 0) parts.push(this.#steps.root);
     if (answer.steers.length > 0) parts.push(this.#steers);
     if (passages.length > 0) parts.push(this.#text);
-    if (this.#sources.childElementCount > 0 && !active) parts.push(this.#sources);
     if (run.phase === "failed") parts.push(this.#error);
     setChildren(this.root, parts);
-  }
-
-  #showText(passages: readonly Passage[]): void {
-    const views = this.#passages.take(
-      passages.map(({ id }) => id),
-      () => new MarkdownView(),
-    );
-    for (const [index, view] of views.entries()) {
-      const passage = passages[index];
-      if (passage === undefined) continue;
-      view.show(passage.text, [...passage.citations.keys()].join(" "), (mark) => this.#citation(passage, mark));
-    }
-    setChildren(
-      this.#text,
-      views.map(({ root }) => root),
-    );
-  }
-
-  #citation(passage: Passage, mark: string): Node | undefined {
-    const source = passage.citations.get(mark);
-    if (source === undefined) return undefined;
-    const short = mark.slice(1, -1);
-    const label = /^\d+$/.test(short) ? short : (short.split("/").at(-1) ?? short);
-    return this.#sourceButton(
-      source,
-      { class: "cite", "aria-label": `Source ${source.title}`, title: source.title },
-      label,
-    );
-  }
-
-  #showSources(passages: readonly Passage[]): void {
-    const sources = new Map(
-      passages.flatMap(({ citations }) => [...citations]).map(([mark, source]) => [source.id, { mark, source }]),
-    );
-    if (this.#sources.childElementCount === sources.size) return;
-    setChildren(
-      this.#sources,
-      [...sources.values()].map(({ mark, source }) => {
-        const number = /^\[\d+\]$/.test(mark) ? `${mark.slice(1, -1)}  ` : "";
-        return element("li", {}, this.#sourceButton(source, {}, `${number}${source.title}`));
-      }),
-    );
   }
 
   #showSteers({ steers }: Answer): void {
@@ -114,12 +76,6 @@ export class AnswerView {
         ),
       ),
     );
-  }
-
-  #sourceButton(source: Source, attributes: Readonly<Record<string, string>>, label: string): HTMLButtonElement {
-    const button = element("button", { type: "button", ...attributes }, label);
-    button.addEventListener("click", () => this.#openSource(source));
-    return button;
   }
 }
 

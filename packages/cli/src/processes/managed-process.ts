@@ -41,7 +41,8 @@ const PARENT_WATCH = new URL("./parent-watch.ts", import.meta.url).href;
 
 // What is set for one of us is not meant for the others, and a service refuses variables that it does not know.
 function inherited(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
-  const isOthers = (name: string): boolean => name.startsWith("PERDURE_") && !/^PERDURE_(KAFKA_|TOPIC_PREFIX$|PARTITIONS$|LOG_LEVEL$)/.test(name);
+  const isOthers = (name: string): boolean =>
+    name.startsWith("PERDURE_") && !/^PERDURE_(KAFKA_|TOPIC_PREFIX$|PARTITIONS$|LOG_LEVEL$)/.test(name);
   return Object.fromEntries(Object.entries(env).filter(([name]) => !isOthers(name)));
 }
 
