@@ -80,8 +80,8 @@ async function onKafka(options: ServerSetOptions, edgePort: number): Promise<Man
     edge: {
       PERDURE_EDGE_PORT: String(edgePort),
       PERDURE_AUTH_SECRET_FILE: join(stateFolder, "secret"),
-      PERDURE_ALLOWED_ORIGINS: origins.join(","),
-      PERDURE_ALLOWED_HOSTS: "127.0.0.1",
+      PERDURE_EDGE_ORIGINS: origins.join(","),
+      PERDURE_EDGE_HOSTS: "127.0.0.1",
     },
   };
   const processes: ManagedProcess[] = [];
