@@ -14,6 +14,7 @@ import type { IngestConfig } from "./config.ts";
 import { Health } from "./health.ts";
 import { DEFAULT_INGEST_LIMITS, type IngestLimits } from "./limits.ts";
 import { ingestMetrics } from "./metrics.ts";
+import { registerReflection } from "./reflection.ts";
 
 export interface IngestOptions {
   readonly log: Log;
@@ -93,6 +94,7 @@ export async function startIngest(options: IngestOptions): Promise<Ingest> {
   registerSessionService(server, deps);
   registerSignalService(server, { ...deps, writers, reported });
   health.register(server);
+  registerReflection(server);
   return {
     port,
     async drain(withinMs) {

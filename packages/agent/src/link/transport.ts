@@ -1,7 +1,5 @@
-import type { AgentVerdict, ConnectResponse } from "@perdure/protocol";
+import type { ConnectResponse } from "@perdure/protocol";
 import type { PerdureError } from "@perdure/core";
-
-export type { AgentVerdict };
 
 /** What carries an agent's stream to a node. gRPC is one; tests have their own. */
 export interface Transport {

@@ -1,8 +1,7 @@
-import { Client, credentials } from "@grpc/grpc-js";
 import { MessageRole, SessionService, SignalService } from "@perdure/protocol";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { TestNode } from "../testing/node.ts";
-import { callOnce } from "../testing/raw-agent.ts";
+import { callOnce, rawCall, rawStream } from "../testing/raw-agent.ts";
 
 let node: TestNode;
 
@@ -121,23 +120,20 @@ describe("signals of those who hold no stream", () => {
 });
 
 describe("what the ecosystem expects", () => {
-  const health = (): Promise<Buffer> => {
-    const client = new Client(node.address, credentials.createInsecure());
-    return new Promise((resolve, reject) => {
-      const same = (bytes: Buffer): Buffer => bytes;
-      client.makeUnaryRequest("/grpc.health.v1.Health/Check", same, same, Buffer.alloc(0), (error, answer) => {
-        client.close();
-        if (error === null && answer !== undefined) resolve(answer);
-        else reject(error ?? new Error("no answer"));
-      });
-    });
-  };
+  test("the reflection service names what there is to call", async () => {
+    // ServerReflectionRequest { list_services: "*" } (field 7); the answer has the names in clear text.
+    const request = Buffer.from([0x3a, 1, 0x2a]);
+    const answer = await rawStream(node.address, "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo", request);
+    for (const service of ["AgentService", "SessionService", "SignalService"]) {
+      expect(answer.toString("latin1")).toContain(`perdure.v1.${service}`);
+    }
+  });
 
   test("the health service says that the node serves, and no longer when it drains", async () => {
     // HealthCheckResponse { status: SERVING = 1 }, then NOT_SERVING = 2.
-    expect([...(await health())]).toEqual([8, 1]);
+    expect([...(await rawCall(node.address, "/grpc.health.v1.Health/Check"))]).toEqual([8, 1]);
     await node.ingest.drain(0);
-    expect([...(await health())]).toEqual([8, 2]);
+    expect([...(await rawCall(node.address, "/grpc.health.v1.Health/Check"))]).toEqual([8, 2]);
   });
 
   test("a port that is taken stops the start, and says which", async () => {

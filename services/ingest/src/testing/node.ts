@@ -6,8 +6,8 @@ import { join } from "node:path";
 import type { Accepted, SessionState, Verdict } from "@perdure/core";
 import type { Log } from "@perdure/log";
 import { openEmbeddedLog } from "@perdure/log-embedded";
-import type { ActorJson, AudienceJson, EventJson } from "@perdure/protocol";
-import { createReplica, type HeldSession, type Replica, topicSpecs } from "@perdure/replica";
+import { type ActorJson, type AudienceJson, encodeNodeLease, type EventJson, keyBytes } from "@perdure/protocol";
+import { createReplica, type HeldSession, type Replica, TOPICS, topicSpecs } from "@perdure/replica";
 import { ManualClock } from "@perdure/replica/testing";
 import { createLogger, createMetrics, mintToken, type TokenClaims } from "@perdure/service-kit";
 import { CountingReplica } from "./counting-replica.ts";
@@ -82,6 +82,12 @@ export class TestNode {
   token(claims: Partial<TokenClaims> = {}, ttlMs = 60_000): Promise<string> {
     const agent = { participant: "bot", tenant: TENANT, role: "agent", sessions: ["*"] } as const;
     return mintToken(SECRET, { ...agent, ...claims }, ttlMs, this.clock.now());
+  }
+
+  /** Ends a life of a node, as the keeper in charge does. */
+  async expireLease(name: string, incarnation: number): Promise<void> {
+    const lease = { node: name, incarnation, state: "NODE_LEASE_STATE_EXPIRED" } as const;
+    await this.log.append(TOPICS.nodes, 0, { key: keyBytes(name), value: encodeNodeLease(lease) });
   }
 
   /** Declares an instance crashed, as a keeper does; again and again until the log's time has come. */

@@ -141,6 +141,38 @@ export async function callOnce<In extends DescMessage, Out extends DescMessage>(
   }
 }
 
+/** The answer to an empty request, as bytes. */
+export async function rawCall(address: string, path: string): Promise<Buffer> {
+  const client = new Client(address, credentials.createInsecure());
+  try {
+    return await new Promise((resolve, reject) => {
+      client.makeUnaryRequest(path, same, same, Buffer.alloc(0), (error, answer) => {
+        if (error === null && answer !== undefined) resolve(answer);
+        else reject(error ?? new Error("no answer"));
+      });
+    });
+  } finally {
+    client.close();
+  }
+}
+
+/** The first answer on a stream, as bytes. */
+export async function rawStream(address: string, path: string, request: Buffer): Promise<Buffer> {
+  const client = new Client(address, credentials.createInsecure());
+  const call = client.makeBidiStreamRequest<Buffer, Buffer>(path, same, same, new Metadata());
+  try {
+    return await new Promise((resolve, reject) => {
+      call.once("data", resolve);
+      call.once("error", reject);
+      call.write(request);
+    });
+  } finally {
+    call.removeAllListeners("error").on("error", () => undefined);
+    call.cancel();
+    client.close();
+  }
+}
+
 function metadataWith(token: string | undefined): Metadata {
   const metadata = new Metadata();
   if (token !== undefined) metadata.set("authorization", `Bearer ${token}`);
