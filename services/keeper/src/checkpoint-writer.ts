@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { toHead } from "@perdure/core";
-import type { CheckpointScope, Log, Ownership } from "@perdure/log";
+import { type CheckpointScope, type Log, LogError, type NewEntry, type Ownership } from "@perdure/log";
 import {
   encodeHead,
   encodeIndexEntry,
@@ -27,6 +27,8 @@ export interface CheckpointWriterParts {
   readonly batchBytes: number;
   /** The offset that the tail reads next. */
   readonly next: () => number;
+  /** The log does not take the session's head. */
+  readonly onStopped: (session: KeptSession) => void;
 }
 
 /** What one checkpoint did. */
@@ -111,8 +113,7 @@ export class CheckpointWriter {
     this.#parts.uncovered.remove(session, uncovered?.bytes ?? 0);
     const { state, setAsideAt } = session;
     if (state === undefined) {
-      const known = session.entry ?? this.#parts.index.get(session.key) ?? {};
-      const entry = { ...known, setAside: String(setAsideAt ?? 0) };
+      const entry = this.#setAsideEntry(session, setAsideAt ?? 0);
       return { session, uncovered, entry, head: undefined, pages: [], owing: false };
     }
     const owing = session.signals.pendingCount > 0;
@@ -120,7 +121,12 @@ export class CheckpointWriter {
     return { session, uncovered, entry, head: encodeHead(toHead(state)), pages: uncovered?.pages ?? [], owing };
   }
 
-  async #writeSession(scope: CheckpointScope, { session, head, pages, entry }: Capture): Promise<Outcome> {
+  /** Its last good head stays; what comes from `offset` on is not covered by it. */
+  #setAsideEntry({ key, entry }: KeptSession, offset: number): IndexEntryJson {
+    return { ...(entry ?? this.#parts.index.get(key)), setAside: String(offset) };
+  }
+
+  async #writeSession(scope: CheckpointScope, { session, uncovered, head, pages, entry }: Capture): Promise<Outcome> {
     const key = keyBytes(session.key);
     if (head === undefined) {
       await scope.append(TOPICS.index, { key, value: encodeIndexEntry(entry) });
@@ -128,7 +134,8 @@ export class CheckpointWriter {
     }
     const chain = await this.#writePages(scope, session.key, pages);
     const pageOffset = chain?.[0] ?? this.#parts.chains.newest(session.key);
-    const headOffset = await scope.append(TOPICS.heads, { key, value: head });
+    const headOffset = await appendHead(scope, { key, value: head });
+    if (headOffset instanceof LogError) return this.#stopTooLarge(scope, session, uncovered?.offset ?? 0, headOffset);
     const written = {
       ...entry,
       headOffset: String(headOffset),
@@ -136,6 +143,15 @@ export class CheckpointWriter {
     };
     await scope.append(TOPICS.index, { key, value: encodeIndexEntry(written) });
     return { entry: written, chain };
+  }
+
+  /** The log does not take its head. Nothing of it can be covered any more, and the others must not wait for it. */
+  async #stopTooLarge(scope: CheckpointScope, session: KeptSession, offset: number, error: LogError): Promise<Outcome> {
+    session.stop("set_aside", offset, error);
+    this.#parts.onStopped(session);
+    const entry = this.#setAsideEntry(session, offset);
+    await scope.append(TOPICS.index, { key: keyBytes(session.key), value: encodeIndexEntry(entry) });
+    return { entry, chain: undefined };
   }
 
   /** The offsets of the session's pages, the newest first; undefined where there is none to write. */
@@ -177,6 +193,15 @@ export class CheckpointWriter {
       restored.map(({ session }) => session),
       bytes,
     );
+  }
+}
+
+async function appendHead(scope: CheckpointScope, entry: NewEntry): Promise<number | LogError> {
+  try {
+    return await scope.append(TOPICS.heads, entry);
+  } catch (error) {
+    if (error instanceof LogError && error.code === "too_large") return error;
+    throw error;
   }
 }
 

@@ -1,7 +1,8 @@
 import { RULES_VERSION } from "@perdure/core";
+import { LogError } from "@perdure/log";
 import { encodeRecord } from "@perdure/protocol";
-import { TOPICS } from "@perdure/replica";
-import { canonicalText, SampleWriter } from "@perdure/replica/testing";
+import { entryKeyText, TOPICS } from "@perdure/replica";
+import { alteredLog, canonicalText, SampleWriter } from "@perdure/replica/testing";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { KeeperTest } from "./testing/keeper-test.ts";
 
@@ -120,6 +121,30 @@ describe("a session that cannot be folded", () => {
     await world.test.appendBytes(KEY, new Uint8Array([0xff, 0xff, 0xff]));
     await world.covered(KEY);
     expect(await world.indexEntry(KEY)).toEqual({ ...before, setAside: "1" });
+  });
+});
+
+describe("a head that the log does not take", () => {
+  it("sets its session aside, and the others are covered", async () => {
+    const { log } = world.test;
+    const picky = alteredLog(log, {
+      checkpoint: (ownership, write) =>
+        log.checkpoint(ownership, (scope) =>
+          write({
+            append: async (topic, entry) => {
+              if (topic === TOPICS.heads && entryKeyText(entry) === KEY) throw new LogError("too_large", "too large");
+              return scope.append(topic, entry);
+            },
+          }),
+        ),
+    });
+    await world.keeper({}, picky);
+    await world.test.append("acme/two", new SampleWriter("o", "ROLE_USER").create());
+    await world.pass(20_000);
+    expect(await world.watermark(0)).toBe(1);
+    expect(await world.indexEntry("acme/two")).toMatchObject({ seq: 1 });
+    expect(await world.indexEntry(KEY)).toMatchObject({ setAside: "0" });
+    await expect(world.attach(KEY)).rejects.toMatchObject({ code: "set_aside" });
   });
 });
 

@@ -1,4 +1,4 @@
-import { dues, poolSignals, type SessionState, type Verdict } from "@perdure/core";
+import { dues, type SessionState, type Verdict } from "@perdure/core";
 import type { Appended } from "@perdure/log";
 import type { AudienceJson, EventJson, RecordJson } from "@perdure/protocol";
 import type { Clock } from "@perdure/replica";
@@ -7,6 +7,7 @@ import type { DueQueue } from "./due-queue.ts";
 import { dueMsOf } from "./index-entry.ts";
 import type { KeptSession } from "./kept-session.ts";
 import { type NodeLife, nodesOf } from "./node-life.ts";
+import { owedSignals } from "./owed-signals.ts";
 import type { SignalSender } from "./pool-links.ts";
 
 export interface DerivationsParts {
@@ -123,10 +124,8 @@ export class Derivations {
   /** Tells the pools what changed since the last look: for each run only the latest. */
   #signal(session: KeptSession, state: SessionState): void {
     const { signals, key, tenant } = session;
-    const owed = new Set<string>();
-    for (const signal of poolSignals(state, key.slice(tenant.length + 1))) {
-      const text = JSON.stringify(signal);
-      owed.add(text);
+    const owed = owedSignals(state, key);
+    for (const [text, signal] of owed) {
       if (signals.owed.has(text)) continue;
       signals.pendingCount += 1;
       this.#parts.signals.send(tenant, signal, {
@@ -134,7 +133,7 @@ export class Derivations {
         onSettled: () => this.#signalled(session),
       });
     }
-    signals.owed = owed;
+    signals.owed = new Set(owed.keys());
   }
 
   #signalled(session: KeptSession): void {

@@ -2,6 +2,7 @@ import { newSession, PerdureError } from "@perdure/core";
 import { type Log, LogError } from "@perdure/log";
 import { type Clock, readHead, type SessionIndex } from "@perdure/replica";
 import type { Logger } from "@perdure/service-kit";
+import { saysOwing } from "./index-entry.ts";
 import type { KeptSession } from "./kept-session.ts";
 
 export interface HeadLoadsParts {
@@ -15,6 +16,8 @@ export interface HeadLoadsParts {
   /** Its head is here, or the reason why not: its status says. */
   readonly onLoaded: (session: KeptSession) => void;
 }
+
+const LOADS_TRIED = 5;
 
 /** Reads heads for sessions that are needed, some at a time. The partition goes on meanwhile. */
 export class HeadLoads {
@@ -54,11 +57,15 @@ export class HeadLoads {
 
   async #load(session: KeptSession): Promise<void> {
     try {
-      while (!(await this.#tryLoad(session))) await this.#parts.index.current();
+      for (let tried = 1; !(await this.#tryLoad(session)); tried += 1) {
+        if (tried === LOADS_TRIED) throw new LogError("corrupt", "the index names a head that is not in the log");
+        await this.#parts.index.current();
+      }
     } catch (error) {
       if (this.#closed) return;
       if (error instanceof LogError) return this.#later(session, error);
-      session.stop(error instanceof PerdureError && error.code === "rules_too_new" ? error.code : "set_aside", error);
+      const status = error instanceof PerdureError && error.code === "rules_too_new" ? error.code : "set_aside";
+      session.stop(status, session.uncovered?.offset ?? 0, error);
     }
     if (!this.#closed) this.#parts.onLoaded(session);
   }
@@ -68,13 +75,13 @@ export class HeadLoads {
     const { log, partition, index } = this.#parts;
     const entry = index.get(session.key);
     if (entry === undefined) {
-      session.loaded(newSession());
+      session.loaded(newSession(), true);
     } else if (entry.setAside !== undefined) {
       session.foundSetAside(Number(entry.setAside));
     } else {
       const state = await readHead(log, partition, session.key, entry);
       if (state === undefined) return false;
-      if (!this.#closed) session.loaded(state);
+      if (!this.#closed) session.loaded(state, !saysOwing(entry));
     }
     return true;
   }

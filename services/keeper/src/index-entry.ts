@@ -5,14 +5,17 @@ import { lifeText, nodesOf, PRESENT } from "./node-life.ts";
 const NODES_LISTED = 16;
 const ENDED = new Set(["RUN_PHASE_COMPLETED", "RUN_PHASE_FAILED", "RUN_PHASE_CANCELLED"]);
 
-/** A time that has passed; 0 would say never. */
-const SOONEST_MS = 1;
+/** At once; 0 would say never. */
+const NOW_MS = 1;
 
 /** When the keeper has to act next in the session, Unix milliseconds; 0: never. */
 export function dueMsOf(state: SessionState): number {
   const [first] = dues(state);
-  return first === undefined ? 0 : Math.max(first.atMs, SOONEST_MS);
+  return first === undefined ? 0 : Math.max(first.atMs, NOW_MS);
 }
+
+/** Whether somebody wrote the entry who owed more than the state says; what pools should know was told otherwise. */
+export const saysOwing = ({ dueMs }: IndexEntryJson): boolean => Number(dueMs ?? 0) === NOW_MS;
 
 /** Somebody or something is live: a member, an agent that is not gone, a run that has not ended. */
 function isLive(state: SessionState): boolean {
@@ -30,13 +33,12 @@ function isLive(state: SessionState): boolean {
  */
 export function indexEntryOf(state: SessionState, owing: boolean): IndexEntryJson {
   const nodes = nodesOf(state).map(lifeText);
-  const now = Math.max(state.timeMs, SOONEST_MS);
   return {
     covered: String(state.covered),
     ...(state.epoch !== undefined && { epoch: String(state.epoch) }),
     seq: state.seq,
     live: isLive(state),
-    dueMs: String(owing ? now : dueMsOf(state)),
+    dueMs: String(owing ? NOW_MS : dueMsOf(state)),
     nodes: nodes.slice(0, NODES_LISTED),
     manyNodes: nodes.length > NODES_LISTED,
   };

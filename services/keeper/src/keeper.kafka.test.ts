@@ -75,7 +75,7 @@ async function foldAll(key: string): Promise<SessionState> {
   const state = newSession();
   const partition = partitionOf(key, PARTITIONS);
   const { end } = await log.bounds(TOPICS.events, partition);
-  for (let offset = 0; offset < end; ) {
+  for (let offset = 0; offset < end;) {
     const entries = await log.read(TOPICS.events, partition, offset, { maxBytes: 1_000_000 });
     for (const entry of entries) {
       offset = entry.offset + 1;

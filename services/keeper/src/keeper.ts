@@ -206,7 +206,7 @@ class GroupKeeper implements Keeper {
     const { partition } = keeper;
     if (reason !== "fenced") {
       this.#metrics.alert(reason);
-      this.#reopenAfter(partition, LOST_RETRY_MS);
+      this.#reopenAfter(partition, reason === "history_lost" ? LOST_RETRY_MS : this.#settings.retryMs);
       return;
     }
     this.#options.logger.warn({ partition }, "a checkpoint was refused: the partition has gone to another generation");

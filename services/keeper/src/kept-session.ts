@@ -1,6 +1,7 @@
 import { type Accepted, eventKind, fold, PerdureError, type SessionState } from "@perdure/core";
 import { decodeRecord, type IndexEntryJson, type PageJson } from "@perdure/protocol";
 import { checkRules, Publications, type RawRecord } from "@perdure/replica";
+import { owedSignals } from "./owed-signals.ts";
 
 /** What one session has that no head covers yet. */
 export interface Uncovered {
@@ -128,9 +129,10 @@ export class KeptSession {
     return bytes;
   }
 
-  /** The state of its head has arrived: what waited is folded onto it. */
-  loaded(state: SessionState): void {
+  /** The state of its head has arrived: what waited is folded onto it. `told`: its pools know what they should. */
+  loaded(state: SessionState, told: boolean): void {
     this.#state = state;
+    if (told) this.signals.owed = new Set(owedSignals(state, this.key).keys());
     this.#status = "folded";
     const waiting = this.#waiting;
     this.#waiting = [];
@@ -142,9 +144,9 @@ export class KeptSession {
     this.#setAside(offset, undefined);
   }
 
-  /** Its head cannot be read by this process. */
-  stop(status: "set_aside" | "rules_too_new", failure: unknown): void {
-    if (status === "set_aside") this.#setAside(this.uncovered?.offset ?? 0, failure);
+  /** Its head cannot be read, or written, by this process; nothing from `offset` on can be covered. */
+  stop(status: "set_aside" | "rules_too_new", offset: number, failure: unknown): void {
+    if (status === "set_aside") this.#setAside(offset, failure);
     else this.#end(status, failure);
   }
 

@@ -175,6 +175,7 @@ export class PartitionKeeper {
       uncovered: this.#uncovered,
       batchBytes: settings.checkpointBatchBytes,
       next: () => this.#next,
+      onStopped: (session) => this.#look(session),
     });
     return new Checkpointer({
       partition: this.partition,
@@ -188,6 +189,7 @@ export class PartitionKeeper {
       ownership: () => this.#ownership,
       onWritten: (done, tookMs) => {
         metrics.checkpointed(done, tookMs);
+        if (this.#sessions.size > settings.sessionsKept) this.#sweep();
         this.#makeRoom();
       },
       onFenced: (ownership) => this.#lose("fenced", ownership),
@@ -281,10 +283,13 @@ export class PartitionKeeper {
     });
   }
 
+  /** Lets go of sessions that have been idle for a time, or that are more than are kept: the first loaded first. */
   #sweep(): void {
-    const beforeMs = this.#parts.clock.now() - this.#parts.settings.sessionIdleMs;
+    const { sessionIdleMs, sessionsKept } = this.#parts.settings;
+    const beforeMs = this.#parts.clock.now() - sessionIdleMs;
     for (const session of this.#sessions.values()) {
-      if (session.usedMs > beforeMs || !session.isResting || this.#uncovered.has(session)) continue;
+      if (session.usedMs > beforeMs && this.#sessions.size <= sessionsKept) continue;
+      if (!session.isResting || this.#uncovered.has(session)) continue;
       if (!this.#indexKnows(session)) continue;
       this.#sessions.delete(session.key);
       this.#chains.forget(session.key);

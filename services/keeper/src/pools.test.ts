@@ -1,6 +1,6 @@
 import type { Appended } from "@perdure/log";
 import type { RecordJson } from "@perdure/protocol";
-import { entryKeyText } from "@perdure/replica";
+import { entryKeyText, TOPICS } from "@perdure/replica";
 import { alteredLog, SampleWriter } from "@perdure/replica/testing";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { heardAtMs, KeeperTest } from "./testing/keeper-test.ts";
@@ -152,6 +152,24 @@ describe("a run that an agent is asked for", () => {
     expect([...pool.state.pool.values()].map(({ phase }) => phase)).toEqual(["POOL_PHASE_QUEUED"]);
     await world.pass(20_000);
     expect((await world.indexEntry(KEY))?.dueMs).toBeUndefined();
+  });
+
+  it("is not told again when its session is read again after it had been let go", async () => {
+    await world.keeper({ sessionIdleMs: 10_000 });
+    await write(KEY, user.create());
+    const agent = instance("i-1");
+    await agent.serves(1);
+    const runId = await requestRun();
+    await world.test.atRest();
+    await agent.accepts(runId);
+    await world.covered(KEY);
+    await world.pass(60_000, 1_000);
+    const { end } = await world.test.log.bounds(TOPICS.events, world.test.partitionOf(POOL));
+    await write(KEY, user.say("anybody still here?"));
+    await write(KEY, user.record([{ runRequested: { agent: "somebody-else" } }]));
+    await world.test.atRest();
+    const since = await world.test.entries(TOPICS.events, world.test.partitionOf(POOL), end);
+    expect(since.filter((entry) => entryKeyText(entry) === POOL)).toEqual([]);
   });
 
   it("leaves nothing owed in the index once its pool has been told", async () => {

@@ -16,6 +16,8 @@ export interface KeeperSettings {
   readonly loadsAtOnce: number;
   /** How long a session with nothing to do is kept in memory. */
   readonly sessionIdleMs: number;
+  /** Sessions of a partition that are kept in memory with nothing to do. */
+  readonly sessionsKept: number;
   /** How long records stay in `events` after heads cover them. */
   readonly eventsKeptMs: number;
   /** How often the oldest records are removed. */
@@ -37,6 +39,7 @@ export const DEFAULT_KEEPER_SETTINGS: Omit<KeeperSettings, "node" | "partitions"
   checkpointBatchBytes: 4 * MIB,
   loadsAtOnce: 16,
   sessionIdleMs: 60_000,
+  sessionsKept: 2_000,
   eventsKeptMs: 7 * 24 * 60 * 60 * 1000,
   trimMs: 10 * 60 * 1000,
   beatMs: 2_000,
