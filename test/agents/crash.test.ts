@@ -10,7 +10,7 @@ let world: World;
 const processes: ChildProcess[] = [];
 
 beforeEach(async () => {
-  world = await World.start();
+  world = await World.start({ keeper: { checkpointMs: 50 } });
 });
 
 afterEach(async () => {
@@ -52,8 +52,11 @@ describe("SPEC 6, 8: an agent's process is killed in the middle of an answer", (
     await startAgent();
     expect(await ann.runEnded(runId)).toBe("RUN_PHASE_COMPLETED");
     const words = Array.from({ length: 50 }, (_, word) => `word${word} `);
-    expect(ann.said).toBe(`First, a short one. ${words.join("")}`);
-    expect(readFileSync(marksFile(), "utf8")).toBe("planned in attempt 1\n");
-    expect(ann.state.runs.get(runId)?.attempts).toBe(2);
+    expect(ann.said).toBe(words.join(""));
+    // The preface has long left the current state for its pages: it is read there.
+    const length = Array.from({ length: 200 }, (_, line) => `${line}: ${"é".repeat(500)}\n`).join("").length;
+    expect(readFileSync(marksFile(), "utf8")).toBe(
+      `planned in attempt 1\na preface of ${length} in attempt 1\na preface of ${length} in attempt 2\n`,
+    );
   });
 });

@@ -2,6 +2,7 @@ import { PerdureError } from "@perdure/core";
 import { describe, expect, test } from "vitest";
 import { Agent, type AgentParts } from "./agent.ts";
 import { silentLogger } from "./logger.ts";
+import type { RunHandler } from "./run/attempt.ts";
 import { FakeHeartbeat } from "./testing/fake-heartbeat.ts";
 import { FakeNode } from "./testing/fake-node.ts";
 import { ManualClock } from "./testing/manual-clock.ts";
@@ -20,6 +21,7 @@ function setUp(parts: Partial<AgentParts> = {}) {
     ca: undefined,
     getToken: () => `token-${++tokens}`,
     transport: node,
+    pages: { page: () => Promise.resolve({ page: undefined, before: 0 }) },
     heartbeat,
     clock,
     random: () => 0.5,
@@ -200,6 +202,52 @@ describe("runs", () => {
       first: 1,
       events: [{ kind: { case: "runCompleted", value: { runId: "r1" } } }],
     });
+  });
+});
+
+describe("a session", () => {
+  /** A run in session s whose handler is `work`. */
+  async function working(work: RunHandler): Promise<ReturnType<typeof setUp>> {
+    const world = setUp();
+    await world.connected();
+    void world.agent.serve(work);
+    world.node.last.tell({ case: "offer", value: run("r1") });
+    world.node.last.tell({ case: "joined", value: stateWith("r1", 7) });
+    world.node.last.tell({ case: "runStarted", value: { ...run("r1"), attempt: 7 } });
+    return world;
+  }
+
+  test("that the node can no longer follow is joined again when it says, and what has no verdict goes out again", async () => {
+    const { node, clock } = await working(() => undefined);
+    await node.until(() => node.last.of("publish").length === 1);
+    node.last.tell({ case: "refused", value: { session: "s", code: "catching_up", retryAfterMs: 1_000 } });
+    clock.advance(1_500);
+    expect(node.last.of("join")).toMatchObject([{ session: "s" }]);
+    node.last.tell({ case: "joined", value: stateWith("r1", 7) });
+    const [first, second, ...more] = node.last.of("publish");
+    expect([second, more.length]).toEqual([first, 0]);
+  });
+
+  test("that is refused for good ends what is done in it", async () => {
+    const stopped = Promise.withResolvers<unknown>();
+    const { node } = await working(async (each) => {
+      each.signal.addEventListener("abort", () => stopped.resolve(each.signal.reason));
+      await stopped.promise;
+    });
+    node.last.tell({ case: "refused", value: { session: "s", code: "history_lost", message: "gone" } });
+    expect(await stopped.promise).toMatchObject({ code: "history_lost" });
+  });
+
+  test("is left a while after the last run in it, not at once: people go on talking", async () => {
+    const { node, clock } = await working(() => undefined);
+    await node.until(() => node.last.of("publish").length === 1);
+    const { producer = "", first = 0 } = node.last.of("publish")[0]?.record ?? {};
+    node.last.tell({ case: "verdict", value: { session: "s", producer, first, last: first, seq: 10 } });
+    await clock.untilWait(30_000);
+    clock.advance(29_999);
+    expect(node.last.of("detach")).toEqual([]);
+    clock.advance(1);
+    expect(node.last.of("detach")).toMatchObject([{ session: "s" }]);
   });
 });
 

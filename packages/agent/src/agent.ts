@@ -5,6 +5,7 @@ import type { Clock } from "./clock.ts";
 import { refusal } from "./errors.ts";
 import type { Heartbeat } from "./heartbeat/heartbeat.ts";
 import { Connection } from "./link/connection.ts";
+import type { PageSource } from "./link/past.ts";
 import { Sessions } from "./link/sessions.ts";
 import type { Transport } from "./link/transport.ts";
 import type { Logger } from "./logger.ts";
@@ -22,6 +23,7 @@ export interface AgentParts {
   readonly ca: string | undefined;
   getToken(): string | Promise<string>;
   readonly transport: Transport;
+  readonly pages: PageSource;
   readonly heartbeat: Heartbeat;
   readonly clock: Clock;
   random(): number;
@@ -80,6 +82,7 @@ export class Agent {
     this.#sessions = new Sessions({
       connection: this.#connection,
       clock: parts.clock,
+      pages: parts.pages,
       random: () => parts.random(),
       newProducer: () => `${this.#instance}-${randomUUID().slice(0, 8)}`,
     });

@@ -1,7 +1,7 @@
 import { Agent } from "./agent.ts";
 import { systemClock } from "./clock.ts";
 import { WorkerHeartbeat } from "./heartbeat/heartbeat.ts";
-import { grpcTransport } from "./link/grpc-transport.ts";
+import { grpcPages, grpcTransport } from "./link/grpc-transport.ts";
 import { silentLogger } from "./logger.ts";
 import type { Logger } from "./logger.ts";
 
@@ -39,6 +39,7 @@ export async function connectAgent(options: AgentOptions): Promise<Agent> {
     ca,
     getToken: () => options.getToken(),
     transport: grpcTransport({ url, ca }),
+    pages: grpcPages({ url, ca }, () => options.getToken()),
     heartbeat: new WorkerHeartbeat(logger),
     clock: systemClock,
     random: Math.random,

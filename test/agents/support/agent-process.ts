@@ -20,6 +20,10 @@ await agent.serve(async (run) => {
     appendFileSync(AGENT_MARKS, `planned in attempt ${run.attempt}\n`);
     return "word";
   });
-  await run.pipe(["First, a short one. "], { key: "preface" });
+  const preface = await run.pipe(
+    Array.from({ length: 200 }, (_, line) => `${line}: ${"é".repeat(500)}\n`),
+    { key: "preface" },
+  );
+  appendFileSync(AGENT_MARKS, `a preface of ${preface.length} in attempt ${run.attempt}\n`);
   await run.pipe(answer(plan, run.attempt, run.signal), { key: "answer" });
 });

@@ -1,4 +1,4 @@
-import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import { create, fromBinary, toBinary, toJson } from "@bufbuild/protobuf";
 import type { DescMessage, DescMethod, MessageShape } from "@bufbuild/protobuf";
 import { Client, credentials, Metadata, status } from "@grpc/grpc-js";
 import type { ChannelCredentials, ClientDuplexStream, ServiceError } from "@grpc/grpc-js";
@@ -6,12 +6,16 @@ import { PerdureError } from "@perdure/core";
 import {
   AgentService,
   ConnectResponseSchema,
+  GetHistoryRequestSchema,
   HeartbeatRequestSchema,
   HeartbeatResponseSchema,
+  PageSchema,
+  SessionService,
 } from "@perdure/protocol";
 import type { BeatListener, BeatStream } from "../heartbeat/beater.ts";
 import type { BeatOptions } from "../heartbeat/heartbeat.ts";
 import { refusal } from "../errors.ts";
+import type { PageSource } from "./past.ts";
 import type { AgentStream, StreamListener, Transport } from "./transport.ts";
 
 /** Dead connections are found by pings: after this long without an answer. */
@@ -58,6 +62,21 @@ export function grpcBeats(options: BeatOptions, listener: BeatListener): BeatStr
   return { send, drop: stream.drop };
 }
 
+/** Pages of the past, by calls of their own. */
+export function grpcPages(options: GrpcOptions, getToken: () => string | Promise<string>): PageSource {
+  const target = targetOf(options);
+  const method = SessionService.method.getHistory;
+  return {
+    async page(session, beforePage) {
+      const request = create(GetHistoryRequestSchema, { session, beforePage });
+      const bytes = asBuffer(toBinary(GetHistoryRequestSchema, request));
+      const answer = decoded(method.output, await callOnce(target, method, await getToken(), bytes));
+      const page = answer?.page === undefined ? undefined : toJson(PageSchema, answer.page);
+      return { page, before: answer?.beforePage ?? 0 };
+    },
+  };
+}
+
 interface Target {
   readonly address: string;
   readonly credentials: ChannelCredentials;
@@ -84,17 +103,40 @@ interface OpenStream {
   readonly drop: () => void;
 }
 
-function openStream(target: Target, method: DescMethod, token: string): OpenStream {
-  const client = new Client(target.address, target.credentials, {
+const same = (bytes: Buffer): Buffer => bytes;
+const pathOf = (method: DescMethod): string => `/${method.parent.typeName}/${method.name}`;
+
+function newClient(target: Target): Client {
+  return new Client(target.address, target.credentials, {
     ...KEEPALIVE,
     "grpc.max_receive_message_length": MAX_MESSAGE_BYTES,
     "grpc.use_local_subchannel_pool": 1,
   });
+}
+
+function withToken(token: string): Metadata {
   const metadata = new Metadata();
   metadata.set("authorization", `Bearer ${token}`);
-  const path = `/${method.parent.typeName}/${method.name}`;
-  const same = (bytes: Buffer): Buffer => bytes;
-  const call = client.makeBidiStreamRequest<Buffer, Buffer>(path, same, same, metadata);
+  return metadata;
+}
+
+async function callOnce(target: Target, method: DescMethod, token: string, request: Buffer): Promise<Buffer> {
+  const client = newClient(target);
+  try {
+    return await new Promise((resolve, reject) => {
+      client.makeUnaryRequest(pathOf(method), same, same, request, withToken(token), (error, answer) => {
+        if (answer !== undefined) resolve(answer);
+        else reject(error === null ? new PerdureError("internal", "a call without an answer") : errorOf(error));
+      });
+    });
+  } finally {
+    client.close();
+  }
+}
+
+function openStream(target: Target, method: DescMethod, token: string): OpenStream {
+  const client = newClient(target);
+  const call = client.makeBidiStreamRequest<Buffer, Buffer>(pathOf(method), same, same, withToken(token));
   const drop = (): void => {
     call.cancel();
     client.close();

@@ -2,24 +2,32 @@ import { toJson } from "@bufbuild/protobuf";
 import { applyAccepted, fromHead, project } from "@perdure/core";
 import type { Accepted, PerdureError, SessionState } from "@perdure/core";
 import { HeadSchema, LedgerSchema, RecordSchema } from "@perdure/protocol";
-import type { AcceptedRecord, AgentSessionState, EventJson, HeadJson } from "@perdure/protocol";
+import type { AcceptedRecord, AgentSessionState, EventJson, HeadJson, MessageStateJson } from "@perdure/protocol";
 import { Outbox } from "./outbox.ts";
 import type { OutboxOptions } from "./outbox.ts";
+import { pastMessages, patient } from "./past.ts";
+import type { PageSource } from "./past.ts";
 
 /** Told what changed in a session: the events of an accepted record, or undefined where the state was replaced whole. */
 export type ChangeListener = (events: readonly EventJson[] | undefined) => void;
+
+export interface SessionLinkOptions extends Omit<OutboxOptions, "onBroken"> {
+  readonly pages: PageSource;
+}
 
 /** One session as an agent follows it: its state, folded by the same code as everywhere, and what is on its way to it. */
 export class SessionLink {
   readonly id: string;
   readonly outbox: Outbox;
+  readonly #pages: PageSource;
   #state: SessionState | undefined;
   #head: HeadJson | undefined;
   readonly #listeners = new Set<ChangeListener>();
   readonly #brokenListeners = new Set<(error: PerdureError) => void>();
 
-  constructor(id: string, options: Omit<OutboxOptions, "onBroken">) {
+  constructor(id: string, options: SessionLinkOptions) {
     this.id = id;
+    this.#pages = patient(options.pages, options.clock);
     this.outbox = new Outbox({ ...options, onBroken: (error) => this.#tellBroken(error) });
   }
 
@@ -27,6 +35,11 @@ export class SessionLink {
   head(): HeadJson | undefined {
     if (this.#head === undefined && this.#state !== undefined) this.#head = project(this.#state, "agents");
     return this.#head;
+  }
+
+  /** Messages that have left the current state. Throws PerdureError where they cannot be read. */
+  async past(ids: readonly string[]): Promise<readonly MessageStateJson[]> {
+    return pastMessages(this.#pages, this.id, ids);
   }
 
   /** The returned function takes the listener back. */

@@ -3,6 +3,7 @@ import type { AgentRefused, AgentWelcome, ConnectResponse } from "@perdure/proto
 import type { Clock } from "../clock.ts";
 import { refusal } from "../errors.ts";
 import type { Connection } from "./connection.ts";
+import type { PageSource } from "./past.ts";
 import { encodePublish } from "./requests.ts";
 import { SessionLink } from "./session-link.ts";
 import { SendWindow } from "./window.ts";
@@ -11,6 +12,7 @@ export interface SessionsOptions {
   readonly connection: Connection;
   readonly clock: Clock;
   random(): number;
+  readonly pages: PageSource;
   /** Unique among all ever made, and beginning with the instance's id. */
   newProducer(): string;
 }
@@ -122,6 +124,7 @@ export class Sessions {
     const link = new SessionLink(session, {
       producer: this.#options.newProducer(),
       window: this.#window,
+      pages: this.#options.pages,
       clock: this.#options.clock,
       encode: (record) => encodePublish(session, record),
       send: (bytes) => void this.#options.connection.sendBytes(bytes),

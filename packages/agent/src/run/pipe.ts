@@ -87,18 +87,21 @@ async function closeAfter(writer: MessageWriter, scope: RunScope): Promise<void>
   }
 }
 
-/** The text of a pipe that an earlier attempt finished. */
-function textOf(kept: unknown, scope: RunScope): string {
-  if (!isPiped(kept))
+/** The text of a pipe that an earlier attempt finished. Throws PerdureError `archived` where it cannot be found. */
+async function textOf(kept: unknown, scope: RunScope): Promise<string> {
+  if (!isPiped(kept)) {
     throw new PerdureError("invalid_event", "the step of this key was no pipe: give pipes keys of their own");
+  }
   if (kept.text !== undefined) return kept.text;
-  const messages = scope.head().messages ?? [];
-  return kept.messageIds.map((id) => textOfMessage(id, messages)).join("");
+  const current = new Map((scope.head().messages ?? []).map((message) => [message.id, message]));
+  const gone = kept.messageIds.filter((id) => !current.has(id));
+  const past = gone.length === 0 ? [] : await scope.link.past(gone);
+  for (const message of past) current.set(message.id, message);
+  return kept.messageIds.map((id) => textOfMessage(id, current.get(id))).join("");
 }
 
-function textOfMessage(id: string, messages: readonly MessageStateJson[]): string {
-  const message = messages.find((each) => each.id === id);
-  if (message === undefined) throw new PerdureError("archived", `message ${id} has left the session's current state`);
+function textOfMessage(id: string, message: MessageStateJson | undefined): string {
+  if (message === undefined) throw new PerdureError("archived", `message ${id} is in no page of the session's past`);
   const texts = (message.parts ?? []).filter(({ part }) => part?.kind === "PART_KIND_TEXT");
   return texts.map(({ part }) => part?.text ?? "").join("");
 }

@@ -3,6 +3,7 @@ import type { Clock } from "../clock.ts";
 /** Time that passes when a test says so. */
 export class ManualClock implements Clock {
   #now = 1_700_000_000_000;
+  #set = Promise.withResolvers<void>();
   readonly #timers = new Set<{ readonly atMs: number; readonly call: () => void }>();
 
   now(): number {
@@ -12,7 +13,14 @@ export class ManualClock implements Clock {
   after(delayMs: number, call: () => void): () => void {
     const timer = { atMs: this.#now + delayMs, call };
     this.#timers.add(timer);
+    this.#set.resolve();
+    this.#set = Promise.withResolvers();
     return () => this.#timers.delete(timer);
+  }
+
+  /** Settles when somebody waits for so long. */
+  async untilWait(ms: number): Promise<void> {
+    while (!this.waits.includes(ms)) await this.#set.promise;
   }
 
   get timerCount(): number {

@@ -323,8 +323,14 @@ describe("a node whose life was declared over", () => {
     const watcher = await node.watch("s");
     await joined(await welcomed());
     expect(watcher.state.agents.get("i-1")?.incarnation).toBe(1);
-    await watcher.write([{ nodeExpired: { node: "ingest-1", incarnation: 1 } }], { participant: "keeper", role: "ROLE_SYSTEM" });
-    expect(watcher.state.agents.get("i-1")).toMatchObject({ presence: "AGENT_PRESENCE_LOST", lostReason: "LOST_REASON_NODE" });
+    await watcher.write([{ nodeExpired: { node: "ingest-1", incarnation: 1 } }], {
+      participant: "keeper",
+      role: "ROLE_SYSTEM",
+    });
+    expect(watcher.state.agents.get("i-1")).toMatchObject({
+      presence: "AGENT_PRESENCE_LOST",
+      lostReason: "LOST_REASON_NODE",
+    });
     await node.expireLease("ingest-1", 1);
     await watcher.until(({ agents }) => agents.get("i-1")?.incarnation === 2);
     expect(watcher.state.agents.get("i-1")?.presence).toBe("AGENT_PRESENCE_HERE");
