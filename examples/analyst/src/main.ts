@@ -39,6 +39,7 @@ const serving = agent.serve(async (run) => {
   }
 });
 
+console.log(`analyst serves ${library.files.length} files of ${settings.folder}`);
 process.send?.({
   plainPort: plain.port,
   description: settings.model?.name ?? "",

@@ -54,7 +54,7 @@ export function startApp(id: string): void {
   if (matchMedia("(pointer: fine)").matches) composer.focus();
 
   const truth = new TruthWatch();
-  const drawSoon = oncePerFrame(() => drawCounters(views, truth, feed));
+  const drawSoon = oncePerFrame(() => drawCounters(views, { truth, feed, isLive: session.status.state === "live" }));
   const feed = openPlainFeed(`http://${relay}/plain?session=${id}`, drawSoon);
   showSession(session, composer, views, drawSoon);
   void pollState(id, truth, (state) => {
@@ -99,8 +99,14 @@ function showSession(
   });
 }
 
-function drawCounters({ left, right }: Views, truth: TruthWatch, feed: PlainFeed): void {
-  const compared = truth.compare({ session: left.shown, plain: feed.texts });
+interface Compared {
+  readonly truth: TruthWatch;
+  readonly feed: PlainFeed;
+  readonly isLive: boolean;
+}
+
+function drawCounters({ left, right }: Views, { truth, feed, isLive }: Compared): void {
+  const compared = truth.compare({ session: left.shown, isLive, plain: feed.texts });
   left.tape.show(compared.session.total);
   right.tape.show(compared.plain.total);
   right.show(feed, compared.plain.byRun);

@@ -87,7 +87,7 @@ async function startAll({ options, root, say, stops, stop }: Starting): Promise<
   const address = lan ? networkAddresses()[0] : undefined;
   const hosts = [...LOOPBACK_HOSTS, ...(lan ? networkAddresses() : [])];
   const origins = hosts.map((host) => originOf(host, port));
-  const servers = await serverSet({ root, stateFolder, brokers, origins, agentPort: await freePort(port + 1) });
+  const servers = await serverSet({ root, stateFolder, brokers, origins, agentPort: await freePort(port + 1), say });
   stops.push(() => servers.stop());
 
   const tokenFile = join(stateFolder, "agent-token");
@@ -95,8 +95,11 @@ async function startAll({ options, root, say, stops, stop }: Starting): Promise<
   say(`starting the analyst on ${options.folder}`);
   const analyst = analystOn({ options, root, servers, tokenFile });
   stops.push(() => analyst.process.stop());
+  const serving = servers.start();
+  // A broker that is away is waited for, for longer than a process may take to start.
+  if (options.log === "kafka") await serving;
   // The analyst reads its folder meanwhile, and connects when it can.
-  await Promise.all([servers.start(), analyst.process.start()]);
+  await Promise.all([serving, analyst.process.start()]);
   const page = await building;
   const relay = openRelay({ edgePort: () => servers.edgePort, plainPort: () => analyst.facts().plainPort }, () =>
     performance.now(),

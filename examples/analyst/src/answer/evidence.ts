@@ -184,7 +184,7 @@ function tests(plan: Plan, library: Library, coverage: Coverage, limit: number):
   const accepted = accepts(plan);
   const files = library.files.filter((file) => file.kind === "test" && accepted(file));
   const scored = files.flatMap((file) => titlesOf(file).map((item) => ({ item, score: coverage(item.text) })));
-  return best(scored, limit, plan.terms.length === 0 ? 0 : 0.3);
+  return best(scored, limit, plan.terms.length === 0 ? 0 : plan.intent === "tests" ? 0.15 : 0.3);
 }
 
 /** The titles of a file's tests: statements of behaviour. */

@@ -51,6 +51,15 @@ export function compare({ produced, shown, open, cancelled }: Compared): Compari
   return { ...counts, stretches, identical: produced === shown || isCut };
 }
 
+/** The same of a screen that is not up to date and says so: what it lacks is behind, and what is void is still there. */
+export function catchingUp(comparison: Comparison): Comparison {
+  const stretches = comparison.stretches.map(({ state, count }): Stretch => {
+    if (state === "lost") return { state: "behind", count };
+    return { state: state === "doubled" ? "shown" : state, count };
+  });
+  return { ...comparison, ...countsOf(stretches), stretches };
+}
+
 /** The sum over runs, each of which keeps its own stretches. */
 export function total(comparisons: readonly Comparison[]): Comparison {
   const stretches = comparisons.flatMap((one) => one.stretches);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { compare, total } from "./compare.ts";
+import { catchingUp, compare, total } from "./compare.ts";
 import type { Compared, Comparison } from "./compare.ts";
 import { ProducedRuns } from "./produced.ts";
 import type { TruthLine } from "./produced.ts";
@@ -82,6 +82,11 @@ describe("comparing a screen with what was produced", () => {
   it("sees a difference in white space, which counts no word", () => {
     const one = compare({ produced: "a  b", shown: "a b", open: false, cancelled: false });
     expect([one.identical, one.lost + one.doubled]).toEqual([false, 0]);
+  });
+
+  it("counts nothing as lost or doubled on a screen that says it is not current", () => {
+    const one = catchingUp(compare({ produced: "a b c d e", shown: "a c x", open: false, cancelled: false }));
+    expect(one).toMatchObject({ shown: 3, behind: 3, lost: 0, doubled: 0, identical: false });
   });
 
   it("sums up over runs", () => {

@@ -1,5 +1,5 @@
 /** Both sides held against what the agent produced, run by run. */
-import { compare, total } from "./compare.ts";
+import { catchingUp, compare, total } from "./compare.ts";
 import type { Comparison } from "./compare.ts";
 import { ProducedRuns } from "./produced.ts";
 import type { Produced, TruthLine } from "./produced.ts";
@@ -33,13 +33,15 @@ export class TruthWatch {
     this.#next = next;
   }
 
-  compare(sides: { readonly session: Shown; readonly plain: Shown }): {
-    session: SideComparison;
-    plain: SideComparison;
+  /** `isLive`: the session is connected and current, and has to be right. A plain stream never says that it is not. */
+  compare(sides: { readonly session: Shown; readonly isLive: boolean; readonly plain: Shown }): {
+    readonly session: SideComparison;
+    readonly plain: SideComparison;
   } {
     const produced = this.#produced.get();
+    const session = this.#side("session", produced, sides.session);
     return {
-      session: this.#side("session", produced, sides.session),
+      session: sides.isLive ? session : { ...session, total: catchingUp(session.total) },
       plain: this.#side("plain", produced, sides.plain),
     };
   }

@@ -25,6 +25,8 @@ export interface ServerSetOptions {
   readonly agentPort: number;
   /** Origins of the page. */
   readonly origins: readonly string[];
+  /** Told what the servers wait for. */
+  readonly say: (what: string) => void;
 }
 
 /** The servers, not started yet, with the ports that they will have. */
@@ -71,7 +73,7 @@ function embedded({ root, stateFolder, agentPort, origins }: ServerSetOptions, e
   });
 }
 
-// A broker that is not there is waited for: the services say in their logs what they wait for.
+// A broker that is not there is waited for. What a service says of that is passed on to whoever waits, once for all.
 async function onKafka(options: ServerSetOptions, edgePort: number): Promise<ManagedProcess[]> {
   const { root, stateFolder, brokers, agentPort, origins } = options;
   const own: Readonly<Record<string, Readonly<Record<string, string>>>> = {
@@ -83,6 +85,12 @@ async function onKafka(options: ServerSetOptions, edgePort: number): Promise<Man
       PERDURE_EDGE_ORIGINS: origins.join(","),
       PERDURE_EDGE_HOSTS: "127.0.0.1",
     },
+  };
+  const said = new Set<string>();
+  const onWaiting = (line: string): void => {
+    const message = messageOf(line);
+    if (!said.has(message)) options.say(message);
+    said.add(message);
   };
   const processes: ManagedProcess[] = [];
   for (const [name, env] of Object.entries(own)) {
@@ -103,8 +111,20 @@ async function onKafka(options: ServerSetOptions, edgePort: number): Promise<Man
       cwd: root,
       logPath: join(stateFolder, `logs/${name}.log`),
       readyUrl: `http://127.0.0.1:${statusPort}/readyz`,
+      onWaiting,
     };
     processes.push(new ManagedProcess(spec));
   }
   return processes;
+}
+
+/** What a line of a service's log says. */
+function messageOf(line: string): string {
+  try {
+    const value: unknown = JSON.parse(line);
+    if (typeof value === "object" && value !== null && "msg" in value) return String(value.msg);
+  } catch {
+    // No log line; it is shown as it is.
+  }
+  return line;
 }
