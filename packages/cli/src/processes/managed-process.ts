@@ -17,8 +17,8 @@ export interface ProcessSpec {
   readonly logPath: string;
   /** Answers 200 once it is ready, however long that takes; absent: the process says so by `process.send`. */
   readonly readyUrl?: string;
-  /** Told once, with the last line that it printed, where it is not ready some seconds after its first start. */
-  readonly onWaiting?: (lastLine: string) => void;
+  /** Told each line that it prints before it is ready. */
+  readonly onLineBeforeReady?: (line: string) => void;
 }
 
 export type ProcessPhase = "starting" | "up" | "down" | "stopped";
@@ -37,7 +37,6 @@ const MIN_WAIT_MS = 200;
 const MAX_WAIT_MS = 5_000;
 const STOP_MS = 5_000;
 const START_MS = 30_000;
-const TELL_MS = 3_000;
 const READY_EVERY_MS = 100;
 const KEPT_OUTPUT_LINES = 20;
 const PARENT_WATCH = new URL("./parent-watch.ts", import.meta.url).href;
@@ -85,12 +84,8 @@ export class ManagedProcess {
     };
     const waitMs = this.#spec.readyUrl === undefined ? START_MS : undefined;
     const timer = waitMs && setTimeout(() => failed(`was not ready within ${START_MS / 1_000} s`), waitMs);
-    const late = setTimeout(() => this.#spec.onWaiting?.(this.#lastLines.at(-1) ?? ""), TELL_MS);
     this.#run({ onReady: resolve, onExit: (how) => failed(how) });
-    await promise.finally(() => {
-      clearTimeout(timer);
-      clearTimeout(late);
-    });
+    await promise.finally(() => clearTimeout(timer));
   }
 
   /** SIGKILL: it gets no chance to say goodbye. It is started again at once. */
@@ -163,5 +158,6 @@ export class ManagedProcess {
       .split("\n")
       .filter((line) => line.trim() !== "");
     this.#lastLines = [...this.#lastLines, ...lines].slice(-KEPT_OUTPUT_LINES);
+    if (this.#phase === "starting") for (const line of lines) this.#spec.onLineBeforeReady?.(line);
   }
 }

@@ -25,7 +25,7 @@ export interface ServerSetOptions {
   readonly agentPort: number;
   /** Origins of the page. */
   readonly origins: readonly string[];
-  /** Told what the servers wait for. */
+  /** Told what the servers warn of before they serve. */
   readonly say: (what: string) => void;
 }
 
@@ -73,7 +73,7 @@ function embedded({ root, stateFolder, agentPort, origins }: ServerSetOptions, e
   });
 }
 
-// A broker that is not there is waited for. What a service says of that is passed on to whoever waits, once for all.
+// A broker that is not there is waited for. What the services warn of meanwhile is passed on, once for all of them.
 async function onKafka(options: ServerSetOptions, edgePort: number): Promise<ManagedProcess[]> {
   const { root, stateFolder, brokers, agentPort, origins } = options;
   const own: Readonly<Record<string, Readonly<Record<string, string>>>> = {
@@ -87,10 +87,10 @@ async function onKafka(options: ServerSetOptions, edgePort: number): Promise<Man
     },
   };
   const said = new Set<string>();
-  const onWaiting = (line: string): void => {
-    const message = messageOf(line);
-    if (!said.has(message)) options.say(message);
-    said.add(message);
+  const onLineBeforeReady = (line: string): void => {
+    const warning = warningIn(line);
+    if (warning !== undefined && !said.has(warning)) options.say(warning);
+    said.add(warning ?? "");
   };
   const processes: ManagedProcess[] = [];
   for (const [name, env] of Object.entries(own)) {
@@ -111,20 +111,20 @@ async function onKafka(options: ServerSetOptions, edgePort: number): Promise<Man
       cwd: root,
       logPath: join(stateFolder, `logs/${name}.log`),
       readyUrl: `http://127.0.0.1:${statusPort}/readyz`,
-      onWaiting,
+      onLineBeforeReady,
     };
     processes.push(new ManagedProcess(spec));
   }
   return processes;
 }
 
-/** What a line of a service's log says. */
-function messageOf(line: string): string {
+/** What a line of a service's log warns of; undefined: of nothing. */
+function warningIn(line: string): string | undefined {
   try {
     const value: unknown = JSON.parse(line);
-    if (typeof value === "object" && value !== null && "msg" in value) return String(value.msg);
+    const fields = typeof value === "object" && value !== null ? value : {};
+    return "level" in fields && fields.level === "warn" && "msg" in fields ? String(fields.msg) : undefined;
   } catch {
-    // No log line; it is shown as it is.
+    return undefined;
   }
-  return line;
 }
