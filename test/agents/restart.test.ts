@@ -48,12 +48,12 @@ describe("SPEC 1, 4, 5: ingest is restarted in the middle of a token stream", ()
     expect(seen).toEqual(["AGENT_PRESENCE_HERE", "AGENT_PRESENCE_LOST", "AGENT_PRESENCE_HERE"]);
   });
 
-  test("five restarts in a row", async () => {
+  test("three restarts in a row", async () => {
     const stream = gated();
     await begin((run) => run.pipe(stream.chunks));
     const ann = await world.person("trip-1");
     const runId = await ann.ask("hi");
-    for (let round = 0; round < 5; round += 1) {
+    for (let round = 0; round < 3; round += 1) {
       stream.push(...words(round * 100, round * 100 + 50));
       await ann.until(() => ann.said.includes(`word${round * 100 + 3} `));
       await world.stopIngest();
@@ -62,7 +62,7 @@ describe("SPEC 1, 4, 5: ingest is restarted in the middle of a token stream", ()
     }
     stream.end();
     expect(await ann.runEnded(runId)).toBe("RUN_PHASE_COMPLETED");
-    expect(ann.said).toBe(words(0, 500).join(""));
+    expect(ann.said).toBe(words(0, 300).join(""));
   });
 
   test("the source never runs ahead of the log by more than its queue", async () => {

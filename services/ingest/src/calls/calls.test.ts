@@ -124,8 +124,8 @@ describe("what the ecosystem expects", () => {
     // ServerReflectionRequest { list_services: "*" } (field 7); the answer has the names in clear text.
     const request = Buffer.from([0x3a, 1, 0x2a]);
     const answer = await rawStream(node.address, "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo", request);
-    for (const service of ["AgentService", "SessionService", "SignalService"]) {
-      expect(answer.toString("latin1")).toContain(`perdure.v1.${service}`);
+    for (const name of ["AgentService", "SessionService", "SignalService"]) {
+      expect(answer.toString("latin1")).toContain(`perdure.v1.${name}`);
     }
   });
 
