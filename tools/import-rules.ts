@@ -21,6 +21,7 @@ const allowedImports: Readonly<Record<string, readonly string[]>> = {
   "services/ingest": [...libraries, ...adapters],
   "services/keeper": [...libraries, ...adapters],
   "examples/analyst": ["agent", "core", "protocol"],
+  "examples/hello": ["agent"],
   "examples/workbench": ["client", "core", "protocol"],
 };
 
