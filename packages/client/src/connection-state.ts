@@ -68,7 +68,8 @@ export type ConnectionEffect =
   | { readonly kind: "getToken" }
   | { readonly kind: "openSocket" }
   | { readonly kind: "sendHello"; readonly token: string }
-  | { readonly kind: "closeSocket" }
+  /** `leaving`: for good, which the server tells the others at once; else this client may be back. */
+  | { readonly kind: "closeSocket"; readonly leaving: boolean }
   /** Replaces the phase's timer. */
   | { readonly kind: "startTimer"; readonly delayMs: number }
   | { readonly kind: "stopTimer" };
@@ -186,7 +187,10 @@ export function step(
     case "giveUp":
       return retry(state, NO_ANSWER, moment, settings);
     case "move":
-      return { state: { phase: "authorizing", attempt: 0 }, effects: [{ kind: "closeSocket" }, { kind: "getToken" }] };
+      return {
+        state: { phase: "authorizing", attempt: 0 },
+        effects: [{ kind: "closeSocket", leaving: false }, { kind: "getToken" }],
+      };
     case "stop":
       return stop(CLOSED);
   }
@@ -218,13 +222,16 @@ function retry(state: ConnectionState, failure: Failure, moment: Moment, setting
   const delayMs = delayAfter(attempt, moment.chance, failure.retryAfterMs, settings);
   return {
     state: { phase: "waiting", attempt: attempt + 1, retryAtMs: moment.nowMs + delayMs, failure },
-    effects: [{ kind: "closeSocket" }, { kind: "startTimer", delayMs }],
+    effects: [
+      { kind: "closeSocket", leaving: false },
+      { kind: "startTimer", delayMs },
+    ],
   };
 }
 
 function stop(failure: Failure): Step {
   return {
     state: { phase: "stopped", attempt: 0, failure },
-    effects: [{ kind: "stopTimer" }, { kind: "closeSocket" }],
+    effects: [{ kind: "stopTimer" }, { kind: "closeSocket", leaving: true }],
   };
 }

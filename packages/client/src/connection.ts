@@ -42,6 +42,9 @@ export interface ConnectionListener {
 const RENEW_AT = 0.8;
 /** After a failure to get a new token, milliseconds. */
 const RENEW_AGAIN_MS = 5_000;
+/** Close codes of ours: for good (RFC 6455, 7.4.1), and for a client that may be back. */
+const NORMAL_CLOSE = 1000;
+const BACK_SOON_CLOSE = 4000;
 /** What a timer of the platform can hold: longer ones fire at once. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
@@ -126,7 +129,7 @@ export class Connection {
         this.#sendHello(effect.token);
         break;
       case "closeSocket":
-        this.#closeSocket();
+        this.#closeSocket(effect.leaving);
         break;
       case "startTimer":
         this.#phaseTimer.start(effect.delayMs, () => this.#dispatch({ kind: "timedOut" }));
@@ -218,10 +221,10 @@ export class Connection {
     this.#dispatch({ kind: "failed", failure });
   }
 
-  #closeSocket(): void {
+  #closeSocket(leaving: boolean): void {
     const socket = this.#socket;
     this.#socket = undefined;
     for (const timer of [this.#renewTimer, this.#moveTimer, this.#heartbeat]) timer.stop();
-    socket?.close(1000);
+    socket?.close(leaving ? NORMAL_CLOSE : BACK_SOON_CLOSE);
   }
 }

@@ -13,10 +13,10 @@ export interface Clock {
 
 /** The part of a WebSocket that the client uses; the global one of browsers and Node fits. */
 export interface Socket {
-  onopen: ((event: never) => unknown) | null;
+  onopen: (() => unknown) | null;
   onmessage: ((event: { readonly data: unknown }) => unknown) | null;
   onclose: ((event: { readonly code: number; readonly reason: string }) => unknown) | null;
-  onerror: ((event: never) => unknown) | null;
+  onerror: (() => unknown) | null;
   send(data: string): void;
   close(code?: number, reason?: string): void;
 }

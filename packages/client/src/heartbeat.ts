@@ -12,6 +12,8 @@ export class Heartbeat {
   readonly #timer: Timer;
   #beatMs = 0;
   #heardMs = 0;
+  /** Something came since the last ping. */
+  #answered = true;
 
   constructor(clock: Clock, ping: () => void, onSilent: () => void) {
     this.#clock = clock;
@@ -34,14 +36,15 @@ export class Heartbeat {
   /** Something came from the other side. Cheap: it is called for every frame. */
   heard(): void {
     this.#heardMs = this.#clock.now();
+    this.#answered = true;
   }
 
   /** Asks now. */
   probe(): void {
-    const askedMs = this.#clock.now();
+    this.#answered = false;
     this.#ping();
     this.#timer.start(ANSWER_MS, () => {
-      if (this.#heardMs < askedMs) this.#onSilent();
+      if (!this.#answered) this.#onSilent();
       else this.#watch(this.#beatMs);
     });
   }

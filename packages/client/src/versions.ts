@@ -8,7 +8,7 @@ export interface Versioned {
 
 /** The versions of messages that were edited or regenerated, and which of them the conversation shows. */
 export class Versions {
-  readonly #byId = new Map<string, Versioned>();
+  readonly #byId = new Map<string, { readonly message: Versioned; readonly place: number }>();
   /** First version -> all versions, oldest first. */
   readonly #groups = new Map<string, string[]>();
   readonly #chosen: ReadonlyMap<string, string>;
@@ -18,7 +18,7 @@ export class Versions {
   constructor(messages: Iterable<Versioned>, chosen: ReadonlyMap<string, string>) {
     this.#chosen = chosen;
     for (const message of messages) {
-      this.#byId.set(message.id, message);
+      this.#byId.set(message.id, { message, place: this.#byId.size });
       const first = this.first(message.id);
       const group = this.#groups.get(first);
       if (group === undefined) this.#groups.set(first, [message.id]);
@@ -29,8 +29,7 @@ export class Versions {
   /** The message of which this one is a version; itself where it is the first. */
   first(id: string): string {
     let first = id;
-    // Each step goes to an older message, so this ends; a message that is gone ends it earlier.
-    for (let of = this.#replaced(id); of !== ""; of = this.#replaced(of)) first = of;
+    for (let of = this.#replaced(id); of !== undefined; of = this.#replaced(of)) first = of;
     return first;
   }
 
@@ -43,10 +42,10 @@ export class Versions {
   shows(id: string): boolean {
     const path: string[] = [];
     let visible = true;
-    for (let at = this.#byId.get(id); at !== undefined; at = this.#byId.get(at.parentId)) {
-      const known = this.#visible.get(at.id);
-      path.push(at.id);
-      visible = known ?? this.#isChosen(at.id);
+    for (let at: string | undefined = id; at !== undefined; at = this.#before(at, (message) => message.parentId)) {
+      const known = this.#visible.get(at);
+      path.push(at);
+      visible = known ?? this.#isChosen(at);
       if (known !== undefined || !visible) break;
     }
     for (const passed of path) this.#visible.set(passed, visible);
@@ -59,8 +58,16 @@ export class Versions {
     return id === (chosen !== undefined && versions.includes(chosen) ? chosen : versions.at(-1));
   }
 
-  #replaced(id: string): string {
-    const message = this.#byId.get(id);
-    return message === undefined ? "" : message.editOf || message.regenerates;
+  #replaced(id: string): string | undefined {
+    return this.#before(id, ({ editOf, regenerates }) => editOf || regenerates);
+  }
+
+  /** The message that this one speaks of, where it is there. Only older ones count, so that following them ends. */
+  #before(id: string, of: (message: Versioned) => string): string | undefined {
+    const known = this.#byId.get(id);
+    if (known === undefined) return undefined;
+    const other = of(known.message);
+    const place = this.#byId.get(other)?.place ?? Infinity;
+    return place < known.place ? other : undefined;
   }
 }

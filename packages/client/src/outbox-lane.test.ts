@@ -1,0 +1,125 @@
+import { PerdureError } from "@perdure/core";
+import type { AckFrame } from "@perdure/protocol/frames";
+import { beforeEach, describe, expect, test } from "vitest";
+import { type OutboxEntry, OutboxLane } from "./outbox-lane.ts";
+import { ManualClock } from "./testing/manual-clock.ts";
+
+let clock: ManualClock;
+let sent: number[];
+let attached: boolean;
+let saved: number[];
+let lane: OutboxLane;
+
+beforeEach(() => {
+  clock = new ManualClock();
+  sent = [];
+  saved = [];
+  attached = true;
+  lane = new OutboxLane({
+    producer: "page",
+    clock,
+    transmit: (_producer, { number }) => {
+      if (attached) sent.push(number);
+      return attached;
+    },
+    onChange: () => {
+      saved = lane.entries.map(({ number }) => number);
+    },
+  });
+});
+
+const entry = (number: number): OutboxEntry => ({
+  number,
+  born: 0,
+  events: [{ sessionUpdated: { title: `${number}` } }],
+});
+const ack = (n: number, more: Partial<AckFrame> = {}): AckFrame => ({
+  t: "ack",
+  h: 1,
+  p: "page",
+  n,
+  s: 10 + n,
+  ...more,
+});
+
+/** What became of it: a seq, or a code. */
+const outcomeOf = (applied: Promise<number>): Promise<number | string> =>
+  applied.catch((error: unknown) => (error instanceof PerdureError ? error.code : "untyped"));
+
+describe("a record", () => {
+  test("is sent at once, stored until its verdict, and resolves to its seq", async () => {
+    const applied = lane.add(entry(1));
+    expect({ sent, saved }).toEqual({ sent: [1], saved: [1] });
+    lane.onAck(ack(1));
+    expect(await applied).toBe(11);
+    expect(saved).toEqual([]);
+  });
+
+  test("that is refused rejects with the code, and with the winner where there is one", async () => {
+    const applied = lane.add(entry(1));
+    lane.onAck(ack(1, { code: "already_decided", winner: "bob" }));
+    await expect(applied).rejects.toMatchObject({ code: "already_decided", winner: "bob" });
+  });
+
+  test("that finds nobody waits, and goes out in order when the session is attached", () => {
+    attached = false;
+    void lane.add(entry(1));
+    void lane.add(entry(2));
+    attached = true;
+    lane.attached();
+    expect(sent).toEqual([1, 2]);
+  });
+
+  test("without a verdict is sent again after a reconnect; one that has its verdict is not", async () => {
+    const first = lane.add(entry(1));
+    void lane.add(entry(2));
+    lane.onAck(ack(1));
+    await first;
+    lane.detached();
+    lane.attached();
+    expect(sent).toEqual([1, 2, 2]);
+  });
+
+  test("acknowledged twice counts once, and one that nobody sent not at all", async () => {
+    const applied = lane.add(entry(1));
+    lane.onAck(ack(1));
+    lane.onAck(ack(1, { code: "forbidden" }));
+    lane.onAck(ack(7));
+    expect(await applied).toBe(11);
+  });
+});
+
+describe("order", () => {
+  test("a gap is mended from the number that is missing, once however many tell of it", () => {
+    for (const number of [1, 2, 3, 4]) void lane.add(entry(number));
+    sent = [];
+    for (const number of [2, 3, 4]) lane.onAck(ack(number, { code: "producer_gap", expected: 1 }));
+    expect(sent).toEqual([1, 2, 3, 4]);
+  });
+
+  test("what cannot be taken now goes again after the time that was said, with all that follows it", () => {
+    for (const number of [1, 2, 3]) void lane.add(entry(number));
+    sent = [];
+    lane.onAck(ack(1, { code: "unavailable", retryAfterMs: 300 }));
+    lane.onAck(ack(2, { code: "producer_gap", expected: 1 }));
+    lane.onAck(ack(3, { code: "producer_gap", expected: 1 }));
+    void lane.add(entry(4));
+    clock.advance(299);
+    expect(sent).toEqual([]);
+    clock.advance(1);
+    expect(sent).toEqual([1, 2, 3, 4]);
+  });
+
+  test("a gap that this device cannot fill is told to all who wait", async () => {
+    const outcomes = [3, 4].map((number) => outcomeOf(lane.add(entry(number))));
+    lane.onAck(ack(3, { code: "producer_gap", expected: 1 }));
+    expect(await Promise.all(outcomes)).toEqual(["producer_gap", "producer_gap"]);
+  });
+});
+
+test("what is abandoned is told to those who wait, and stays stored for another page", async () => {
+  const outcome = outcomeOf(lane.add(entry(1)));
+  lane.abandon(new PerdureError("closed", "closed"));
+  expect(await outcome).toBe("closed");
+  expect(saved).toEqual([1]);
+});

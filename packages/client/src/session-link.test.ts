@@ -1,0 +1,145 @@
+import { newSession, toHead } from "@perdure/core";
+import type { AttachedFrame, ClientFrame } from "@perdure/protocol/frames";
+import { beforeEach, describe, expect, test } from "vitest";
+import { Mirror } from "./mirror.ts";
+import { type LinkState, SessionLink } from "./session-link.ts";
+import { ManualClock } from "./testing/manual-clock.ts";
+
+let clock: ManualClock;
+let mirror: Mirror;
+let sent: ClientFrame[];
+let states: LinkState["phase"][];
+let reports: string[];
+let handles: Set<number>;
+let link: SessionLink;
+
+beforeEach(() => {
+  clock = new ManualClock();
+  mirror = new Mirror();
+  sent = [];
+  states = [];
+  reports = [];
+  handles = new Set();
+  let requestId = 0;
+  link = new SessionLink({
+    session: "trip",
+    mirror,
+    clock,
+    random: () => 0.5,
+    backoff: { baseDelayMs: 100, maxDelayMs: 1_000 },
+    send: (frame) => sent.push(frame) > 0,
+    nextRequestId: () => (requestId += 1),
+    onHandle: (handle, added) => void (added ? handles.add(handle) : handles.delete(handle)),
+    onState: ({ phase }) => states.push(phase),
+    onAttached: () => undefined,
+    onReport: (code) => reports.push(code),
+  });
+});
+
+const headAt = (seq: number) => {
+  const state = newSession();
+  Object.assign(state, { epoch: 5, seq });
+  return toHead(state);
+};
+
+const attached = (more: Partial<AttachedFrame>): AttachedFrame => ({
+  t: "attached",
+  id: 1,
+  h: 7,
+  how: "snapshot",
+  epoch: "5",
+  seq: 10,
+  member: "m1",
+  head: headAt(10),
+  ...more,
+});
+
+function live(): void {
+  link.connected();
+  link.onAttached(attached({}));
+}
+
+describe("following a session", () => {
+  test("begins without a cursor, and goes on with the one it has, as the member it was", () => {
+    live();
+    expect(sent).toEqual([{ t: "attach", id: 1, session: "trip" }]);
+    link.onAccepted(["s", 7, 11, 2]);
+    link.disconnected();
+    link.connected();
+    expect(sent[1]).toEqual({ t: "attach", id: 2, session: "trip", cursor: { epoch: "5", seq: 12 }, member: "m1" });
+    expect(reports).toEqual([]);
+  });
+
+  test("a record that is here already changes nothing", () => {
+    live();
+    expect(link.onAccepted(["s", 7, 10, 1])).toBe(false);
+    expect(mirror.state.seq).toBe(10);
+    expect(states).toEqual(["attaching", "live"]);
+  });
+
+  test("a gap is reported and mended: nothing is taken until the answer", () => {
+    live();
+    expect(link.onAccepted(["s", 7, 13, 1])).toBe(false);
+    expect(reports).toEqual(["internal"]);
+    expect(sent[1]).toMatchObject({ t: "attach", id: 2, cursor: { seq: 10 } });
+    expect(link.onAccepted(["s", 7, 11, 1])).toBe(false);
+    link.onAttached(attached({ id: 2, how: "resumed", seq: 13, records: [["s", 7, 11, 3]] }));
+    expect(mirror.state.seq).toBe(13);
+    expect(link.onAccepted(["s", 7, 14, 1])).toBe(true);
+  });
+
+  test("an answer that does not fit is asked for again, whole", () => {
+    live();
+    link.disconnected();
+    link.connected();
+    link.onAttached(attached({ id: 2, how: "resumed", seq: 15, records: [["s", 7, 14, 2]] }));
+    expect(sent[2]).toEqual({ t: "attach", id: 3, session: "trip", member: "m1" });
+    link.onAttached(attached({ id: 3, seq: 15, head: headAt(15) }));
+    expect(mirror.state.seq).toBe(15);
+  });
+
+  test("a cursor that was of no use is reported", () => {
+    live();
+    link.disconnected();
+    link.connected();
+    link.onAttached(
+      attached({ id: 2, code: "session_replaced", epoch: "9", head: { ...headAt(3), epoch: "9" }, seq: 3 }),
+    );
+    expect(reports).toEqual(["session_replaced"]);
+    expect(mirror.cursor).toEqual({ epoch: "9", seq: 3 });
+  });
+
+  test("is tried again when the server says so, and not where it refuses for good", () => {
+    link.connected();
+    link.onError({ t: "error", id: 1, code: "catching_up", message: "soon", retryAfterMs: 500 });
+    expect(link.state).toMatchObject({ phase: "waiting", retryAtMs: clock.now() + 550 });
+    clock.advance(550);
+    expect(sent).toHaveLength(2);
+    link.onError({ t: "error", id: 2, code: "forbidden_session", message: "no" });
+    expect(link.state).toMatchObject({ phase: "refused", failure: { code: "forbidden_session" } });
+    link.disconnected();
+    link.connected();
+    expect(sent).toHaveLength(2);
+    link.connected(true);
+    expect(sent).toHaveLength(3);
+  });
+
+  test("ended by the server goes on with a new life of the name, and not after a removal", () => {
+    live();
+    link.onDetached({ t: "detached", h: 7, code: "session_replaced" });
+    expect(handles.size).toBe(0);
+    clock.advance(1_000);
+    expect(sent).toHaveLength(2);
+    link.onAttached(attached({ id: 2 }));
+    link.onDetached({ t: "detached", h: 7, code: "removed_from_session" });
+    expect(link.state.phase).toBe("refused");
+  });
+
+  test("hears nothing of an answer to an attach that is over", () => {
+    link.connected();
+    link.disconnected();
+    link.connected();
+    link.onAttached(attached({ id: 1 }));
+    expect(link.state.phase).toBe("attaching");
+  });
+});
