@@ -14,16 +14,16 @@ export interface PerdureErrorDetails {
 /** The typed error of everything outside the log's adapters. The message says what to do next. */
 export class PerdureError extends Error {
   readonly code: Code;
-  readonly retryAfterMs?: number;
-  readonly winner?: string;
-  readonly expected?: number;
+  readonly retryAfterMs: number | undefined;
+  readonly winner: string | undefined;
+  readonly expected: number | undefined;
 
   constructor(code: Code, message: string, details: PerdureErrorDetails = {}) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause });
     this.name = "PerdureError";
     this.code = code;
-    if (details.retryAfterMs !== undefined) this.retryAfterMs = details.retryAfterMs;
-    if (details.winner !== undefined) this.winner = details.winner;
-    if (details.expected !== undefined) this.expected = details.expected;
+    this.retryAfterMs = details.retryAfterMs;
+    this.winner = details.winner;
+    this.expected = details.expected;
   }
 }

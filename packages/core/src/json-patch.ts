@@ -3,6 +3,8 @@
  * and clients bundle it.
  */
 
+import { sortedText } from "./canonical.ts";
+
 /** Deepest nesting of what is patched and of what a patch brings, so that no engine's stack decides the outcome. */
 const depthMax = 64;
 
@@ -33,7 +35,7 @@ function applyOperation(document: unknown, operation: unknown): unknown {
     case "remove":
       return take(document, path);
     case "test":
-      if (canonicalText(find(document, path)) !== canonicalText(member(operation, "value"))) throw new PatchError();
+      if (sortedText(find(document, path)) !== sortedText(member(operation, "value"))) throw new PatchError();
       return document;
     case "copy":
       return put(document, path, copyOf(find(document, pointer(member(operation, "from")))), true);
@@ -98,14 +100,6 @@ const copyOf = (value: unknown): unknown => {
   const copy: unknown = JSON.parse(JSON.stringify(value));
   return copy;
 };
-
-/** JSON text that does not depend on the order of keys. */
-const canonicalText = (value: unknown): string =>
-  JSON.stringify(value, (_key, inner: unknown) =>
-    isObject(inner) && !Array.isArray(inner)
-      ? Object.entries(inner).toSorted(([one], [other]) => (one < other ? -1 : 1))
-      : inner,
-  );
 
 function isShallow(value: unknown, depth: number): boolean {
   if (!isObject(value)) return true;

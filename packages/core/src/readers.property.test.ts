@@ -1,8 +1,8 @@
 import type { HeadJson, PageJson } from "@perdure/protocol";
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { choices, effort, foldAll, limits, stateAt } from "../test/properties.ts";
-import { randomStory } from "../test/random/session.ts";
+import { choices, effort, foldAll, limits, stateAt } from "./testing/properties.ts";
+import { randomStory } from "./testing/random/session.ts";
 import {
   applyAccepted,
   canonical,

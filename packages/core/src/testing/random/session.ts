@@ -1,4 +1,4 @@
-import type { Limits } from "../../src/index.ts";
+import type { Limits } from "../../index.ts";
 import { type Pen, Story } from "../story.ts";
 import { agentTurn } from "./agents.ts";
 import { anyEvent, anyTurn } from "./anybody.ts";

@@ -1,5 +1,5 @@
 import type { AudienceJson, EventJson } from "@perdure/protocol";
-import { isUnderWay, type Message, type Part, type Run } from "../../src/index.ts";
+import { isUnderWay, type Message, type Part, type Run } from "../../index.ts";
 import { forAll, nextId, type Turn, write } from "./turn.ts";
 
 /** An instance of an agent: joins, takes a run, and works on it, in good order or not. */

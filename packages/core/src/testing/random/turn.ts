@@ -1,5 +1,5 @@
 import type { AudienceJson, EventJson, RecordJson } from "@perdure/protocol";
-import { covers, levelOf } from "../../src/index.ts";
+import { covers, levelOf } from "../../index.ts";
 import { codeOf, type Pen, type Story } from "../story.ts";
 import type { Tape } from "./tape.ts";
 

@@ -1,7 +1,7 @@
 import { fromBinary, fromJson, toBinary, toJson } from "@bufbuild/protobuf";
 import { type HeadJson, HeadSchema } from "@perdure/protocol";
 import * as fc from "fast-check";
-import { type Accepted, fold, LIMITS, newSession, type SessionState, toHead } from "../src/index.ts";
+import { type Accepted, fold, LIMITS, newSession, type SessionState, toHead } from "../index.ts";
 import { smallLimits } from "./random/session.ts";
 import type { Entry } from "./story.ts";
 

@@ -7,7 +7,7 @@ import {
   LIMITS,
   newSession,
   type SessionState,
-} from "../src/index.ts";
+} from "../index.ts";
 import type { ActorJson, EventJson, PageJson, RecordJson, RoleJson } from "@perdure/protocol";
 
 /** An entry of a log that exists only in a test. */

@@ -1,5 +1,5 @@
 import type { AudienceJson, EventJson } from "@perdure/protocol";
-import { dues } from "../../src/index.ts";
+import { dues } from "../../index.ts";
 import { type Turn, write } from "./turn.ts";
 
 /** A node: writes what is due, or some derived event that may be stale or early. */
