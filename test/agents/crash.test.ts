@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -10,7 +10,7 @@ let world: World;
 const processes: ChildProcess[] = [];
 
 beforeEach(async () => {
-  world = await World.start({ keeper: { checkpointMs: 50 } });
+  world = await World.start({ keeper: { checkpointMs: 50 }, limits: { busyMs: 500 } });
 });
 
 afterEach(async () => {
@@ -37,6 +37,19 @@ async function kill(child: ChildProcess, signal: "SIGKILL"): Promise<void> {
 
 const presences = (ann: Awaited<ReturnType<World["person"]>>): (string | undefined)[] =>
   [...ann.state.agents.values()].map(({ presence }) => presence);
+
+describe("a process whose main loop is blocked", () => {
+  test("is seen busy, not lost, and is here again when the loop turns", async () => {
+    const ann = await world.person("trip-1");
+    await startAgent();
+    const runId = await ann.ask("block");
+    await ann.until(() => presences(ann).includes("AGENT_PRESENCE_BUSY"));
+    writeFileSync(`${marksFile()}.go`, "");
+    expect(await ann.runEnded(runId)).toBe("RUN_PHASE_COMPLETED");
+    await ann.until(() => presences(ann).includes("AGENT_PRESENCE_HERE"));
+    expect([...ann.state.agents.values()].map(({ lostReason }) => lostReason)).toEqual([undefined]);
+  });
+});
 
 describe("SPEC 6, 8: an agent's process is killed in the middle of an answer", () => {
   test("it is seen lost and crashed; a new process goes on: no step done twice, no half answer left", async () => {

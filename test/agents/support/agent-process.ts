@@ -1,6 +1,6 @@
 // An agent in a process of its own, to be killed. It plans (a step that leaves a mark in a file), then answers word by
-// word; in its first attempt it never comes to the end.
-import { appendFileSync } from "node:fs";
+// word; in its first attempt it never comes to the end. Asked to block, it does, until a file is there.
+import { appendFileSync, existsSync } from "node:fs";
 import { connectAgent } from "@perdure/agent";
 
 const { AGENT_URL = "", AGENT_TOKEN = "", AGENT_MARKS = "" } = process.env;
@@ -14,8 +14,18 @@ async function* answer(plan: string, attempt: number, signal: AbortSignal): Asyn
   });
 }
 
+/** Lets nothing else in this thread run until the file is there. */
+function block(untilFile: string): void {
+  const never = new Int32Array(new SharedArrayBuffer(4));
+  while (!existsSync(untilFile)) Atomics.wait(never, 0, 0, 20);
+}
+
 const agent = await connectAgent({ url: AGENT_URL, getToken: () => AGENT_TOKEN, name: "helper", capacity: 1 });
 await agent.serve(async (run) => {
+  if (run.input.text === "block") {
+    block(`${AGENT_MARKS}.go`);
+    return;
+  }
   const plan = await run.step("plan", () => {
     appendFileSync(AGENT_MARKS, `planned in attempt ${run.attempt}\n`);
     return "word";

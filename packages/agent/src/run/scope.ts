@@ -66,13 +66,13 @@ export class RunScope {
 
   /** Settles at once unless the run is paused. Throws the reason where it has to stop. */
   async unpaused(): Promise<void> {
-    await this.#goOn?.promise;
+    while (this.#goOn !== undefined) await this.#goOn.promise;
     this.signal.throwIfAborted();
   }
 
   /** As `unpaused`, but settles without an error where the run has to stop: for what is said at an end. */
   async settled(): Promise<void> {
-    await this.#goOn?.promise;
+    while (this.#goOn !== undefined) await this.#goOn.promise;
   }
 
   head(): HeadJson {

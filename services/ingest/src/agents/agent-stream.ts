@@ -253,9 +253,8 @@ export class AgentStream {
       const attempt = verdict?.seq ?? run?.attempt ?? 0;
       this.#options.outgoing.send({ case: "runStarted", value: { session, runId, attempt } });
     } catch (error) {
+      // The offer stands until its time is over: given back at once, it would be made again at once, and go wrong again.
       sessions.refuse(session, error, runId);
-      // What may go well later the agent tries again, as long as the offer stands.
-      if (refusalOf(error).retryAfterMs === undefined) await pool?.giveBack(session, runId);
     }
   }
 

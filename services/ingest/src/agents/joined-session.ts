@@ -21,6 +21,10 @@ export interface JoinedSessionOptions {
   onLost(code: Code): void;
 }
 
+/** Refusals of an arrival that speak of another state than the one it was written for. */
+const MOVED_ON: ReadonlySet<Code> = new Set<Code>(["agent_not_here", "already_exists"]);
+const ARRIVAL_TRIES = 3;
+
 /** One session that an agent is in, over one stream: its presence there, and what it may write as itself. */
 export class JoinedSession {
   readonly id: string;
@@ -81,7 +85,16 @@ export class JoinedSession {
     if (state.agents.get(this.#options.agent.instance)?.presence === "AGENT_PRESENCE_CRASHED") {
       throw new PerdureError("fenced", "the instance was gone for too long: go on as another instance");
     }
-    await this.write(() => ({ events: [this.#arrival()] }));
+    for (let tries = 1; ; tries += 1) {
+      try {
+        await this.write(() => ({ events: [this.#arrival()] }));
+        return;
+      } catch (error) {
+        // A leave or a loss was on its way: look again at what the agent is in the session.
+        const moved = error instanceof PerdureError && MOVED_ON.has(error.code);
+        if (!moved || tries === ARRIVAL_TRIES) throw error;
+      }
+    }
   }
 
   /** What follows is told to `listener` from now on; what was before is in the state. */

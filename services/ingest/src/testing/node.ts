@@ -20,8 +20,17 @@ const PARTITIONS = 1;
 
 const logger = createLogger({ service: "test", node: "test", level: process.env["TEST_LOG_LEVEL"] ?? "silent" });
 
+/** As a process that was stopped for a while: it finds the time further on than its timers. */
+class StoppableClock extends ManualClock {
+  stoppedMs = 0;
+
+  override now(): number {
+    return super.now() + this.stoppedMs;
+  }
+}
+
 export class TestNode {
-  readonly clock = new ManualClock(Date.now());
+  readonly clock: StoppableClock;
   readonly log: Log;
   readonly replica: CountingReplica;
   readonly ingest: Ingest;
@@ -32,7 +41,7 @@ export class TestNode {
     const log = await openEmbeddedLog({ dir });
     await log.provision(topicSpecs(PARTITIONS));
     const replica = new CountingReplica(createReplica({ log, partitions: PARTITIONS, logger }));
-    const clock = new ManualClock(Date.now());
+    const clock = new StoppableClock(Date.now());
     const metrics = createMetrics({ service: "ingest", node: "ingest-1" });
     const config = {
       node: "ingest-1",
@@ -56,7 +65,13 @@ export class TestNode {
     }
   }
 
-  private constructor(parts: { dir: string; log: Log; replica: CountingReplica; ingest: Ingest; clock: ManualClock }) {
+  private constructor(parts: {
+    dir: string;
+    log: Log;
+    replica: CountingReplica;
+    ingest: Ingest;
+    clock: StoppableClock;
+  }) {
     this.#dir = parts.dir;
     this.log = parts.log;
     this.replica = parts.replica;
