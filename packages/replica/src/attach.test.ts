@@ -4,7 +4,16 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { HeldSession, Replica, SessionListener } from "./api.ts";
 import { createReplica } from "./log-replica.ts";
 import type { ReplicaLimits } from "./options.ts";
-import { alteredLog, canonicalText, HeadWriter, SampleWriter, TestLog, TestLogger, until } from "./testing/index.ts";
+import {
+  alteredLog,
+  canonicalText,
+  GatedTail,
+  HeadWriter,
+  SampleWriter,
+  TestLog,
+  TestLogger,
+  until,
+} from "./testing/index.ts";
 import { TOPICS } from "./topics.ts";
 
 const KEY = "acme/one";
@@ -136,26 +145,16 @@ describe("attach, from a head and the records past it (SPEC 3: same log, same st
   });
 
   it("waits for the tail to reach what was acknowledged before, however late that is", async () => {
-    const gate = Promise.withResolvers<void>();
-    const { log } = test;
-    const late = alteredLog(log, {
-      tail: (topic, listener) =>
-        log.tail(topic, {
-          onPartitionError: (partition, error) => listener.onPartitionError(partition, error),
-          async onEntries(...batch) {
-            if (topic === TOPICS.events) await gate.promise;
-            return listener.onEntries(...batch);
-          },
-        }),
-    });
+    const gated = new GatedTail(test.log, TOPICS.events);
+    gated.hold();
     await say(3);
     let attached = false;
-    const attaching = newReplica({}, late)
+    const attaching = newReplica({}, gated.log)
       .attach(KEY, quiet)
       .finally(() => (attached = true));
     await test.atRest();
     expect(attached).toBe(false);
-    gate.resolve();
+    gated.release();
     await expectWhole(await attaching);
   });
 

@@ -2,7 +2,7 @@ import { RULES_VERSION } from "@perdure/core";
 import { LogError } from "@perdure/log";
 import { encodeRecord } from "@perdure/protocol";
 import { entryKeyText, TOPICS } from "@perdure/replica";
-import { alteredLog, canonicalText, SampleWriter } from "@perdure/replica/testing";
+import { alteredLog, canonicalText, GatedTail, SampleWriter } from "@perdure/replica/testing";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { KeeperTest } from "./testing/keeper-test.ts";
 
@@ -78,6 +78,23 @@ describe("when sessions are checkpointed", () => {
     expect(await world.watermark(0)).toBe(-1);
     await world.pass(60_000);
     expect(await world.watermark(0)).toBe(100);
+  });
+});
+
+describe("a session that its keeper lets go of", () => {
+  it("stays in memory until the index says what was written of it", async () => {
+    const gated = new GatedTail(world.test.log, TOPICS.index);
+    await world.keeper({ sessionIdleMs: 10_000, checkpointMs: 1_000 }, gated.log);
+    await world.covered(KEY);
+    gated.hold();
+    await say(3);
+    await world.covered(KEY);
+    await world.pass(60_000, 5_000);
+    await say(1);
+    await world.covered(KEY);
+    gated.release();
+    const held = await world.attach(KEY);
+    expect(canonicalText(held.state)).toBe(canonicalText(await world.test.foldAll(KEY)));
   });
 });
 

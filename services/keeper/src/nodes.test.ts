@@ -1,6 +1,6 @@
 import { RULES_VERSION } from "@perdure/core";
 import { type Appended, LogError } from "@perdure/log";
-import { decodeNodeLease } from "@perdure/protocol";
+import { decodeNodeLease, encodeNodeLease, keyBytes, type NodeLeaseStateJson } from "@perdure/protocol";
 import { entryKeyText, TOPICS } from "@perdure/replica";
 import { alteredLog, SampleWriter } from "@perdure/replica/testing";
 import { beatNode, type NodeBeat } from "@perdure/service-kit";
@@ -123,6 +123,44 @@ describe("a node that dies (SPEC 9: presence converges)", () => {
     const member = await join("edge-1", beat.incarnation);
     await world.test.atRest();
     expect(held.state.members.has(member)).toBe(false);
+  });
+
+  it("is tried again where its end could not be written into the session", async () => {
+    const { log } = world.test;
+    let failures = 0;
+    const failing = alteredLog(log, {
+      append: (topic, partition, entry, options) => {
+        if (topic !== TOPICS.events || failures === 3) return log.append(topic, partition, entry, options);
+        failures += 1;
+        return Promise.reject<Appended>(new LogError("unavailable", "the broker went away"));
+      },
+    });
+    await world.keeper({}, failing);
+    const beat = await edge("edge-1");
+    const member = await join("edge-1", beat.incarnation);
+    const held = await world.attach(KEY);
+    await beat.leave();
+    await world.passing(() => !held.state.members.has(member));
+    expect(failures).toBe(3);
+  });
+
+  it("stays dead although beats of it arrive late", async () => {
+    await world.keeper();
+    const lease = (incarnation: number, state: NodeLeaseStateJson) =>
+      world.test.log.append(TOPICS.nodes, 0, {
+        key: keyBytes("edge-1"),
+        value: encodeNodeLease({ node: "edge-1", incarnation, leaseMs: 6_000, state }),
+      });
+    await lease(2, "NODE_LEASE_STATE_EXPIRED");
+    await lease(2, "NODE_LEASE_STATE_LIVE");
+    await lease(3, "NODE_LEASE_STATE_LIVE");
+    await lease(1, "NODE_LEASE_STATE_LIVE");
+    const gone = [await join("edge-1", 1), await join("edge-1", 2)];
+    const here = await join("edge-1", 3);
+    await world.test.atRest();
+    const held = await world.attach(KEY);
+    expect([...held.state.members.keys()]).toEqual([here]);
+    expect(gone).not.toContain(here);
   });
 
   it("makes its agents lost, and crashed when they do not come back", async () => {

@@ -1,7 +1,7 @@
 import { LogError } from "@perdure/log";
 import type { PageJson } from "@perdure/protocol";
 import { type Replica, TOPICS } from "@perdure/replica";
-import { alteredLog, canonicalText, SampleWriter } from "@perdure/replica/testing";
+import { alteredLog, canonicalText, GatedTail, SampleWriter } from "@perdure/replica/testing";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { KeeperTest } from "./testing/keeper-test.ts";
 
@@ -67,6 +67,20 @@ describe("pages", () => {
     await expectHistoryWhole(21);
     const held = await world.attach(KEY);
     expect(canonicalText(held.state)).toBe(canonicalText(await world.test.foldAll(KEY)));
+  });
+
+  it("are linked although the keeper has not read again what it wrote itself", async () => {
+    const gated = new GatedTail(world.test.log, TOPICS.index);
+    await world.keeper({ checkpointMs: 1_000 }, gated.log);
+    gated.hold();
+    await say(6);
+    await world.covered(KEY);
+    await say(6);
+    await world.covered(KEY);
+    await world.test.append(KEY, user.say("a short one, for which nothing is shed"));
+    await world.covered(KEY);
+    await expectHistoryWhole(13);
+    gated.release();
   });
 
   it("are not lost with a checkpoint that fails", async () => {

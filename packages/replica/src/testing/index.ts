@@ -1,4 +1,5 @@
 export { alteredLog } from "./altered-log.ts";
+export { GatedTail } from "./gated-tail.ts";
 export { HeadWriter } from "./head-writer.ts";
 export { ManualClock } from "./manual-clock.ts";
 export { SampleWriter } from "./sample-writer.ts";
