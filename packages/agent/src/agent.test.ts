@@ -96,6 +96,23 @@ describe("an agent and its node", () => {
     expect(waits).toEqual([50, 100, 200, 400, 800, 1_000, 1_000, 1_700]);
   });
 
+  test("it asks for a token again where it gets none, or what cannot be one; a line break at its end does no harm", async () => {
+    const answers = ["", "two words", "token\n"];
+    const { agent, node, clock } = setUp({
+      getToken: () => {
+        const answer = answers.shift();
+        return answer === undefined || answer === "" ? Promise.reject(new Error("the vault is closed")) : answer;
+      },
+    });
+    void agent.connect();
+    for (let tries = 0; tries < 2; tries += 1) {
+      await clock.untilWait(50 * 2 ** tries);
+      clock.advance(1_000);
+    }
+    await node.until(() => node.streams.length === 1);
+    expect(node.last.token).toBe("token");
+  });
+
   test.each(["unauthenticated", "forbidden", "protocol_version", "invalid_name"] as const)(
     "it gives up at once where trying is in vain: %s",
     async (code) => {

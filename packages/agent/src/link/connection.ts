@@ -11,6 +11,8 @@ import type { AgentStream, Transport } from "./transport.ts";
 const FIRST_CEILING_MS = 100;
 /** Well below the grace time, so that a lost agent has several tries. */
 const LAST_CEILING_MS = 2_000;
+/** What may stand in a header as it is; whether it is a token, the node says. */
+const TOKEN_PATTERN = /^[\x21-\x7e]+$/;
 /** A node that does not answer a hello for this long is left. */
 const WELCOME_WITHIN_MS = 10_000;
 /** A token is renewed when this part of its time is left. */
@@ -96,16 +98,30 @@ export class Connection {
 
   async #try(): Promise<void> {
     const generation = ++this.#generation;
+    try {
+      const token = await this.#token();
+      if (generation === this.#generation) this.#open(token, generation);
+    } catch (error) {
+      if (!(error instanceof PerdureError)) throw error;
+      if (generation === this.#generation) this.#failed(error);
+    }
+  }
+
+  /** A new token. Throws `token_unavailable`. */
+  async #token(): Promise<string> {
     let token: string;
     try {
-      token = await this.#options.getToken();
+      // Read from a file, it often ends with a line break.
+      token = (await this.#options.getToken()).trim();
     } catch (cause) {
-      if (generation !== this.#generation) return;
       const reason = cause instanceof Error ? cause.message : String(cause);
-      this.#failed(new PerdureError("unavailable", `getToken failed: ${reason}`, { cause }));
-      return;
+      throw new PerdureError("token_unavailable", `getToken failed: ${reason}`, { cause });
     }
-    if (generation !== this.#generation) return;
+    if (!TOKEN_PATTERN.test(token)) throw new PerdureError("token_unavailable", "getToken answered what is no token");
+    return token;
+  }
+
+  #open(token: string, generation: number): void {
     const stream = this.#options.transport.open(token, {
       onMessage: (message) => {
         if (generation === this.#generation) this.#heard(message, token);
@@ -178,7 +194,7 @@ export class Connection {
   async #renew(): Promise<void> {
     const generation = this.#generation;
     try {
-      const token = await this.#options.getToken();
+      const token = await this.#token();
       if (generation !== this.#generation) return;
       this.send({ case: "auth", value: { token } });
       this.#options.onRenewed(token);

@@ -116,7 +116,7 @@ function newClient(target: Target): Client {
 
 function withToken(token: string): Metadata {
   const metadata = new Metadata();
-  metadata.set("authorization", `Bearer ${token}`);
+  metadata.set("authorization", `Bearer ${token.trim()}`);
   return metadata;
 }
 
