@@ -43,7 +43,7 @@ export interface Limits {
   readonly settledKeptBytes: number;
   /** What one page may weigh, unless a single part or run is larger. */
   readonly pageBytes: number;
-  /** A head in protobuf, at worst. The topic of heads must take it. */
+  /** A head in protobuf, at worst: the log's largest entry, less room for its key. */
   readonly headBytes: number;
   /** How long a lost agent may take to come back, where the session's policy does not say. */
   readonly agentGraceMs: number;
@@ -82,7 +82,7 @@ export const LIMITS: Limits = Object.freeze({
   settledBytes: 64 * 1024,
   settledKeptBytes: 32 * 1024,
   pageBytes: 64 * 1024,
-  headBytes: 14 * 1024 * 1024,
+  headBytes: 8 * 1024 * 1024 - 4096,
   agentGraceMs: 10_000,
   cancelGraceMs: 10_000,
   offerTimeoutMs: 10_000,

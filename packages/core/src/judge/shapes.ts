@@ -26,6 +26,8 @@ const kib = 1024;
 /** Ids of items: producer, number, index. */
 const id = chars(80);
 const label = chars(64);
+/** What processes are called by: there are many in a head. */
+const name = bytes(64);
 const line = chars(256);
 const person = chars(128);
 const json = bytes(64 * kib);
@@ -33,7 +35,7 @@ const appData = bytes(16 * kib);
 const role = required(oneOf(words.roles));
 const tags = list(32, label);
 
-const policy = nested<SessionPolicyJson>({ defaultAgent: label });
+const policy = nested<SessionPolicyJson>({ defaultAgent: name });
 const tagList = nested<TagListJson>({ values: tags });
 const choice = nested<ChoiceJson>({ value: required(label), label: person });
 const annotation = nested<AnnotationJson>({ kind: required(label), targetPartId: id, metadata: bytes(4 * kib) });
@@ -62,8 +64,8 @@ const part = required(
   }),
 );
 const signal = { runId: required(id) };
-const instance = required(label);
-const attached = { instance, attachment: required(label), node: label };
+const instance = required(name);
+const attached = { instance, attachment: required(name), node: name };
 const unsupported: Check = () => "unsupported_kind";
 
 /** Lengths and words of every kind of event. A text field that is missing here does not compile. */
@@ -75,20 +77,20 @@ const shapes: { readonly [K in EventKind]: Shape<Body<K>> } = {
   participantInvited: { participant: required(person), role, name: person },
   participantRemoved: { participant: required(person), reason: line },
   memberJoined: {
-    member: required(label),
+    member: required(name),
     participant: required(person),
     role,
     name: person,
-    node: label,
+    node: name,
     device: person,
   },
-  memberUpdated: { member: required(label) },
-  memberLeft: { member: required(label), reason: oneOf(words.leaveReasons) },
-  nodeExpired: { node: required(label) },
-  agentJoined: { ...attached, agent: required(label), description: line },
+  memberUpdated: { member: required(name) },
+  memberLeft: { member: required(name), reason: oneOf(words.leaveReasons) },
+  nodeExpired: { node: required(name) },
+  agentJoined: { ...attached, agent: required(name), description: line },
   agentProgress: { runId: required(id), stepId: id, label: line },
   agentBusy: { instance },
-  agentLost: { instance, attachment: required(label), reason: oneOf(words.lostReasons) },
+  agentLost: { instance, attachment: required(name), reason: oneOf(words.lostReasons) },
   agentResumed: attached,
   agentCrashed: { instance },
   agentLeft: { instance, reason: line },
@@ -113,7 +115,7 @@ const shapes: { readonly [K in EventKind]: Shape<Body<K>> } = {
   partAnnotated: { partId: required(id), annotation: required(annotation) },
   partClosed: { partId: required(id), finish: oneOf(words.finishReasons) },
   runRequested: {
-    agent: label,
+    agent: name,
     inputMessageId: id,
     input: json,
     tools: json,
@@ -127,13 +129,13 @@ const shapes: { readonly [K in EventKind]: Shape<Body<K>> } = {
   runCompleted: { runId: required(id), result: json },
   runFailed: { runId: required(id), code: label, message: chars(1024), stepId: id, cause: bytes(4 * kib) },
   runCancelled: { runId: required(id), controlId: id },
-  runOrphaned: { runId: required(id), instance: label },
+  runOrphaned: { runId: required(id), instance: name },
   stepStarted: { runId: required(id), key: required(person), label: line, parentStepId: id },
   stepClosed: { stepId: required(id), result: json, error: chars(1024) },
   stepSuperseded: { stepId: required(id) },
   controlCancel: { ...signal, reason: chars(1024) },
   controlSteer: { ...signal, text: json, messageId: id },
-  controlRedirect: { ...signal, agent: label, text: json, messageId: id },
+  controlRedirect: { ...signal, agent: name, text: json, messageId: id },
   controlPause: signal,
   controlResume: signal,
   controlReceipt: { controlId: required(id), state: required(oneOf(words.receiptStates)), code: label },
@@ -154,7 +156,7 @@ const shapes: { readonly [K in EventKind]: Shape<Body<K>> } = {
   requestWithdrawn: { requestId: required(id) },
   poolQueued: { run: runRef },
   poolOffered: { run: runRef, instance },
-  poolFreed: { run: runRef, instance: label },
+  poolFreed: { run: runRef, instance: name },
   poolTaken: { run: runRef, instance },
   poolReturned: { run: runRef, instance },
   usageReported: {

@@ -17,21 +17,21 @@ export declare const file_perdure_v1_agent: GenFile;
  */
 export declare type AgentJoined = Message<"perdure.v1.AgentJoined"> & {
   /**
-   * What it is called by those who ask it: at most 64 characters.
+   * What it is called by those who ask it: at most 64 bytes.
    *
    * @generated from field: string agent = 1;
    */
   agent: string;
 
   /**
-   * The process: unique per start, at most 64 characters.
+   * The process: unique per start, at most 64 bytes.
    *
    * @generated from field: string instance = 2;
    */
   instance: string;
 
   /**
-   * The stream that carries it now: unique per connection, at most 64 characters.
+   * The stream that carries it now: unique per connection, at most 64 bytes.
    *
    * @generated from field: string attachment = 3;
    */
@@ -73,21 +73,21 @@ export declare type AgentJoined = Message<"perdure.v1.AgentJoined"> & {
  */
 export declare type AgentJoinedJson = {
   /**
-   * What it is called by those who ask it: at most 64 characters.
+   * What it is called by those who ask it: at most 64 bytes.
    *
    * @generated from field: string agent = 1;
    */
   agent?: string;
 
   /**
-   * The process: unique per start, at most 64 characters.
+   * The process: unique per start, at most 64 bytes.
    *
    * @generated from field: string instance = 2;
    */
   instance?: string;
 
   /**
-   * The stream that carries it now: unique per connection, at most 64 characters.
+   * The stream that carries it now: unique per connection, at most 64 bytes.
    *
    * @generated from field: string attachment = 3;
    */

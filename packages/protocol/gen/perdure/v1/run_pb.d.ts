@@ -17,7 +17,7 @@ export declare const file_perdure_v1_run: GenFile;
  */
 export declare type RunRequested = Message<"perdure.v1.RunRequested"> & {
   /**
-   * Name of the agent (its pool); at most 64 characters.
+   * Name of the agent (its pool); at most 64 bytes.
    *
    * @generated from field: string agent = 1;
    */
@@ -73,7 +73,7 @@ export declare type RunRequested = Message<"perdure.v1.RunRequested"> & {
  */
 export declare type RunRequestedJson = {
   /**
-   * Name of the agent (its pool); at most 64 characters.
+   * Name of the agent (its pool); at most 64 bytes.
    *
    * @generated from field: string agent = 1;
    */
