@@ -1,4 +1,6 @@
-import { describe, expect, test } from "vitest";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { createLogger } from "./logger.ts";
 
 function capture(level: string) {
@@ -36,5 +38,18 @@ describe("the logger", () => {
     expect(lines).toHaveLength(4);
     expect(lines.join("")).not.toContain("s3cret");
     expect(lines[0]).toContain('"hello":{"t":"hello","token":"[secret]"}');
+  });
+
+  test("does not hold up the end of a process whose output nobody reads any more", async () => {
+    const logger = new URL("logger.ts", import.meta.url).href;
+    const script = `import { createLogger } from ${JSON.stringify(logger)};
+      const log = createLogger({ service: "edge", node: "edge-1", level: "info" });
+      process.stdin.on("end", () => { log.info({}, "drains"); log.info({}, "ends"); process.exit(7); }).resume();`;
+    const child = spawn(process.execPath, ["--input-type=module", "--eval", script], { stdio: "pipe" });
+    onTestFinished(() => void child.kill("SIGKILL"));
+    child.stdout.destroy();
+    await once(child.stdout, "close");
+    child.stdin.end();
+    expect(await once(child, "exit")).toEqual([7, null]);
   });
 });

@@ -25,5 +25,6 @@ export function createLogger(
     formatters: { level: (label: string) => ({ level: label }) },
     redact: { paths: paths(), censor: "[secret]" },
   };
-  return destination === undefined ? pino(settings) : pino(settings, destination);
+  // Written at once: what waits in memory would be tried again for ever at the end where nobody reads any more.
+  return pino(settings, destination ?? pino.destination({ dest: 1, sync: true }));
 }
