@@ -52,7 +52,10 @@ export class Counter {
   /** What it began, in order. */
   notes(run: string): Note[] {
     const lines = readFileSync(this.#diary, "utf8").split("\n");
-    return lines.filter((line) => line !== "").map(noteFrom).filter((note) => note.run === run);
+    return lines
+      .filter((line) => line !== "")
+      .map(noteFrom)
+      .filter((note) => note.run === run);
   }
 
   get report(): string {

@@ -8,7 +8,8 @@ const env = (name: string): string => process.env[name] ?? "";
 const diary = env("COUNTING_DIARY");
 const everyMs = 1_000 / Number(env("COUNTING_PER_SECOND"));
 
-const note = (run: Run, what: string): void => appendFileSync(diary, `${JSON.stringify({ run: run.id, attempt: run.attempt, what })}\n`);
+const note = (run: Run, what: string): void =>
+  appendFileSync(diary, `${JSON.stringify({ run: run.id, attempt: run.attempt, what })}\n`);
 
 async function* words(run: Run, name: string, count: number): AsyncGenerator<string> {
   note(run, name);

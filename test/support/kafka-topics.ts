@@ -41,11 +41,21 @@ export class KafkaTopics {
   private constructor(brokers: string, prefix: string) {
     this.#prefix = prefix;
     this.#kafka = new Kafka({ brokers: brokers.split(","), logLevel: logLevel.NOTHING });
-    this.#consumer = this.#kafka.consumer({ groupId: `reader-${randomUUID()}`, readUncommitted: false, maxWaitTimeInMs: 100 });
+    this.#consumer = this.#kafka.consumer({
+      groupId: `reader-${randomUUID()}`,
+      readUncommitted: false,
+      maxWaitTimeInMs: 100,
+    });
   }
 
   async close(): Promise<void> {
     await this.#consumer.disconnect();
+  }
+
+  /** All records of the session that are in the log now, folded from nothing. */
+  async folded(key: string): Promise<SessionState> {
+    await this.#readToEnd();
+    return this.foldFrom(key, newSession());
   }
 
   /** The session once a head covers all that is in the log of it now. */
@@ -91,7 +101,8 @@ export class KafkaTopics {
     await this.#consumer.connect();
     await this.#consumer.subscribe({ topics: TOPICS.map((topic) => this.#prefix + topic), fromBeginning: true });
     await this.#consumer.run({
-      eachMessage: async ({ topic, partition, message }) => this.#take(topic.slice(this.#prefix.length), partition, message),
+      eachMessage: async ({ topic, partition, message }) =>
+        this.#take(topic.slice(this.#prefix.length), partition, message),
     });
   }
 
@@ -120,5 +131,7 @@ export class KafkaTopics {
 /** The text of a run's answer in a state. */
 export function answerIn(state: SessionState, runId: string): string {
   const own = [...state.messages.values()].filter((message) => message.runId === runId);
-  return own.flatMap(({ parts }) => parts.filter(({ spec }) => spec.kind === "PART_KIND_TEXT").map(({ text }) => text)).join("");
+  return own
+    .flatMap(({ parts }) => parts.filter(({ spec }) => spec.kind === "PART_KIND_TEXT").map(({ text }) => text))
+    .join("");
 }

@@ -29,7 +29,10 @@ export class Person {
   /** Resolves when `look` finds something in what they see, now or after a change. Throws at the deadline. */
   async sees<T>(what: string, look: (view: SessionView) => T | undefined | false): Promise<T> {
     const { promise, resolve, reject } = Promise.withResolvers<T>();
-    const late = setTimeout(() => reject(new Error(`never seen: ${what}; status ${JSON.stringify(this.session.status)}`)), DEADLINE_MS);
+    const late = setTimeout(
+      () => reject(new Error(`never seen: ${what}; status ${JSON.stringify(this.session.status)}`)),
+      DEADLINE_MS,
+    );
     const end = this.session.select(
       (view) => view,
       (view) => {
@@ -45,7 +48,10 @@ export class Person {
 
   /** Resolves when the answer is at least so long. */
   async seesLength(runId: string, length: number): Promise<void> {
-    await this.sees(`an answer of ${length} characters (now ${this.answer(runId).length})`, () => this.answer(runId).length >= length);
+    await this.sees(
+      `an answer of ${length} characters (now ${this.answer(runId).length})`,
+      () => this.answer(runId).length >= length,
+    );
   }
 
   async seesEnd(runId: string): Promise<void> {

@@ -58,7 +58,7 @@ export class Program {
   /** Resolves when it has printed something that matches. Throws when it ends without, or at the deadline. */
   async printed(pattern: RegExp, withinMs = DEADLINE_MS): Promise<RegExpExecArray> {
     return until(
-      `${this.name} printing ${String(pattern)}; it printed:\n${this.tail}`,
+      () => `${this.name} printing ${String(pattern)}; it printed:\n${this.tail}`,
       () => {
         const match = pattern.exec(this.output);
         if (match !== null) return match;

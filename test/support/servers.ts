@@ -41,7 +41,11 @@ export class Servers {
   readonly #specs: ReadonlyMap<string, Spec>;
   readonly #programs = new Map<string, Program>();
 
-  static async start({ log, brokers = process.env["KAFKA_BROKERS"] ?? "", waits = true }: ServersOptions): Promise<Servers> {
+  static async start({
+    log,
+    brokers = process.env["KAFKA_BROKERS"] ?? "",
+    waits = true,
+  }: ServersOptions): Promise<Servers> {
     const servers = new Servers(log, brokers, await freePorts(5));
     try {
       for (const name of servers.#specs.keys()) servers.#run(name);

@@ -9,7 +9,7 @@ export const DEADLINE_MS = 60_000;
  * deadline, naming what was waited for.
  */
 export async function until<T>(
-  what: string,
+  what: string | (() => string),
   look: () => T | undefined | false | Promise<T | undefined | false>,
   withinMs = DEADLINE_MS,
 ): Promise<T> {
@@ -17,7 +17,7 @@ export async function until<T>(
   for (;;) {
     const found = await look();
     if (found !== undefined && found !== false) return found;
-    if (performance.now() > limitMs) throw new Error(`within ${withinMs / 1_000} s there was never: ${what}`);
+    if (performance.now() > limitMs) throw new Error(`not within ${withinMs / 1_000} s: ${typeof what === "string" ? what : what()}`);
     await delay(EVERY_MS);
   }
 }
