@@ -294,6 +294,33 @@ describe("SPEC 6: an instance that the sessions hold for crashed", () => {
   });
 });
 
+describe("what nobody expects", () => {
+  test("an instance that is fenced in its pool goes on as another, on one new stream", async () => {
+    const { node, connected, nextStream, clock } = setUp();
+    await connected();
+    node.last.close(new PerdureError("fenced", "crashed"));
+    await nextStream();
+    node.last.welcome();
+    clock.advance(10_000);
+    expect(node.streams).toHaveLength(2);
+    expect(node.last.of("hello")[0]?.instance).not.toBe("i-1");
+  });
+
+  test("a message that cannot be taken costs the stream, not the process", async () => {
+    const heartbeat = new FakeHeartbeat();
+    const { agent, node, nextStream } = setUp({ heartbeat });
+    heartbeat.failure = new Error("a thread too many");
+    const connecting = agent.connect();
+    await node.until(() => node.streams.length > 0 && node.last.said.length > 0);
+    node.last.welcome();
+    heartbeat.failure = undefined;
+    await nextStream();
+    node.last.welcome();
+    await connecting;
+    expect(node.streams.map(({ dropped }) => dropped)).toEqual([true, false]);
+  });
+});
+
 describe("close", () => {
   test("takes no more, lets runs end, leaves, and stops beating", async () => {
     const { agent, node, heartbeat, connected } = setUp();

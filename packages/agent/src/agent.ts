@@ -194,8 +194,10 @@ export class Agent {
       this.#accepting.delete(keyOf(session, runId));
       this.#sessions.releaseUnused(session);
       this.#checkIdle();
-    } else if (code === "fenced") this.#becomeAnother(refusal(code));
-    else if (session !== "") this.#sessions.refused(message);
+    } else if (code === "fenced") {
+      this.#becomeAnother(refusal(code));
+      this.#connection.restart();
+    } else if (session !== "") this.#sessions.refused(message);
     else this.#parts.logger.warn({ code }, message.message);
   }
 
@@ -211,15 +213,11 @@ export class Agent {
     this.#offersBeforeServe = [];
     this.#abandonAll(reason);
     this.#sessions.breakAll(reason);
-    this.#connection.restart();
   }
 
   #trouble(error: PerdureError): boolean {
     if (this.#phase === "closed") return false;
-    if (error.code === "fenced") {
-      this.#becomeAnother(error);
-      return true;
-    }
+    if (error.code === "fenced") this.#becomeAnother(error);
     const hopeless = ["unauthenticated", "forbidden", "protocol_version", "invalid_name", "malformed"].includes(
       error.code,
     );

@@ -124,7 +124,7 @@ export class Connection {
   #open(token: string, generation: number): void {
     const stream = this.#options.transport.open(token, {
       onMessage: (message) => {
-        if (generation === this.#generation) this.#heard(message, token);
+        if (generation === this.#generation) this.#take(message, token);
       },
       onClosed: (error) => {
         if (generation === this.#generation) this.#closed(error);
@@ -137,6 +137,17 @@ export class Connection {
     );
     this.#state = { phase: "opening", stream, stopWaiting };
     stream.send(encodeRequest({ case: "hello", value: { protocol: PROTOCOL_VERSION, ...this.#options.hello() } }));
+  }
+
+  /** A message that this SDK fails on, from a newer node say, must not end the process that it runs in. */
+  #take(message: ConnectResponse, token: string): void {
+    try {
+      this.#heard(message, token);
+    } catch (cause) {
+      const { case: kind } = message.kind;
+      this.#options.logger.error({ err: cause, kind }, "a message of the node could not be taken");
+      this.#closed(new PerdureError("internal", `the node's ${kind} could not be taken`, { cause }));
+    }
   }
 
   #heard(message: ConnectResponse, token: string): void {

@@ -5,8 +5,10 @@ export class FakeHeartbeat implements Heartbeat {
   readonly beats: BeatOptions[] = [];
   readonly tokens: string[] = [];
   stopped = false;
+  failure: Error | undefined;
 
   beat(options: BeatOptions): void {
+    if (this.failure !== undefined) throw this.failure;
     this.beats.push(options);
   }
 
