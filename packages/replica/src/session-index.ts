@@ -59,6 +59,15 @@ export class SessionIndex {
     return readable(sessionKey, "index entry", () => decodeIndexEntry(Buffer.from(value, "latin1")));
   }
 
+  /** As `get`, and undefined where the entry is not readable. */
+  find(sessionKey: string): IndexEntryJson | undefined {
+    try {
+      return this.get(sessionKey);
+    } catch {
+      return undefined;
+    }
+  }
+
   /** Whether both calls of `get` would say the same: a mark to compare, without decoding. */
   mark(sessionKey: string): string | undefined {
     return this.#values.get(sessionKey);

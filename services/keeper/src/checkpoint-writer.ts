@@ -123,7 +123,7 @@ export class CheckpointWriter {
 
   /** Its last good head stays; what comes from `offset` on is not covered by it. */
   #setAsideEntry({ key, entry }: KeptSession, offset: number): IndexEntryJson {
-    return { ...(entry ?? this.#parts.index.get(key)), setAside: String(offset) };
+    return { ...(entry ?? this.#parts.index.find(key)), setAside: String(offset) };
   }
 
   async #writeSession(scope: CheckpointScope, { session, uncovered, head, pages, entry }: Capture): Promise<Outcome> {

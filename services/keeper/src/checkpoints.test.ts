@@ -1,6 +1,6 @@
 import { RULES_VERSION } from "@perdure/core";
 import { LogError } from "@perdure/log";
-import { encodeRecord } from "@perdure/protocol";
+import { encodeIndexEntry, encodeRecord, keyBytes } from "@perdure/protocol";
 import { entryKeyText, TOPICS } from "@perdure/replica";
 import { alteredLog, canonicalText, GatedTail, SampleWriter } from "@perdure/replica/testing";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -138,6 +138,29 @@ describe("a session that cannot be folded", () => {
     await world.test.appendBytes(KEY, new Uint8Array([0xff, 0xff, 0xff]));
     await world.covered(KEY);
     expect(await world.indexEntry(KEY)).toEqual({ ...before, setAside: "1" });
+  });
+});
+
+describe("bytes in the log that are not what they should be", () => {
+  it("set aside the session whose index entry or head they are, and hold up no other", async () => {
+    const { log } = world.test;
+    const garbage = new Uint8Array([0xff]);
+    await log.append(TOPICS.index, 0, { key: keyBytes("acme/two"), value: garbage });
+    const { offset } = await log.append(TOPICS.heads, 0, { key: keyBytes("acme/three"), value: garbage });
+    const entry = encodeIndexEntry({ headOffset: String(offset), live: true, dueMs: "1" });
+    await log.append(TOPICS.index, 0, { key: keyBytes("acme/three"), value: entry });
+    await world.keeper();
+    for (const key of ["acme/two", "acme/three"]) {
+      await world.test.append(key, new SampleWriter(key.slice(5), "ROLE_USER").create());
+    }
+    await say(1);
+    await world.pass(20_000);
+    expect(await world.watermark(0)).toBe(3);
+    for (const key of ["acme/two", "acme/three"]) {
+      expect((await world.indexEntry(key))?.setAside).toBeDefined();
+      await expect(world.attach(key)).rejects.toMatchObject({ code: "set_aside" });
+    }
+    expect((await world.attach(KEY)).state.seq).toBe(4);
   });
 });
 

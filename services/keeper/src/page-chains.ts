@@ -23,7 +23,7 @@ export class PageChains {
   newest(sessionKey: string): number | undefined {
     const written = this.#written.get(sessionKey)?.[0];
     if (written !== undefined) return written;
-    const offset = this.#index.get(sessionKey)?.pageOffset;
+    const offset = this.#index.find(sessionKey)?.pageOffset;
     return offset === undefined ? undefined : Number(offset);
   }
 

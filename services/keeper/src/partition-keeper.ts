@@ -7,9 +7,10 @@ import { Checkpointer } from "./checkpointer.ts";
 import { Derivations } from "./derivations.ts";
 import { DueQueue } from "./due-queue.ts";
 import { HeadLoads } from "./head-loads.ts";
-import { KeptSession } from "./kept-session.ts";
 import type { KeeperMetrics } from "./keeper-metrics.ts";
+import type { KeptSession } from "./kept-session.ts";
 import { LiveIndex } from "./live-index.ts";
+import { LoadedSessions } from "./loaded-sessions.ts";
 import type { NodeLeases } from "./node-leases.ts";
 import { PageChains } from "./page-chains.ts";
 import type { SignalSender } from "./pool-links.ts";
@@ -39,7 +40,7 @@ export class PartitionKeeper {
   readonly #index: SessionIndex;
   readonly #live = new LiveIndex();
   readonly #queue: DueQueue;
-  readonly #sessions = new Map<string, KeptSession>();
+  readonly #sessions: LoadedSessions;
   readonly #uncovered = new UncoveredSessions();
   readonly #chains: PageChains;
   readonly #loads: HeadLoads;
@@ -51,7 +52,6 @@ export class PartitionKeeper {
   #next = 0;
   #opened = false;
   #closed = false;
-  #cancelSweep: () => void = () => undefined;
 
   constructor(parts: PartitionKeeperParts, ownership: Ownership) {
     const { log, clock, logger, settings, indexTail: tail } = parts;
@@ -73,6 +73,14 @@ export class PartitionKeeper {
       atOnce: settings.loadsAtOnce,
       retryMs: settings.retryMs,
       onLoaded: (session) => this.#loaded(session),
+    });
+    this.#sessions = new LoadedSessions({
+      ...settings,
+      clock,
+      index: this.#index,
+      uncovered: this.#uncovered,
+      chains: this.#chains,
+      load: (session) => this.#loads.request(session),
     });
     this.#checkpointer = this.#newCheckpointer();
     this.#derivations = new Derivations({
@@ -132,7 +140,7 @@ export class PartitionKeeper {
     });
     this.#opened = true;
     this.nodesEnded();
-    this.#scheduleSweep();
+    this.#sessions.start();
   }
 
   /** Lives of nodes have ended: the sessions that they hold are looked at. */
@@ -142,7 +150,7 @@ export class PartitionKeeper {
       session.nodesChanged = true;
       this.#derivations.examine(session);
     }
-    for (const key of this.#live.heldBy((life) => this.#parts.leases.isOver(life))) this.#session(key);
+    for (const key of this.#live.heldBy((life) => this.#parts.leases.isOver(life))) this.#sessions.need(key);
   }
 
   /** Covers everything that has been folded. Throws LogError. */
@@ -160,9 +168,8 @@ export class PartitionKeeper {
     this.#checkpointer.close();
     this.#derivations.close();
     this.#queue.close();
-    this.#cancelSweep();
+    this.#sessions.close();
     this.#room?.resolve();
-    this.#sessions.clear();
   }
 
   #newCheckpointer(): Checkpointer {
@@ -189,7 +196,7 @@ export class PartitionKeeper {
       ownership: () => this.#ownership,
       onWritten: (done, tookMs) => {
         metrics.checkpointed(done, tookMs);
-        if (this.#sessions.size > settings.sessionsKept) this.#sweep();
+        this.#sessions.trim();
         this.#makeRoom();
       },
       onFenced: (ownership) => this.#lose("fenced", ownership),
@@ -202,7 +209,7 @@ export class PartitionKeeper {
     const touched = new Set<KeptSession>();
     for (const { key, value, offset, timeMs } of entries) {
       if (value === null) continue;
-      const session = this.#session(entryKeyText({ key }));
+      const session = this.#sessions.need(entryKeyText({ key }));
       this.#uncovered.add(session, session.take({ offset, timeMs, value }, nowMs));
       touched.add(session);
     }
@@ -220,17 +227,8 @@ export class PartitionKeeper {
     this.#room = undefined;
   }
 
-  #session(key: string): KeptSession {
-    const known = this.#sessions.get(key);
-    if (known !== undefined) return known;
-    const session = new KeptSession(key, this.#parts.clock.now());
-    this.#sessions.set(key, session);
-    this.#loads.request(session);
-    return session;
-  }
-
   #loaded(session: KeptSession): void {
-    const dueMs = Number(this.#index.get(session.key)?.dueMs ?? 0);
+    const dueMs = Number(this.#index.find(session.key)?.dueMs ?? 0);
     session.signals.writtenAsOwing = dueMs > 0 && dueMs <= this.#parts.clock.now();
     this.#look(session);
     this.#checkpointer.note();
@@ -259,7 +257,7 @@ export class PartitionKeeper {
   #wake(keys: readonly string[]): void {
     for (const key of keys) {
       const known = this.#sessions.get(key);
-      if (known === undefined) this.#session(key);
+      if (known === undefined) this.#sessions.need(key);
       else this.#derivations.examine(known);
     }
   }
@@ -273,36 +271,7 @@ export class PartitionKeeper {
   /** Of sessions in memory more is known than their entry says. */
   #noteEntry(key: string, entry: IndexEntryJson): void {
     this.#live.note(key, entry);
-    if (!this.#sessions.has(key)) this.#queue.set(key, Number(entry.dueMs ?? 0));
-  }
-
-  #scheduleSweep(): void {
-    this.#cancelSweep = this.#parts.clock.after(this.#parts.settings.sessionIdleMs / 2, () => {
-      this.#sweep();
-      this.#scheduleSweep();
-    });
-  }
-
-  /** Lets go of sessions that have been idle for a time, or that are more than are kept: the first loaded first. */
-  #sweep(): void {
-    const { sessionIdleMs, sessionsKept } = this.#parts.settings;
-    const beforeMs = this.#parts.clock.now() - sessionIdleMs;
-    for (const session of this.#sessions.values()) {
-      if (session.usedMs > beforeMs && this.#sessions.size <= sessionsKept) continue;
-      if (!session.isResting || this.#uncovered.has(session)) continue;
-      if (!this.#indexKnows(session)) continue;
-      this.#sessions.delete(session.key);
-      this.#chains.forget(session.key);
-    }
-  }
-
-  /** Whoever loads the session again must find what was last written of it. */
-  #indexKnows({ key, entry }: KeptSession): boolean {
-    if (entry === undefined) return true;
-    const known = this.#index.get(key);
-    // Zeros are absent in what was read.
-    const same = (one = "0", other = "0"): boolean => one === other;
-    return known !== undefined && same(known.headOffset, entry.headOffset) && same(known.covered, entry.covered);
+    if (this.#sessions.get(key) === undefined) this.#queue.set(key, Number(entry.dueMs ?? 0));
   }
 
   async #append(sessionKey: string, record: RecordJson): Promise<Appended> {
