@@ -71,7 +71,9 @@ export function gather(plan: Plan, library: Library, found: readonly Found[]): E
 }
 
 function quotes(passages: readonly Passage[], library: Library, coverage: Coverage, limit: number): Quote[] {
-  const scored = passages.flatMap((passage, rank) =>
+  // Tests speak for themselves further down; comments in them speak of the tests.
+  const explaining = passages.filter(({ path }) => library.file(path)?.kind !== "test");
+  const scored = explaining.flatMap((passage, rank) =>
     statementsOf(passage, library).map((item) => ({ item, score: coverage(item.text) * (1 - rank / 60) })),
   );
   return best(scored, limit, 0.3);

@@ -1,6 +1,6 @@
 /** Name, session, who is here, and how the connection is. */
 import type { SessionView } from "@perdure/client";
-import { agentsOf } from "../conversation/conversation.ts";
+import { activeRun, agentsOf } from "../conversation/conversation.ts";
 import { element, icon, setAttributes, setChildren, setText } from "../dom.ts";
 
 /** How the connection is, in words for people. */
@@ -14,7 +14,7 @@ const PRESENCE = {
   busy: ["wait", "busy"],
   lost: ["bad", "connection lost"],
   crashed: ["bad", "crashed"],
-  left: ["", "left"],
+  left: ["", "not here"],
   unknown: ["", ""],
 } as const;
 
@@ -52,7 +52,7 @@ export class TopBar {
     setAttributes(this.#connection, { "data-tone": tone });
   }
 
-  showPresence({ members, agents }: Pick<SessionView, "members" | "agents">): void {
+  showPresence({ members, agents, runs }: Pick<SessionView, "members" | "agents" | "runs">): void {
     const people = members.map(({ member, name, device, self }) => ({
       key: member,
       tone: "good",
@@ -60,7 +60,9 @@ export class TopBar {
       state: self ? "" : device,
     }));
     const programs = agentsOf(agents).map(({ agent, instance, presence }) => {
-      const [tone, state] = PRESENCE[presence];
+      // Agents are in a session while they work in it: one that is gone is missed only by a run that goes on.
+      const [tone, state] =
+        activeRun(runs) === undefined && presence === "crashed" ? PRESENCE.left : PRESENCE[presence];
       return { key: instance, tone, name: agent, state };
     });
     const all = [...people, ...programs];
