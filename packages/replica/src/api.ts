@@ -9,12 +9,17 @@ import type { PageJson, RecordJson } from "@perdure/protocol";
 export interface Replica {
   /**
    * Holds the session `tenant/id` (head, then the ring's records past it) and tells `listener` what follows. All
-   * callers of one session share one fold. Throws PerdureError: `catching_up`, `unavailable` (both with retryAfterMs),
+   * callers of one session share one fold, which at return has everything that was acknowledged, by whomever, before
+   * the call. The listener may hear of a record before the caller goes on: that one is in `held.state` too. Throws
+   * PerdureError: `catching_up`, `unavailable` (both with retryAfterMs),
    * `history_lost`, `set_aside`, `rules_too_new`.
    */
   attach(sessionKey: string, listener: SessionListener): Promise<HeldSession>;
 
-  /** An older page of a session; undefined where there is none with that number. */
+  /**
+   * An older page of a session; undefined where there is none with that number. Throws PerdureError: `catching_up`
+   * where it was shed and is not in the log yet, `unavailable`.
+   */
   readPage(sessionKey: string, epoch: number, pageNumber: number): Promise<PageJson | undefined>;
 
   /** Starts nothing new, lets go of every session with `onLost("unavailable")`, tail and timer. The log stays open. */

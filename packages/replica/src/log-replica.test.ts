@@ -1,9 +1,10 @@
-import type { Accepted } from "@perdure/core";
+import { type Accepted, PerdureError } from "@perdure/core";
+import { type Bounds, LogError } from "@perdure/log";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Replica, SessionListener } from "./api.ts";
 import { createReplica } from "./log-replica.ts";
 import type { ReplicaLimits } from "./options.ts";
-import { canonicalText, SampleWriter, TestLog, TestLogger } from "./testing/index.ts";
+import { alteredLog, canonicalText, SampleWriter, TestLog, TestLogger } from "./testing/index.ts";
 
 const KEY = "acme/one";
 
@@ -109,5 +110,23 @@ describe("acceptedSince", () => {
     expect(held.acceptedSince(10)?.map(({ seq }) => seq)).toEqual([11, 14]);
     expect(held.acceptedSince(16)).toEqual([]);
     expect(held.acceptedSince(11)).toBeUndefined();
+  });
+});
+
+describe("readPage", () => {
+  it("is unavailable, with a time to come back, where the log does not answer", async () => {
+    const { clock, partitions, log } = test;
+    let away = false;
+    const failing = alteredLog(log, {
+      bounds: (...call) =>
+        away ? Promise.reject<Bounds>(new LogError("unavailable", "no broker")) : log.bounds(...call),
+    });
+    const replica = createReplica({ log: failing, clock, partitions, logger });
+    replicas.push(replica);
+    await replica.attach(KEY, new Recorder());
+    away = true;
+    const reading = replica.readPage(KEY, 0, 0);
+    await expect(reading).rejects.toMatchObject({ code: "unavailable", retryAfterMs: 500 });
+    await expect(reading).rejects.toBeInstanceOf(PerdureError);
   });
 });

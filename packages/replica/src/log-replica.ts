@@ -69,7 +69,11 @@ class LogReplica implements Replica {
     if (unwritten !== undefined) return unwritten;
     const wanted = { partition: partition.partition, sessionKey, epoch, number: pageNumber };
     const reading = this.#pages.read(wanted, () => partition.indexEntry(sessionKey));
-    const page = await this.#inTime(reading, `page ${pageNumber} of ${sessionKey} is still being read`);
+    const page = await this.#inTime(reading, `page ${pageNumber} of ${sessionKey} is still being read`).catch(
+      (error: unknown) => {
+        throw unavailable(error, this.#limits.retryAfterMs);
+      },
+    );
     if (page === undefined && session !== undefined && pageNumber < session.state.nextPage) {
       throw catchingUp(`page ${pageNumber} of ${sessionKey} is not written yet`, this.#limits.retryAfterMs);
     }
