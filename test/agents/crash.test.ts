@@ -10,7 +10,7 @@ let world: World;
 const processes: ChildProcess[] = [];
 
 beforeEach(async () => {
-  world = await World.start({ keeper: { checkpointMs: 50 }, limits: { busyMs: 500 } });
+  world = await World.start({ keeper: { checkpointMs: 50 }, limits: { busyMs: 500, heartbeatMs: 1_000 } });
 });
 
 afterEach(async () => {
@@ -48,6 +48,23 @@ describe("a process whose main loop is blocked", () => {
     expect(await ann.runEnded(runId)).toBe("RUN_PHASE_COMPLETED");
     await ann.until(() => presences(ann).includes("AGENT_PRESENCE_HERE"));
     expect([...ann.state.agents.values()].map(({ lostReason }) => lostReason)).toEqual([undefined]);
+  });
+});
+
+describe("SPEC 9: a process that is frozen", () => {
+  test("is lost for its silence, and back in its attempt when it goes on within the grace time", async () => {
+    const ann = await world.person("trip-1");
+    const child = await startAgent();
+    const runId = await ann.ask("hi");
+    await ann.until(() => ann.said.includes("half"));
+    child.kill("SIGSTOP");
+    const reason = await ann.until(({ agents }) => [...agents.values()].at(0)?.lostReason);
+    expect(reason).toBe("LOST_REASON_SILENT");
+    child.kill("SIGCONT");
+    await ann.until(() => presences(ann).includes("AGENT_PRESENCE_HERE"));
+    expect(ann.state.runs.get(runId)).toMatchObject({ phase: "RUN_PHASE_ACTIVE", attempts: 1 });
+    await ann.write([{ controlCancel: { runId } }]);
+    expect(await ann.runEnded(runId)).toBe("RUN_PHASE_CANCELLED");
   });
 });
 
