@@ -22,7 +22,10 @@ const due = (atMs: number, causeSeq: number, audience: AudienceJson, event: Even
   events: [event],
 });
 
-/** The derived records that the keeper owes this session, the earliest first; `atMs` 0: now. */
+/**
+ * The derived records that the keeper owes this session, the earliest first; `atMs` 0: now. Of a pool with a long queue
+ * only the next ones: ask again when they are written.
+ */
 export function dues(state: SessionState): readonly Due[] {
   if (state.epoch === undefined) return [];
   const owed = [...crashes(state), ...orphans(state), ...expiries(state), ...cutOffs(state), ...poolDues(state)];

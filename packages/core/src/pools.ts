@@ -47,18 +47,37 @@ const refOf = ({ run }: PoolRun): RunRefJson => ({
   runId: run.runId,
 });
 
-/** What this pool's keeper owes: offers to instances with a free place, and offers to take back. */
-export function* poolDues(state: SessionState): Iterable<Due> {
-  if (state.info.closed) return;
+/** Dues of a kind that are listed at once: a long queue is worked off bit by bit, each time from the present state. */
+const duesAtOnce = 64;
+
+/** What this pool's keeper owes next: offers to instances with a free place, and offers to take back, the earliest. */
+export function poolDues(state: SessionState): readonly Due[] {
+  return state.info.closed ? [] : [...offers(state), ...takeBacks(state)];
+}
+
+function offers(state: SessionState): readonly Due[] {
+  const owed: Due[] = [];
   const free = freePlaces(state);
   let instance = mostFree(free);
   for (const run of state.pool.values()) {
-    if (run.phase === "POOL_PHASE_OFFERED") yield takeBack(state, run);
-    if (run.phase !== "POOL_PHASE_QUEUED" || instance === undefined) continue;
-    yield poolDue(0, run, { poolOffered: { run: refOf(run), instance } });
+    if (instance === undefined || owed.length === duesAtOnce) break;
+    if (run.phase !== "POOL_PHASE_QUEUED") continue;
+    owed.push(poolDue(0, run, { poolOffered: { run: refOf(run), instance } }));
     free.set(instance, (free.get(instance) ?? 0) - 1);
     instance = mostFree(free);
   }
+  return owed;
+}
+
+function takeBacks(state: SessionState): readonly Due[] {
+  const offered: { run: PoolRun; atMs: number }[] = [];
+  for (const run of state.pool.values()) {
+    if (run.phase === "POOL_PHASE_OFFERED") offered.push({ run, atMs: offerEndsMs(state, run) });
+  }
+  const earliest = offered.toSorted((one, other) => one.atMs - other.atMs).slice(0, duesAtOnce);
+  return earliest.map(({ run, atMs }) =>
+    poolDue(atMs, run, { poolReturned: { run: refOf(run), instance: run.instance } }),
+  );
 }
 
 const poolDue = (atMs: number, run: PoolRun, event: EventJson): Due => ({
@@ -71,9 +90,6 @@ const poolDue = (atMs: number, run: PoolRun, event: EventJson): Due => ({
 /** When an offer that is not taken is made to somebody else: after its time, or at once where the instance is gone. */
 export const offerEndsMs = (state: SessionState, run: PoolRun): number =>
   isAlive(state.agents.get(run.instance)) ? run.offeredMs + state.limits.offerTimeoutMs : 0;
-
-const takeBack = (state: SessionState, run: PoolRun): Due =>
-  poolDue(offerEndsMs(state, run), run, { poolReturned: { run: refOf(run), instance: run.instance } });
 
 /** Places that are free, by instance, in the order in which the instances came. */
 function freePlaces(state: SessionState): Map<string, number> {
