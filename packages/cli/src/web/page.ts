@@ -37,7 +37,6 @@ export async function bundlePage(folder: string): Promise<PageFiles> {
     assetNames: "[name]-[hash]",
     loader: { ".woff2": "file" },
     logLevel: "silent",
-    define: { "process.env.NODE_ENV": '"production"' },
   });
   await stop();
   const assets = new Map(
