@@ -84,6 +84,17 @@ describe("caps", () => {
     );
   });
 
+  test("SPEC 11.6: people who open as much as they may leave room for agents", () => {
+    const { story, ann, bot, runId, attempt } = storyAtWork({ heldBytes: 8000, openMessages: 4 });
+    const open: EventJson = { messageOpened: { role: "MESSAGE_ROLE_USER" } };
+    expect([1, 2, 3].map(() => codeOf(story.write(ann, open)))).toEqual(["accepted", "accepted", "too_many_messages"]);
+    const steer: EventJson = { controlSteer: { runId, text: "x".repeat(900) } };
+    expect([1, 2, 3, 4].map(() => codeOf(story.write(ann, steer))).at(-1)).toBe("session_full");
+    const { partId } = openText(story, bot, { runId, attempt });
+    const append: EventJson = { partAppended: { partId, text: "y".repeat(900) } };
+    expect(codeOf(story.write(bot, append, { attempt }))).toBe("accepted");
+  });
+
   test("SPEC 11.2: a session that is full still closes what is open", () => {
     const { story, bot, runId, attempt } = storyAtWork({ heldBytes: 2000 });
     const { messageId, partId } = openText(story, bot, { runId, attempt });

@@ -3,7 +3,7 @@ import type { Code } from "../codes.ts";
 import { type Context, writer } from "../context.ts";
 import type { Body } from "../kinds.ts";
 import type { Message, SessionState } from "../state.ts";
-import { audienceWithin, countOf, heldRun, type Judge, missing, sameAudience } from "./reasons.ts";
+import { audienceWithin, countOf, heldRun, type Judge, missing, sameAudience, shareOf } from "./reasons.ts";
 
 /** In whose voice a role may speak. */
 const voices: Readonly<Partial<Record<RoleJson, readonly MessageRoleJson[]>>> = {
@@ -22,7 +22,7 @@ const voices: Readonly<Partial<Record<RoleJson, readonly MessageRoleJson[]>>> = 
 export const messageOpened: Judge<"messageOpened"> = (state, body, context) => {
   const { role = "MESSAGE_ROLE_UNSPECIFIED" } = body;
   if (voices[context.actor.role ?? "ROLE_UNSPECIFIED"]?.includes(role) !== true) return "forbidden";
-  const full = countOf(state.heldMessages, ({ closed }) => !closed) >= state.limits.openMessages;
+  const full = countOf(state.heldMessages, ({ closed }) => !closed) >= shareOf(state.limits.openMessages, context);
   if (full) return "too_many_messages";
   return judgePlace(state, body, context) ?? judgeWork(state, body, context);
 };

@@ -6,7 +6,7 @@ import type { Message, Part, SessionState } from "../state.ts";
 import { touch } from "../undo.ts";
 import { textBytes, utf8Bytes } from "../weight.ts";
 import { judgeAuthor } from "./messages.ts";
-import { audienceWithin, type Judge, missing, sameAudience } from "./reasons.ts";
+import { audienceWithin, type Judge, missing, sameAudience, shareOf } from "./reasons.ts";
 
 const judgeSize = (state: SessionState, message: Message, grown: number): Code | undefined =>
   message.weight + grown > state.limits.messageBytes ? "message_full" : undefined;
@@ -45,7 +45,7 @@ export const partAppended: Judge<"partAppended"> = (state, body, context) => {
   if (at > length) return "append_gap";
   if (at < length && !context.overlaps) return "append_conflict";
   const grown = utf8Bytes(text);
-  if (state.heldWeight + grown > state.limits.heldBytes) return "session_full";
+  if (state.heldWeight + grown > shareOf(state.limits.heldBytes, context)) return "session_full";
   return judgeSize(state, part.message, grown);
 };
 

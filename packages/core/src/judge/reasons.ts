@@ -47,6 +47,10 @@ export function attemptHolds(state: SessionState, runId: string, context: Contex
   return sameAudience(context, run.audience);
 }
 
+/** How much of a cap is the writer's: all for agents, half for everybody else, so that nobody can stop the agents' work. */
+export const shareOf = (cap: number, context: Context): number =>
+  context.actor.role === "ROLE_AGENT" ? cap : Math.ceil(cap / 2);
+
 /** How many of the values are as the test says. */
 export function countOf<T>(values: Iterable<T>, test: (value: T) => boolean): number {
   let count = 0;

@@ -9,7 +9,7 @@ import * as members from "./members.ts";
 import * as messages from "./messages.ts";
 import * as parts from "./parts.ts";
 import * as pool from "./pool.ts";
-import type { Judge, Refusal } from "./reasons.ts";
+import { type Judge, type Refusal, shareOf } from "./reasons.ts";
 import * as requests from "./requests.ts";
 import * as runs from "./runs.ts";
 import * as session from "./session.ts";
@@ -117,7 +117,10 @@ export function judgeEvent<K extends EventKind>(
   if (wrong !== undefined || body === undefined) return wrong ?? "invalid_event";
   if (state.info.closed && rule.afterEnd !== true && kind !== "sessionCreated") return "session_closed";
   if (rule.forAll === true && context.audience !== audienceAll) return "audience_mismatch";
-  if (rule.grows === true && state.heldWeight + textBytes(body) + overheadBytes > state.limits.heldBytes) {
+  if (
+    rule.grows === true &&
+    state.heldWeight + textBytes(body) + overheadBytes > shareOf(state.limits.heldBytes, context)
+  ) {
     return "session_full";
   }
   return rule.judge(state, body, context);
