@@ -7,9 +7,10 @@ export class Person {
   readonly session: Session;
   readonly #client: Client;
 
-  constructor(servers: Servers, sessionId: string) {
+  /** `agentGraceMs`: of a session that begins with what they send. */
+  constructor(servers: Servers, sessionId: string, agentGraceMs?: number) {
     this.#client = createClient({ url: servers.edgeUrl, getToken: () => servers.token(), maxDelayMs: 1_000 });
-    this.session = this.#client.session(sessionId, { agentGraceMs: 1_000 });
+    this.session = this.#client.session(sessionId, agentGraceMs === undefined ? {} : { agentGraceMs });
   }
 
   close(): void {

@@ -17,7 +17,8 @@ export async function until<T>(
   for (;;) {
     const found = await look();
     if (found !== undefined && found !== false) return found;
-    if (performance.now() > limitMs) throw new Error(`not within ${withinMs / 1_000} s: ${typeof what === "string" ? what : what()}`);
+    if (performance.now() > limitMs)
+      throw new Error(`not within ${withinMs / 1_000} s: ${typeof what === "string" ? what : what()}`);
     await delay(EVERY_MS);
   }
 }

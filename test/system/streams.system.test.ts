@@ -7,6 +7,8 @@ import { type LogKind, type ServerName, Servers, TENANT } from "../support/serve
 
 const WORDS_PER_SECOND = 250;
 const SESSION = "trip";
+/** How long a killed agent is waited for before its work is offered again. */
+const AGENT_GRACE_MS = 1_000;
 const logs: readonly LogKind[] = ["embedded", "kafka"];
 /** What can be killed on its own; on the embedded log one process is all three. */
 const mortals: Readonly<Record<LogKind, readonly ServerName[]>> = {
@@ -18,8 +20,8 @@ describe.each(logs)("a stream of tokens on the %s log", (log) => {
   let perdure: Servers;
   let counter: Counter;
   const people: Person[] = [];
-  const person = (): Person => {
-    const someone = new Person(perdure, SESSION);
+  const person = (agentGraceMs?: number): Person => {
+    const someone = new Person(perdure, SESSION, agentGraceMs);
     people.push(someone);
     return someone;
   };
@@ -60,7 +62,7 @@ describe.each(logs)("a stream of tokens on the %s log", (log) => {
   test("goes on after its agent was killed: what was finished is kept, the half answer is gone", async () => {
     reportFailure();
     const [first, whole] = [countedAnswer(300, 0), countedAnswer(300, 600)];
-    const ann = person();
+    const ann = person(AGENT_GRACE_MS);
     const { runId = "" } = await ann.session.send("300 600", { agent: "counter" });
     await ann.seesLength(runId, first.length + 1_000);
     await counter.killAndRestart();

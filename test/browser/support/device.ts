@@ -65,12 +65,19 @@ export class Device {
 
   /** Cuts this device off the servers, as its button does. */
   async goOffline(forMs: number): Promise<void> {
-    const status = await this.page.evaluate(async (body) => {
-      const device = sessionStorage.getItem("perdure:device");
-      const headers = { "content-type": "application/json" };
-      const answer = await fetch("/api/offline", { method: "POST", headers, body: JSON.stringify({ device, ...body }) });
-      return answer.status;
-    }, { forMs });
+    const status = await this.page.evaluate(
+      async (body) => {
+        const device = sessionStorage.getItem("perdure:device");
+        const headers = { "content-type": "application/json" };
+        const answer = await fetch("/api/offline", {
+          method: "POST",
+          headers,
+          body: JSON.stringify({ device, ...body }),
+        });
+        return answer.status;
+      },
+      { forMs },
+    );
     if (status !== 200) throw new Error(`/api/offline answered ${status}`);
   }
 
@@ -78,7 +85,9 @@ export class Device {
     return this.page.evaluate(() => {
       const answer = [...document.querySelectorAll("[data-testid=answer]")].at(-1);
       if (answer === undefined) return undefined;
-      const shown = [...answer.querySelectorAll("[data-testid=answer-text] .prose")].map((one) => one.textContent).join("");
+      const shown = [...answer.querySelectorAll("[data-testid=answer-text] .prose")]
+        .map((one) => one.textContent)
+        .join("");
       return {
         run: answer.getAttribute("data-run") ?? "",
         phase: answer.getAttribute("data-phase") ?? "",
@@ -97,7 +106,12 @@ export class Device {
   }
 
   /** What the page's own counter says of its session side. */
-  async counted(): Promise<{ readonly shown: number; readonly lost: number; readonly doubled: number; readonly identical: boolean }> {
+  async counted(): Promise<{
+    readonly shown: number;
+    readonly lost: number;
+    readonly doubled: number;
+    readonly identical: boolean;
+  }> {
     const number = async (name: string): Promise<number> =>
       Number((await this.page.getByTestId(`session-${name}`).innerText()).replaceAll(",", ""));
     const identical = await this.page.getByTestId("session-tape").getAttribute("data-identical");
