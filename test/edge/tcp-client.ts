@@ -51,7 +51,9 @@ export class TcpClient {
   async next(kind: string): Promise<ServerFrame> {
     for (;;) {
       const message = await this.#message();
-      if (message?.opcode !== TEXT) continue;
+      if (message === undefined) throw new Error(`the connection ended before ${kind}`);
+      if (message.opcode === CLOSE) throw new Error(`closed before ${kind}: ${message.payload.subarray(2).toString()}`);
+      if (message.opcode !== TEXT) continue;
       const frame = parseServerFrame(message.text);
       if (frame !== undefined && ("t" in frame ? frame.t : frame[0]) === kind) return frame;
     }

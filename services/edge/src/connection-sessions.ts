@@ -7,7 +7,7 @@ import {
   type ServerFrame,
   sessionKey,
 } from "@perdure/protocol";
-import type { Clock, Grant } from "@perdure/service-kit";
+import type { Clock, Grant, Logger } from "@perdure/service-kit";
 import { attachAnswer, recordsSince } from "./attach-answer.ts";
 import type { Attachment, Subscriber } from "./attachment.ts";
 import type { HistoryReader } from "./history.ts";
@@ -25,6 +25,7 @@ export interface ConnectionSessionsParts {
   readonly limits: EdgeLimits;
   readonly metrics: EdgeMetrics;
   readonly clock: Clock;
+  readonly logger: Logger;
 }
 
 /** What waits below this share of the cap lets something large go out. */
@@ -39,7 +40,7 @@ export class ConnectionSessions implements Subscriber {
   readonly #attachments = new Map<number, Attachment>();
   /** Those that get nothing until what they were sent has gone out: the seq they have. */
   readonly #paused = new Map<Attachment, number>();
-  #drained: (() => void)[] = [];
+  readonly #answers: (() => void)[] = [];
   #pendingCount = 0;
   #unackedCount = 0;
   #unackedBytes = 0;
@@ -85,7 +86,7 @@ export class ConnectionSessions implements Subscriber {
     if (refusal !== undefined) return this.#refuse(frame.id, refusal);
     this.#pendingCount += 1;
     this.#attach(frame)
-      .catch((error: unknown) => this.#refuse(frame.id, refusalOf(error)))
+      .catch((error: unknown) => this.#refuse(frame.id, refusalOf(error, this.#parts.logger)))
       .finally(() => {
         this.#pendingCount -= 1;
       });
@@ -114,7 +115,7 @@ export class ConnectionSessions implements Subscriber {
       ...(epoch !== undefined && { epoch }),
       ...(au !== undefined && { audience: au }),
     };
-    void submit(attachment.room.held, draft, this.grant).then((outcome) => {
+    void submit(attachment.room.held, draft, this.grant, this.#parts.logger).then((outcome) => {
       this.#unackedCount -= 1;
       this.#unackedBytes -= sizeBytes;
       if (n > 0 || outcome.code !== undefined) this.#ack(h, p, n, outcome);
@@ -133,18 +134,14 @@ export class ConnectionSessions implements Subscriber {
     const { history } = this.#parts;
     history
       .read(attachment.room.held, frame.before, attachment.level)
-      .then(async (answer) => {
-        await this.#drainedLow();
-        this.send({ t: "page", id, h, ...answer });
-      })
-      .catch((error: unknown) => this.#refuse(id, refusalOf(error)));
+      .then((answer) => this.#whenLow(() => this.send({ t: "page", id, h, ...answer })))
+      .catch((error: unknown) => this.#refuse(id, refusalOf(error, this.#parts.logger)));
   }
 
   /** Some of what waited has gone out. */
   onDrain(): void {
-    if (!this.#isLow()) return;
-    for (const tell of this.#drained.splice(0)) tell();
     for (const [attachment, seq] of this.#paused) this.#catchUp(attachment, seq);
+    this.#answerWhileLow();
   }
 
   /** Ends every subscription: the connection is about to be closed. */
@@ -155,7 +152,7 @@ export class ConnectionSessions implements Subscriber {
   /** The connection is gone. `clean`: its owner said so. */
   end(clean: boolean): void {
     this.#ended = true;
-    for (const tell of this.#drained.splice(0)) tell();
+    this.#answerWhileLow();
     for (const attachment of [...this.#attachments.values()]) {
       this.#forget(attachment);
       if (clean) attachment.room.leave(attachment, "LEAVE_REASON_CLOSED");
@@ -169,9 +166,7 @@ export class ConnectionSessions implements Subscriber {
     const { room, release } = await rooms.use(sessionKey(this.grant.tenant, frame.session));
     try {
       if (frame.cursor !== undefined) await room.reach(frame.cursor, limits.cursorWaitMs);
-      await this.#drainedLow();
-      if (this.#ended) return;
-      this.#enter(room, frame, startedMs);
+      await this.#whenLow(() => this.#enter(room, frame, startedMs));
     } finally {
       release();
     }
@@ -243,9 +238,27 @@ export class ConnectionSessions implements Subscriber {
     return this.#socket.bufferedBytes <= this.#parts.limits.maxBufferedBytes * LOW_WATER;
   }
 
-  #drainedLow(): Promise<void> {
-    if (this.#ended || this.#isLow()) return Promise.resolve();
-    return new Promise((resolve) => this.#drained.push(resolve));
+  /** Large answers go out one by one, each when what waits before it is little; none once the connection has ended. */
+  #whenLow(answer: () => void): Promise<void> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    this.#answers.push(() => {
+      try {
+        if (!this.#ended) answer();
+        resolve();
+      } catch (error) {
+        reject(error instanceof Error ? error : new Error("an answer failed", { cause: error }));
+      }
+    });
+    this.#answerWhileLow();
+    return promise;
+  }
+
+  #answerWhileLow(): void {
+    while (this.#ended || this.#isLow()) {
+      const next = this.#answers.shift();
+      if (next === undefined) return;
+      next();
+    }
   }
 
   #refuse(id: number, refusal: Refusal): void {

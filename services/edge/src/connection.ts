@@ -1,6 +1,6 @@
 import { type Code, CODES } from "@perdure/core";
 import { type ClientFrame, encodeFrame, type HelloFrame, parseClientFrame, PROTOCOL_VERSION } from "@perdure/protocol";
-import type { Grant, Logger, Verifier } from "@perdure/service-kit";
+import type { Grant, Verifier } from "@perdure/service-kit";
 import { ConnectionSessions, type ConnectionSessionsParts } from "./connection-sessions.ts";
 import type { Fanout, SlowReceiver } from "./fanout.ts";
 import { type Refusal, refusalOf, refuse } from "./refusal.ts";
@@ -10,7 +10,6 @@ export interface ConnectionParts extends ConnectionSessionsParts {
   readonly nodeName: string;
   readonly verifier: Verifier;
   readonly fanout: Fanout;
-  readonly logger: Logger;
   readonly onEnd: (connection: Connection) => void;
 }
 
@@ -159,9 +158,7 @@ export class Connection implements SocketReceiver, SlowReceiver {
     try {
       return await this.#parts.verifier.verify(token);
     } catch (error) {
-      const refusal = refusalOf(error);
-      if (refusal.code === "internal") this.#parts.logger.error({ err: error }, "a token could not be verified");
-      this.close(refusal);
+      this.close(refusalOf(error, this.#parts.logger));
       return undefined;
     }
   }

@@ -130,7 +130,7 @@ function assemble(
   const parts = { nodeName: node.name, verifier, rooms, history, fanout, limits, metrics, clock, logger };
   const connections = new Connections(parts);
   routeWebSocket(app, { gate, limits, onOpen: (socket, allowed) => connections.open(socket, allowed) });
-  routeHttp(app, { gate, limits, verifier, rooms, history });
+  routeHttp(app, { gate, limits, verifier, rooms, history, logger });
   return { connections, rooms };
 }
 

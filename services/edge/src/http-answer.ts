@@ -1,4 +1,5 @@
 import { CODES, PerdureError } from "@perdure/core";
+import type { Logger } from "@perdure/service-kit";
 import type { HttpResponse } from "uWebSockets.js";
 import { type Refusal, refusalOf } from "./refusal.ts";
 
@@ -20,10 +21,12 @@ export const refusalAnswer = (refusal: Refusal): HttpAnswer => ({
 export class HttpExchange {
   readonly #response: HttpResponse;
   readonly #headers: Readonly<Record<string, string>>;
+  readonly #logger: Pick<Logger, "error">;
   readonly #aborted: AbortController = new AbortController();
   #open = true;
 
-  constructor(response: HttpResponse, headers: Readonly<Record<string, string>>) {
+  constructor(response: HttpResponse, headers: Readonly<Record<string, string>>, logger: Pick<Logger, "error">) {
+    this.#logger = logger;
     this.#response = response;
     this.#headers = headers;
     response.onAborted(() => {
@@ -38,7 +41,7 @@ export class HttpExchange {
     try {
       answer = await handler();
     } catch (error) {
-      answer = refusalAnswer(refusalOf(error));
+      answer = refusalAnswer(refusalOf(error, this.#logger));
     }
     this.#send(answer);
   }

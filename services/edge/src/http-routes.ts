@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { levelOf, PerdureError, project } from "@perdure/core";
 import { parseClientFrame, type SendFrame, sessionKey } from "@perdure/protocol";
-import type { Grant, Verifier } from "@perdure/service-kit";
+import type { Grant, Logger, Verifier } from "@perdure/service-kit";
 import type { HttpRequest, HttpResponse, TemplatedApp } from "uWebSockets.js";
 import { type GateConfig, isAllowedHost, isAllowedOrigin } from "./gate.ts";
 import type { HistoryReader } from "./history.ts";
@@ -17,6 +17,7 @@ export interface HttpRoutesOptions {
   readonly verifier: Verifier;
   readonly rooms: Rooms;
   readonly history: HistoryReader;
+  readonly logger: Logger;
 }
 
 /** A request for one session, by a token that covers it. */
@@ -39,7 +40,10 @@ export function routeHttp(app: TemplatedApp, options: HttpRoutesOptions): void {
     "/v1/sessions/:id/history",
     route((request) => getHistory(request, options.history)),
   );
-  app.post("/v1/sessions/:id/records", route(postRecord, true));
+  app.post(
+    "/v1/sessions/:id/records",
+    route((request) => postRecord(request, options.logger), true),
+  );
   app.options("/*", (response, request) => {
     const headers = corsHeaders(options.gate, request);
     response.writeStatus("204 No Content");
@@ -60,8 +64,8 @@ function serve(
   handler: Handler,
   hasBody: boolean,
 ): void {
-  const { gate, limits } = options;
-  const exchange = new HttpExchange(response, corsHeaders(gate, request));
+  const { gate, limits, logger } = options;
+  const exchange = new HttpExchange(response, corsHeaders(gate, request), logger);
   const allowed = isAllowedHost(gate, request.getHeader("host")) && isAllowedOrigin(gate, request.getHeader("origin"));
   const id = decodeURIComponentOrEmpty(request.getParameter(0) ?? "");
   const token = /^Bearer +(\S+)$/i.exec(request.getHeader("authorization"))?.[1];
@@ -97,8 +101,9 @@ async function getHistory({ grant, room, query }: SessionRequest, history: Histo
   return { status: 200, body: await history.read(room.held, number, levelOf(grant.role)) };
 }
 
-async function postRecord({ grant, room, body }: SessionRequest): Promise<HttpAnswer> {
-  const { s: seq, code, message = "", ...rest } = await submit(room.held, readDraft(body, room.held.state.seq), grant);
+async function postRecord({ grant, room, body }: SessionRequest, logger: Logger): Promise<HttpAnswer> {
+  const draft = readDraft(body, room.held.state.seq);
+  const { s: seq, code, message = "", ...rest } = await submit(room.held, draft, grant, logger);
   if (code === undefined) return { status: 200, body: { seq } };
   return refusalAnswer({ code, message, ...rest });
 }

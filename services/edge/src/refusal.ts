@@ -1,6 +1,7 @@
 import { type Code, CODES, isCode, PerdureError } from "@perdure/core";
 import { LogError } from "@perdure/log";
 import { ProtocolError } from "@perdure/protocol";
+import type { Logger } from "@perdure/service-kit";
 
 /** What a client is told of something that did not work. */
 export interface Refusal {
@@ -13,11 +14,12 @@ export interface Refusal {
 /** Where a retryable failure does not say when to come back, in milliseconds. */
 const RETRY_AFTER_MS = 500;
 
-/** What a caught error means to a client. Only typed errors are shown; of anything else the client learns the code. */
-export function refusalOf(error: unknown): Refusal {
+/** What a caught error means to a client. One that is not typed is logged, and the client learns nothing of it but the code. */
+export function refusalOf(error: unknown, logger: Pick<Logger, "error">): Refusal {
   const known = error instanceof PerdureError || error instanceof LogError || error instanceof ProtocolError;
   const code: Code = known && isCode(error.code) ? error.code : "internal";
   const message = known && isCode(error.code) ? error.message : CODES.internal.meaning;
+  if (code === "internal") logger.error({ err: error }, "something went wrong that nobody expected");
   const retryAfterMs = error instanceof PerdureError || error instanceof LogError ? error.retryAfterMs : undefined;
   return refuse(code, message, retryAfterMs);
 }

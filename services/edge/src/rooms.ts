@@ -149,7 +149,7 @@ export class Rooms {
       this.use(sessionKey).then(
         ({ release }) => release(),
         (error: unknown) => {
-          if (CODES[refusalOf(error).code].retryable) this.#reopenLater(sessionKey);
+          if (CODES[refusalOf(error, this.#options.logger).code].retryable) this.#reopenLater(sessionKey);
         },
       );
     });

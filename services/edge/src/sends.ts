@@ -1,7 +1,7 @@
 import { type Code, CODES, type Verdict } from "@perdure/core";
 import type { AckFrame, AudienceJson, EventJson, RecordJson } from "@perdure/protocol";
 import type { HeldSession } from "@perdure/replica";
-import type { Grant } from "@perdure/service-kit";
+import type { Grant, Logger } from "@perdure/service-kit";
 import { type Refusal, refusalOf, refuse } from "./refusal.ts";
 
 /** A record as a client hands it in: whoever writes it is known from the token alone. */
@@ -51,14 +51,19 @@ export function recordOf(draft: Draft, grant: Grant): RecordJson {
 }
 
 /** Writes a record; resolves once the session has judged it, or it is known that it was not stored. Never rejects. */
-export async function submit(held: HeldSession, draft: Draft, grant: Grant): Promise<Outcome> {
+export async function submit(
+  held: HeldSession,
+  draft: Draft,
+  grant: Grant,
+  logger: Pick<Logger, "error">,
+): Promise<Outcome> {
   const refusal = judgeDraft(draft, grant);
   if (refusal !== undefined) return { s: held.state.seq, ...refusal };
   const { stored, applied } = held.publish(recordOf(draft, grant));
   try {
     return outcomeOf(await Promise.race([applied, stored.then(() => applied)]));
   } catch (error) {
-    return { s: held.state.seq, ...refusalOf(error) };
+    return { s: held.state.seq, ...refusalOf(error, logger) };
   }
 }
 
