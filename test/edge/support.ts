@@ -6,8 +6,7 @@ import type { Log } from "@perdure/log";
 import { openEmbeddedLog } from "@perdure/log-embedded";
 import type { ActorJson, EventJson, RecordJson } from "@perdure/protocol";
 import { createReplica, type HeldSession, type Replica, type ReplicaLimits, topicSpecs } from "@perdure/replica";
-import { createMetrics, createVerifier, mintToken, type TokenClaims } from "@perdure/service-kit";
-import { pino } from "pino";
+import { createLogger, createMetrics, createVerifier, mintToken, type TokenClaims } from "@perdure/service-kit";
 
 export const PARTITIONS = 2;
 export const TENANT = "acme";
@@ -78,7 +77,7 @@ export class World {
   }
 }
 
-export const quiet = pino({ level: "silent" });
+export const quiet = createLogger({ service: "edge", node: "test", level: "silent" });
 
 export const urlOf = ({ port }: Edge): string => `ws://127.0.0.1:${port}/v1/connect`;
 
