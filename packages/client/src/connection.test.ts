@@ -128,6 +128,15 @@ describe("a connection", () => {
     expect(network.sockets).toHaveLength(1);
   });
 
+  test("asks for another token when somebody has logged in again", async () => {
+    await open();
+    network.socket.end(4505, "unauthenticated");
+    expect(connection.state.phase).toBe("stopped");
+    connection.want();
+    await settle();
+    expect(asked).toBe(2);
+  });
+
   test("that goes silent is asked, and without an answer given up", async () => {
     await open();
     clock.advance(9_999);

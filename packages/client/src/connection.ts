@@ -42,6 +42,7 @@ export interface ConnectionListener {
 const RENEW_AT = 0.8;
 /** After a failure to get a new token, milliseconds. */
 const RENEW_AGAIN_MS = 5_000;
+const TOKEN_REFUSED: ReadonlySet<string> = new Set(["token_expired", "unauthenticated"]);
 /** Close codes of ours: for good (RFC 6455, 7.4.1), and for a client that may be back. */
 const NORMAL_CLOSE = 1000;
 const BACK_SOON_CLOSE = 4000;
@@ -217,7 +218,7 @@ export class Connection {
 
   #closed(closeCode: number, reason: string): void {
     const failure = closeFailure(closeCode, reason, this.#lastError);
-    if (failure.code.startsWith("token_")) this.#options.tokens.forget();
+    if (TOKEN_REFUSED.has(failure.code)) this.#options.tokens.forget();
     this.#dispatch({ kind: "failed", failure });
   }
 

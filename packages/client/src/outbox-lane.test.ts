@@ -61,6 +61,21 @@ describe("a record", () => {
     await expect(applied).rejects.toMatchObject({ code: "already_decided", winner: "bob" });
   });
 
+  test("that was judged is not sent again, also where another one might succeed later", async () => {
+    const applied = lane.add(entry(1));
+    lane.onAck(ack(1, { code: "too_many_runs", retryAfterMs: 100 }));
+    await expect(applied).rejects.toMatchObject({ code: "too_many_runs" });
+    clock.advance(10_000);
+    expect(sent).toEqual([1]);
+  });
+
+  test("that came after the session was let go waits for the next attach", () => {
+    void lane.add(entry(1));
+    lane.onAck(ack(1, { code: "not_attached" }));
+    lane.attached();
+    expect(sent).toEqual([1, 1]);
+  });
+
   test("that finds nobody waits, and goes out in order when the session is attached", () => {
     attached = false;
     void lane.add(entry(1));

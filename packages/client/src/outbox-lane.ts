@@ -28,6 +28,11 @@ interface Waiting {
   readonly settle: (result: number | PerdureError) => void;
 }
 
+/**
+ * The record has not reached the session, so that its number is still free. Any other refusal is a verdict, which the same
+ * number would only hear again, also where another record might succeed later.
+ */
+const NOT_JUDGED: ReadonlySet<Code> = new Set(["unavailable", "overloaded", "catching_up", "rules_too_new"]);
 /** Time to the next try where the server names none, in milliseconds. */
 const RETRY_MS = 1_000;
 
@@ -76,7 +81,8 @@ export class OutboxLane {
     if (ack.code === undefined) return this.#settle(waiting, ack.s);
     const code: Code = isCode(ack.code) ? ack.code : "internal";
     if (code === "producer_gap") return this.#mend(ack.expected ?? ack.n);
-    if (CODES[code].retryable) return this.#sendLater(ack.n, ack.retryAfterMs ?? RETRY_MS);
+    if (code === "not_attached") return;
+    if (NOT_JUDGED.has(code)) return this.#sendLater(ack.n, ack.retryAfterMs ?? RETRY_MS);
     const { winner } = ack;
     this.#settle(waiting, new PerdureError(code, ack.message ?? CODES[code].meaning, { ...(winner && { winner }) }));
   }
