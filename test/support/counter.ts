@@ -44,6 +44,14 @@ export class Counter {
     await this.#program.printed(/counting agent serves/);
   }
 
+  freeze(): void {
+    this.#program.freeze();
+  }
+
+  thaw(): void {
+    this.#program.thaw();
+  }
+
   async stop(): Promise<void> {
     await this.#program.stop();
     rmSync(this.#folder, { recursive: true, force: true });

@@ -1,7 +1,7 @@
 // An agent whose answer is known beforehand: a step, then two pipes of numbered words. What it begins, it notes in a file.
 import { appendFileSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
-import { connectAgent, type Run } from "@perdure/agent";
+import { connectAgent, PerdureError, type Run } from "@perdure/agent";
 import { countedWords } from "./counted-words.ts";
 
 const env = (name: string): string => process.env[name] ?? "";
@@ -34,11 +34,15 @@ for (const signal of ["SIGTERM", "SIGINT"]) {
 console.log("counting agent serves");
 
 await agent.serve(async (run) => {
-  const counts = await run.step("plan", () => {
-    note(run, "plan");
-    return run.input.text.split(" ").map(Number);
-  });
-  const [first = 0, second = 0] = counts;
-  await run.pipe(words(run, "first", first), { key: "first" });
-  await run.pipe(words(run, "second", second), { key: "second" });
+  try {
+    const [first = 0, second = 0] = await run.step("plan", () => {
+      note(run, "plan");
+      return run.input.text.split(" ").map(Number);
+    });
+    await run.pipe(words(run, "first", first), { key: "first" });
+    await run.pipe(words(run, "second", second), { key: "second" });
+  } catch (error) {
+    note(run, error instanceof PerdureError ? error.code : String(error));
+    throw error;
+  }
 });

@@ -74,6 +74,15 @@ export class Program {
     return this.output.trimEnd().split("\n").slice(-SHOWN_LINES).join("\n");
   }
 
+  /** SIGSTOP: it does nothing, and its connections stay open. */
+  freeze(): void {
+    this.#child.kill("SIGSTOP");
+  }
+
+  thaw(): void {
+    this.#child.kill("SIGCONT");
+  }
+
   /** SIGKILL; resolves when it is gone. */
   async kill(): Promise<void> {
     this.#child.kill("SIGKILL");
@@ -83,6 +92,7 @@ export class Program {
   /** SIGTERM, and SIGKILL where that is not enough. */
   async stop(): Promise<void> {
     if (!this.running) return;
+    this.thaw();
     this.#child.kill("SIGTERM");
     const late = new AbortController();
     const killed = delay(STOP_MS, undefined, { signal: late.signal }).then(

@@ -106,7 +106,6 @@ export class Servers {
     const program = this.program(name);
     await program.kill();
     this.#run(program.name);
-    await this.ready();
   }
 
   async stop(): Promise<void> {
