@@ -49,6 +49,10 @@ async function fence(client: RawClient, h: number): Promise<void> {
   await client.next("e", (frame) => frame.p === p);
 }
 
+test("a port that is in use stops the start, and says what to do", async () => {
+  await expect(world.edge({ config: { port: edge.port } })).rejects.toThrow(/in use.*PERDURE_EDGE_PORT/);
+});
+
 describe("presence", () => {
   test("who attaches has joined, with the name and role of the token", async () => {
     const { client } = await witness("p-1");
