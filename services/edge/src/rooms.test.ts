@@ -1,0 +1,179 @@
+import { fold, newSession, PerdureError } from "@perdure/core";
+import type { ServerFrame } from "@perdure/protocol";
+import type { HeldSession, Replica, SessionListener } from "@perdure/replica";
+import { ManualClock } from "@perdure/replica/testing";
+import { createLogger, createMetrics, type Grant } from "@perdure/service-kit";
+import { beforeEach, describe, expect, test } from "vitest";
+import type { Subscriber } from "./attachment.ts";
+import { Fanout } from "./fanout.ts";
+import { DEFAULT_EDGE_LIMITS } from "./limits.ts";
+import { edgeMetrics } from "./metrics.ts";
+import { Rooms } from "./rooms.ts";
+
+const KEY = "acme/trip";
+
+/** One session that a test can take away from its holders; what is published is folded at once. */
+class OneSession implements Replica {
+  readonly state = newSession();
+  attaches = 0;
+  away = false;
+  #offset = 0;
+  #listener: SessionListener | undefined;
+
+  async attach(sessionKey: string, listener: SessionListener): Promise<HeldSession> {
+    this.attaches += 1;
+    await Promise.resolve();
+    if (this.away) throw new PerdureError("unavailable", "away", { retryAfterMs: 10 });
+    this.#listener = listener;
+    return {
+      sessionKey,
+      state: this.state,
+      acceptedSince: () => undefined,
+      publish: (record) => this.publish(record),
+      detach: () => {
+        this.#listener = undefined;
+      },
+    };
+  }
+
+  publish(record: Parameters<HeldSession["publish"]>[0]): ReturnType<HeldSession["publish"]> {
+    this.#offset += 1;
+    const { verdict, accepted } = fold(this.state, record, { offset: this.#offset, timeMs: this.#offset });
+    if (accepted !== undefined) this.#listener?.onAccepted(accepted);
+    return { stored: Promise.resolve({ partition: 0, offset: this.#offset }), applied: Promise.resolve(verdict) };
+  }
+
+  lose(code: string): void {
+    this.#listener?.onLost(code);
+    this.#listener = undefined;
+  }
+
+  get held(): boolean {
+    return this.#listener !== undefined;
+  }
+
+  readPage = (): Promise<undefined> => Promise.resolve(undefined);
+  close = (): Promise<void> => Promise.resolve();
+}
+
+let clock: ManualClock;
+let replica: OneSession;
+let rooms: Rooms;
+let told: ServerFrame[];
+let topics: Set<string>;
+
+beforeEach(() => {
+  clock = new ManualClock();
+  replica = new OneSession();
+  told = [];
+  topics = new Set();
+  const actor = { tenant: "acme", participant: "ann", role: "ROLE_USER" } as const;
+  replica.publish({ producer: "p", first: 1, last: 1, actor, events: [{ sessionCreated: {} }] });
+  rooms = new Rooms({
+    replica,
+    node: { name: "edge-1", incarnation: () => 1 },
+    limits: { ...DEFAULT_EDGE_LIMITS, pendingAttaches: 2 },
+    fanout: new Fanout({ publish: () => true }),
+    metrics: edgeMetrics(createMetrics({ service: "edge", node: "edge-1" })),
+    clock,
+    logger: createLogger({ service: "edge", node: "edge-1", level: "silent" }),
+  });
+});
+
+const grant: Grant = {
+  tenant: "acme",
+  participant: "ann",
+  role: "ROLE_USER",
+  name: "Ann",
+  expiresMs: Infinity,
+  mayCreate: true,
+  allows: () => true,
+  allowsAgent: () => false,
+};
+
+const subscriber: Subscriber = {
+  grant,
+  device: "",
+  subscribe: (topic) => void topics.add(topic),
+  unsubscribe: (topic) => void topics.delete(topic),
+  send: (frame) => told.push(frame),
+  detached: ({ room }, code, message) => void told.push({ t: "detached", h: room.handle, code, message }),
+};
+
+/** Lets everything happen that waits for nothing but its turn. */
+const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+async function enter(previous?: string) {
+  const { room, release } = await rooms.use(KEY);
+  const attachment = room.enter(subscriber, previous);
+  release();
+  await settle();
+  return attachment;
+}
+
+describe("a room", () => {
+  test("is opened once for all who ask at the same time, and let go after the last", async () => {
+    const [one, two] = await Promise.all([rooms.use(KEY), rooms.use(KEY)]);
+    expect(one.room).toBe(two.room);
+    expect(replica.attaches).toBe(1);
+    one.release();
+    one.release();
+    expect(replica.held).toBe(true);
+    two.release();
+    expect(replica.held).toBe(false);
+  });
+
+  test("stays open until the leaves of those who were here are written", async () => {
+    const attachment = await enter();
+    attachment.room.lose(attachment);
+    await settle();
+    expect({ held: replica.held, members: replica.state.members.size }).toEqual({ held: true, members: 1 });
+    clock.advance(2_000);
+    await settle();
+    expect({ held: replica.held, members: replica.state.members.size }).toEqual({ held: false, members: 0 });
+  });
+
+  test("refuses with a time to come back where too many are being opened", async () => {
+    const opening = [rooms.use("acme/a"), rooms.use("acme/b")];
+    await expect(rooms.use("acme/c")).rejects.toMatchObject({ code: "overloaded" });
+    for (const { release } of await Promise.all(opening)) release();
+  });
+});
+
+describe("a session that is lost here", () => {
+  test("is told to those who follow it, and its subscriptions end", async () => {
+    const { room } = await enter();
+    expect([...topics]).toEqual([`${room.handle}/all`]);
+    replica.lose("catching_up");
+    expect(told).toMatchObject([{ t: "detached", h: room.handle, code: "catching_up" }]);
+    expect(topics.size).toBe(0);
+  });
+
+  test("is opened again, however often it takes, so that members who do not come back have left", async () => {
+    await enter();
+    replica.away = true;
+    replica.lose("unavailable");
+    for (let tries = 0; tries < 3; tries += 1) {
+      clock.advance(1_000);
+      await settle();
+    }
+    expect(replica.state.members.size).toBe(1);
+    replica.away = false;
+    clock.advance(1_000);
+    await settle();
+    clock.advance(2_000);
+    await settle();
+    expect({ members: replica.state.members.size, held: replica.held }).toEqual({ members: 0, held: false });
+  });
+
+  test("goes on with the members who come back, without a leave or another join", async () => {
+    const { member } = await enter();
+    const { seq } = replica.state;
+    replica.lose("catching_up");
+    const again = await enter(member);
+    expect(again.member).toBe(member);
+    clock.advance(10_000);
+    await settle();
+    expect(replica.state.seq).toBe(seq);
+  });
+});
