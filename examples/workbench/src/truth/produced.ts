@@ -69,12 +69,13 @@ export class ProducedRuns {
         return;
       case "text": {
         const step = run.steps.get(line.step);
-        if (step !== undefined) step.text += line.text;
+        // An attempt that was replaced may not know it yet; what it writes goes nowhere.
+        if (step?.attempt === line.attempt) step.text += line.text;
         return;
       }
       case "done": {
         const step = run.steps.get(line.step);
-        if (step !== undefined) step.done = true;
+        if (step?.attempt === line.attempt) step.done = true;
       }
     }
   }

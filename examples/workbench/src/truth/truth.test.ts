@@ -142,6 +142,16 @@ describe("what the agent produced", () => {
     expect(runs.get()).toEqual([{ run: "r", text: "finished whole", ended: true, cancelled: false, attempts: 2 }]);
   });
 
+  it("is nothing of what an earlier attempt writes on before it hears that it was replaced", () => {
+    const runs = new ProducedRuns();
+    runs.add([line(1, { is: "attempt" }), line(1, { is: "begin", step: "a" }), text(1, "a", "old ")]);
+    runs.add([line(2, { is: "attempt" }), line(2, { is: "begin", step: "a" }), text(1, "a", "late ")]);
+    runs.add([text(2, "a", "new"), line(1, { is: "done", step: "a" }), line(3, { is: "attempt" })]);
+    expect(runs.get()).toMatchObject([{ text: "" }]);
+    runs.add([line(3, { is: "begin", step: "a" }), text(3, "a", "new")]);
+    expect(runs.get()).toMatchObject([{ text: "new" }]);
+  });
+
   it("goes on after an end that another attempt followed, and ignores one that comes late", () => {
     const runs = new ProducedRuns();
     runs.add([line(1, { is: "attempt" }), line(1, { is: "end", finish: "failed" }), line(2, { is: "attempt" })]);
