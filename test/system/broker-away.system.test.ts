@@ -41,6 +41,8 @@ test("services whose broker is not there say so, live, are not ready, and serve 
   const { runId = "" } = await ann.session.send("10 10", { agent: "counter" });
   await ann.seesEnd(runId);
   expect(ann.answer(runId)).toBe(countedAnswer(10, 10));
+  // While the broker is there: without one their goodbyes take as long as they may.
+  await servers.stop();
 });
 
 test("a broker that goes in the middle of an answer and comes back loses and doubles nothing", async () => {
@@ -67,4 +69,5 @@ test("perdure up says that its broker is not there, and is ready once it is", as
   expect(up.program.output).not.toContain("Open");
   await brokerAppears();
   expect(await up.link()).toMatch(/^http:\/\/localhost:\d+\/s\/welcome#code=/);
+  await up.stop();
 });
