@@ -156,6 +156,7 @@ export class Servers {
         PERDURE_TOPIC_PREFIX: this.topicPrefix,
         PERDURE_PARTITIONS: String(PARTITIONS),
         PERDURE_STATUS_PORT: status.port,
+        PERDURE_DRAIN_MS: "2000",
       };
       const ready = async (): Promise<boolean> => {
         const answer = await fetch(new URL("/readyz", status)).catch(() => undefined);
