@@ -1,4 +1,4 @@
-import { PerdureError } from "@perdure/core";
+import { type Code, PerdureError } from "@perdure/core";
 import {
   type AgentAcceptOffer,
   type AgentHello,
@@ -40,6 +40,8 @@ export interface AgentStreamOptions {
 }
 
 const REASON_LENGTH = 256;
+/** Refusals, by its session, of a run that nobody can take any more. */
+const NEVER_TAKEN: ReadonlySet<Code> = new Set<Code>(["run_ended", "archived", "not_found", "session_closed"]);
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /** What one open stream has besides its call. */
@@ -253,8 +255,9 @@ export class AgentStream {
       const attempt = verdict?.seq ?? run?.attempt ?? 0;
       this.#options.outgoing.send({ case: "runStarted", value: { session, runId, attempt } });
     } catch (error) {
-      // The offer stands until its time is over: given back at once, it would be made again at once, and go wrong again.
       sessions.refuse(session, error, runId);
+      // Else the offer stands until its time is over: given back, it would be made again at once, and go wrong again.
+      if (NEVER_TAKEN.has(refusalOf(error).code)) await pool?.free(session, runId);
     }
   }
 

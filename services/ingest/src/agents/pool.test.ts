@@ -69,19 +69,56 @@ describe("an agent's pool", () => {
     });
   });
 
-  test("gets back a run that its instance declines; one that it cannot take stays offered for its time", async () => {
+  test("gets back a run that its instance declines", async () => {
     const agent = await serving();
     const declined = await queued();
     await offer(declined);
     await agent.next("offer");
     agent.send({ case: "declineOffer", value: { session: "s", runId: declined.runId ?? "" } });
     await pool.until(() => phaseOf(declined) === "POOL_PHASE_QUEUED");
+  });
+
+  test("SPEC 8.10: lets go of a run that ended unheard, as soon as somebody tries to take it", async () => {
+    const agent = await serving();
+    const take = async (run: RunRefJson): Promise<string> => {
+      await offer(run);
+      await agent.next("offer");
+      agent.send({ case: "acceptOffer", value: { session: "s", runId: run.runId ?? "" } });
+      return (await agent.next("refused")).code;
+    };
     const over = await queued();
     await session.write([{ controlCancel: { runId: over.runId ?? "" } }]);
-    await offer(over);
-    agent.send({ case: "acceptOffer", value: { session: "s", runId: over.runId ?? "" } });
-    expect(await agent.next("refused")).toMatchObject({ runId: over.runId, session: "s" });
-    expect(phaseOf(over)).toBe("POOL_PHASE_OFFERED");
+    expect(await take(over)).toBe("run_ended");
+    await pool.until(() => phaseOf(over) === undefined);
+    // An older word of a keeper that has lost the session since.
+    await pool.write([{ poolQueued: { run: over } }], keeper);
+    expect(await take(over)).toBe("run_ended");
+    await pool.until(() => phaseOf(over) === undefined);
+    const unknown = { ...over, runSeq: 9_999, runId: "gone:1:0" };
+    await pool.write([{ poolQueued: { run: unknown } }], keeper);
+    expect(await take(unknown)).toBe("not_found");
+    await pool.until(() => phaseOf(unknown) === undefined);
+  });
+
+  test("keeps a run that its instance cannot take offered for its time", async () => {
+    const first = await serving("i-1");
+    await serving("i-2");
+    const run = await queued();
+    await offer(run);
+    await first.next("offer");
+    first.send({ case: "acceptOffer", value: { session: "s", runId: run.runId ?? "" } });
+    await first.next("runStarted");
+    const second = open[1];
+    await pool.write([{ poolReturned: { run, instance: "i-1" } }], {
+      participant: "bot",
+      role: "ROLE_AGENT",
+      instance: "i-1",
+    });
+    await offer(run, "i-2");
+    await second?.next("offer");
+    second?.send({ case: "acceptOffer", value: { session: "s", runId: run.runId ?? "" } });
+    expect((await second?.next("refused"))?.code).toBe("already_decided");
+    expect(phaseOf(run)).toBe("POOL_PHASE_OFFERED");
   });
 
   test("is asked again by nobody: an instance that comes back hears of the offer that it had", async () => {

@@ -77,6 +77,24 @@ export class PoolMembership {
     this.#offers.delete(keyOf(session, runId));
   }
 
+  /**
+   * The run's session has ended it, which its keeper may not have lived to tell, or told before an older word that the
+   * run waits: it leaves the pool, whoever has it. Never throws.
+   */
+  async free(session: string, runId: string): Promise<void> {
+    const run = this.#offers.get(keyOf(session, runId));
+    const joined = this.#joined;
+    if (run === undefined || joined?.over !== false) return;
+    this.#offers.delete(keyOf(session, runId));
+    const { deps, agent } = this.#options;
+    const writer = new SessionWriter(joined.held, systemActor(agent.tenant, deps.node), deps.clock);
+    try {
+      await writer.write(() => ({ events: [{ poolFreed: { run } }] }));
+    } catch (error) {
+      deps.logger.debug({ pool: this.#id, code: refusalOf(error).code }, "an ended run was not taken out of its pool");
+    }
+  }
+
   /** Takes no more offers. Never throws. */
   async leave(reason: string): Promise<void> {
     if (this.#over) return;
