@@ -254,6 +254,27 @@ describe("letting go", () => {
     await expectWhole(later);
   });
 
+  it("keeps a session until its writers know the verdict, and forgets it then, even where the log was told first", async () => {
+    const acknowledged = Promise.withResolvers<void>();
+    const slow = alteredLog(test.log, {
+      async append(...parts) {
+        const appended = await test.log.append(...parts);
+        await acknowledged.promise;
+        return appended;
+      },
+    });
+    const replica = newReplica({ sessionIdleMs: 1_000, partitionIdleMs: 1_000 }, slow);
+    const held = await replica.attach(KEY, quiet);
+    const { applied } = held.publish(user.say("and gone"));
+    await until(() => held.state.seq > 1);
+    held.detach();
+    test.clock.advance(5_000);
+    acknowledged.resolve();
+    expect(await applied).toMatchObject({ kind: "accepted" });
+    test.clock.advance(5_000);
+    expect((await replica.attach(KEY, quiet)).state).not.toBe(held.state);
+  });
+
   it("makes room by forgetting the session that was idle longest, and else refuses", async () => {
     const replica = newReplica({ sessions: 2 });
     const first = await replica.attach(KEY, quiet);

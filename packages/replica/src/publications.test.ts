@@ -39,6 +39,20 @@ describe("Publications", () => {
     expect(publications.openCount).toBe(0);
   });
 
+  it("says so whenever nobody waits any more, however the outcome came", async () => {
+    const openCounts: number[] = [];
+    const publications: Publications = new Publications(() => openCounts.push(publications.openCount));
+    await publications.add(Promise.resolve({ partition: 0, offset: 1 })).stored;
+    publications.judged(1, verdict(1));
+    const early = Promise.withResolvers<Appended>();
+    const { applied } = publications.add(early.promise);
+    publications.judged(2, verdict(2));
+    early.resolve({ partition: 0, offset: 2 });
+    await applied;
+    await expect(publications.add(Promise.reject(new LogError("closed", "closed"))).applied).rejects.toThrow("closed");
+    expect(openCounts).toEqual([0, 0, 0]);
+  });
+
   it("tells all who wait when the session is lost, stored or not", async () => {
     const publications = new Publications();
     const late = Promise.withResolvers<Appended>();

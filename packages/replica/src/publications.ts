@@ -16,7 +16,13 @@ export class Publications {
   readonly #early = new Map<number, Verdict>();
   /** Those whose offset is not known yet. */
   readonly #storing = new Set<Waiting>();
+  readonly #onSettled: () => void;
   #failure: Error | undefined;
+
+  /** `onSettled`: one of them, told by verdict or by refusal, waits no longer. Not called for `fail`. */
+  constructor(onSettled: () => void = () => undefined) {
+    this.#onSettled = onSettled;
+  }
 
   /** How many have no verdict yet. */
   get openCount(): number {
@@ -37,16 +43,16 @@ export class Publications {
     return { stored, applied };
   }
 
-  /** The fold has passed `offset`. Returns whether a writer waited for just this. */
-  judged(offset: number, verdict: Verdict): boolean {
+  /** The fold has passed `offset`. */
+  judged(offset: number, verdict: Verdict): void {
     const waiting = this.#waiting.get(offset);
     if (waiting === undefined) {
       if (this.#storing.size > 0) this.#early.set(offset, verdict);
-      return false;
+      return;
     }
     this.#waiting.delete(offset);
     waiting.resolve(verdict);
-    return true;
+    this.#onSettled();
   }
 
   /** Nothing is judged here any more. */
@@ -62,14 +68,20 @@ export class Publications {
     if (this.#failure !== undefined) return;
     this.#storing.delete(waiting);
     const verdict = this.#early.get(offset);
-    if (verdict === undefined) this.#waiting.set(offset, waiting);
-    else waiting.resolve(verdict);
     if (this.#storing.size === 0) this.#early.clear();
+    if (verdict === undefined) {
+      this.#waiting.set(offset, waiting);
+      return;
+    }
+    waiting.resolve(verdict);
+    this.#onSettled();
   }
 
   #refused(waiting: Waiting, error: unknown): void {
+    if (this.#failure !== undefined) return;
     this.#storing.delete(waiting);
     if (this.#storing.size === 0) this.#early.clear();
     waiting.reject(error instanceof Error ? error : new Error("the log refused the record", { cause: error }));
+    this.#onSettled();
   }
 }

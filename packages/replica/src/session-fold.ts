@@ -28,7 +28,7 @@ export class SessionFold {
   readonly pages: UnwrittenPages;
   readonly #parts: SessionFoldParts;
   readonly #listeners = new Set<SessionListener>();
-  readonly #publications = new Publications();
+  readonly #publications = new Publications(() => this.#checkIdle());
   readonly #recent: RecentRecords;
   #lost: PerdureError | undefined;
 
@@ -98,16 +98,12 @@ export class SessionFold {
     }
     for (const page of pages) this.pages.push(page, offset);
     if (accepted !== undefined) this.#tellAccepted(accepted, value.length);
-    this.#judged(offset, verdict);
+    this.#publications.judged(offset, verdict);
   }
 
   #tellAccepted(accepted: Accepted, sizeBytes: number): void {
     if (accepted.seq > 0) this.#recent.push(accepted, sizeBytes);
     for (const listener of this.#listeners) this.#tell(() => listener.onAccepted(accepted));
-  }
-
-  #judged(offset: number, verdict: Verdict): void {
-    if (this.#publications.judged(offset, verdict) && this.idle) this.#parts.onIdle(this);
   }
 
   /** A listener that throws must not hold up the others, or the fold. */
@@ -126,7 +122,11 @@ export class SessionFold {
   }
 
   #release(listener: SessionListener): void {
-    if (this.#listeners.delete(listener) && this.idle) this.#parts.onIdle(this);
+    if (this.#listeners.delete(listener)) this.#checkIdle();
+  }
+
+  #checkIdle(): void {
+    if (this.idle) this.#parts.onIdle(this);
   }
 }
 
