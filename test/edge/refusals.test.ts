@@ -187,6 +187,20 @@ describe("a send is refused, and the connection goes on, for", () => {
   });
 });
 
+test("an attach that is under way when its token is replaced by one that does not cover it is refused", async () => {
+  const { client, attached: frame } = await attached("narrowed-1");
+  await client.send({ t: "send", h: frame.h, p: "narrow", n: 1, born: 0, ev: [{ sessionCreated: {} }] });
+  await client.next("ack");
+  await client.send({ t: "attach", id: 2, session: "narrowed-1" });
+  const { epoch } = await client.next("attached", ({ id }) => id === 2);
+  const second = await greeted();
+  // Held back, since the cursor is ahead of what this node knows.
+  await second.send({ t: "attach", id: 3, session: "narrowed-1", cursor: { epoch, seq: 1_000 } });
+  await second.send({ t: "auth", token: await token({ sessions: ["other"] }) });
+  expect(await second.next("error")).toMatchObject({ id: 3, code: "forbidden_session" });
+  for (const one of [client, second]) one.close();
+});
+
 describe("time", () => {
   test("without a hello in time the connection is closed", async () => {
     const clock = new ManualClock(Date.now());

@@ -176,6 +176,10 @@ export class ConnectionSessions implements Subscriber {
   #enter(room: Room, frame: AttachFrame, startedMs: number): void {
     if (room.lost !== undefined) throw new PerdureError(room.lost, CODES[room.lost].meaning);
     const { participant } = this.grant;
+    // The token may have been renewed since the frame came.
+    if (!this.grant.allows(frame.session)) {
+      throw new PerdureError("forbidden_session", CODES.forbidden_session.meaning);
+    }
     if (room.held.state.participants.get(participant)?.removed === true) {
       throw new PerdureError("participant_removed", CODES.participant_removed.meaning);
     }
