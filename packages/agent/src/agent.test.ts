@@ -245,6 +245,24 @@ describe("a session", () => {
     expect([second, more.length]).toEqual([first, 0]);
   });
 
+  test("that has forgotten the agent as a writer is left, so that its runs go to whoever can end them, and joined anew", async () => {
+    const { node } = await working(() => undefined);
+    await node.until(() => node.last.of("publish").length === 1);
+    const { producer = "", first = 0 } = node.last.of("publish")[0]?.record ?? {};
+    node.last.tell({
+      case: "verdict",
+      value: { session: "s", producer, first, last: first, code: "producer_expired" },
+    });
+    expect(node.last.of("detach")).toMatchObject([{ session: "s" }]);
+    node.last.tell({ case: "offer", value: run("r1") });
+    node.last.tell({ case: "joined", value: stateWith("r1", 9) });
+    node.last.tell({ case: "runStarted", value: { ...run("r1"), attempt: 9 } });
+    await node.until(() => node.last.of("publish").length === 2);
+    const again = node.last.of("publish")[1]?.record;
+    expect(again).toMatchObject({ attempt: 9, first: 1, events: [{ kind: { case: "runCompleted" } }] });
+    expect(again?.producer).not.toBe(producer);
+  });
+
   test("that is refused for good ends what is done in it", async () => {
     const stopped = Promise.withResolvers<unknown>();
     const { node } = await working(async (each) => {

@@ -215,13 +215,16 @@ describe("a log that lacks records", () => {
     expect(numbers()).toEqual([2]);
   });
 
-  test("that has forgotten the writer ends it: every outcome says so", async () => {
+  test.each([
+    ["numbers", "producer_gap", { expected: 1 }],
+    ["the writer itself", "producer_expired", {}],
+  ])("that has forgotten %s ends the writer: every outcome says so", async (_what, answer, more) => {
     const { outbox, join, verdict, broken } = outboxWith();
     join();
     outbox.write({ attempt: 5, events: [note("a")] });
     verdict(1);
     const lost = outbox.write({ attempt: 5, events: [note("b")] });
-    verdict(2, "producer_gap", { expected: 1 });
+    verdict(2, answer, more);
     expect(await codeOf(lost.applied)).toBe("producer_expired");
     expect(broken.map(({ code }) => code)).toEqual(["producer_expired"]);
     expect(() => outbox.write({ attempt: 5, events: [note("c")] })).toThrow(PerdureError);

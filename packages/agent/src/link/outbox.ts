@@ -174,6 +174,7 @@ export class Outbox {
     item.unanswered -= 1;
     const missing = missingFrom(verdict);
     if (item.phase !== "judged") {
+      if (verdict.code === "producer_expired") return this.#expire();
       if (missing === undefined) this.#judge(item, verdict);
       // Unless it was sent once more since: then the answer to that counts.
       else if (item.unanswered === 0) this.#goBack(missing, verdict.retryAfterMs);
@@ -250,10 +251,7 @@ export class Outbox {
   /** The log lacks a record that was sent: it and all after it go out again. */
   #goBack(to: number, retryAfterMs: number): void {
     const oldest = this.#items[0]?.number ?? this.#nextNumber;
-    if (to < oldest) {
-      this.break(new PerdureError("producer_expired", "the session has forgotten this writer: join it again"));
-      return;
-    }
+    if (to < oldest) return this.#expire();
     for (const item of this.#items) {
       if (item.number >= to && item.phase !== "judged") this.#enter(item, "waiting");
     }
@@ -263,6 +261,11 @@ export class Outbox {
       this.#cancelRetry = undefined;
       this.pump();
     });
+  }
+
+  /** No number of this writer will ever be taken again: what comes next needs another. */
+  #expire(): void {
+    this.break(new PerdureError("producer_expired", "the session has forgotten this writer: join it again"));
   }
 
   #enter(item: Item, phase: Item["phase"]): void {

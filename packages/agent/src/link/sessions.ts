@@ -131,8 +131,12 @@ export class Sessions {
     });
     const entry: Entry = { link, uses: 0, cancelLeave: undefined, cancelRejoin: undefined };
     this.#entries.set(session, entry);
-    // A writer that the session has forgotten is replaced with the next use.
-    link.onBroken(() => this.#forget(session, entry));
+    // A writer that the session has forgotten is replaced with the next use. Until then the agent is not there: its runs,
+    // which it can no longer end, are orphaned and offered again.
+    link.onBroken(() => {
+      this.#options.connection.send({ case: "detach", value: { session } });
+      this.#forget(session, entry);
+    });
     return entry;
   }
 
