@@ -75,7 +75,8 @@ describe("an agent's pool", () => {
     await offer(declined);
     await agent.next("offer");
     agent.send({ case: "declineOffer", value: { session: "s", runId: declined.runId ?? "" } });
-    await pool.until(() => phaseOf(declined) === "POOL_PHASE_QUEUED");
+    await pool.until(() => phaseOf(declined) !== "POOL_PHASE_OFFERED");
+    expect(phaseOf(declined)).toBe("POOL_PHASE_QUEUED");
   });
 
   test("SPEC 8.10: lets go of a run that ended unheard, as soon as somebody tries to take it", async () => {
