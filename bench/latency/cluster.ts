@@ -33,7 +33,7 @@ export async function startCluster(): Promise<Cluster> {
     PERDURE_KAFKA_REPLICATION: "1",
     PERDURE_KAFKA_MIN_INSYNC: "1",
     PERDURE_TOPIC_PREFIX: `bench-${Date.now()}.`,
-    PERDURE_LOG_LEVEL: process.env["BENCH_LOG_LEVEL"] ?? "warn",
+    PERDURE_LOG_LEVEL: "warn",
   };
   const auth = { PERDURE_AUTH_SECRET: secret };
   const services = [

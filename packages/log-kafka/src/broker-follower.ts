@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { fetchV13 } from "@platformatic/kafka";
 import type { Cluster } from "./cluster.ts";
 import type { Isolation } from "./fetch-request.ts";
@@ -92,12 +93,19 @@ export class BrokerFollower {
   /** Polls until another poller has taken over, or nothing is wanted. */
   async #run(poller: Poller): Promise<void> {
     while (this.#current === poller && this.#wanted.size > 0 && !this.#cluster.closing.aborted) {
-      await this.#pollOnce(poller);
+      if (await this.#pollOnce(poller)) await this.#pause();
     }
     if (this.#current === poller) this.#current = undefined;
   }
 
-  async #pollOnce(poller: Poller): Promise<void> {
+  async #pause(): Promise<void> {
+    const { closing: signal, settings } = this.#cluster;
+    // A log that closes ends the pause; nothing is asked after that.
+    if (settings.fetchPauseMs > 0) await sleep(settings.fetchPauseMs, undefined, { signal }).catch(() => undefined);
+  }
+
+  /** Whether something came that had not been asked for at once. */
+  async #pollOnce(poller: Poller): Promise<boolean> {
     const asked = new Map(this.#wanted);
     // Who follows something new is to hear at once where it stands, also when there is nothing to read.
     const isBrief = [...asked.values()].some(({ subscription }) => !subscription.wasAnswered);
@@ -109,11 +117,13 @@ export class BrokerFollower {
     }));
     try {
       const response = await poller.poll(places, isBrief ? 0 : this.#cluster.settings.longPollMs);
-      if (response === undefined) return;
+      if (response === undefined) return false;
       this.#owner.onAnswered();
       this.#dispatch(response, asked);
+      return !isBrief && response.responses.length > 0;
     } catch {
       if (this.#current === poller) this.#giveUpAll();
+      return false;
     }
   }
 

@@ -8,6 +8,8 @@ export interface OpenLogOptions {
   /** How the brokers know this process. */
   readonly node: string;
   readonly logger: OpenLogLogger;
+  /** How long readers may wait after a fetch, so that one brings more (Kafka only), in milliseconds; default 0. */
+  readonly fetchPauseMs?: number;
   /** Ends the wait for a first broker. */
   readonly signal?: AbortSignal;
 }
@@ -41,7 +43,10 @@ async function openEmbedded(dir: string): Promise<Log> {
   return openEmbeddedLog({ dir });
 }
 
-async function openKafka(config: KafkaLogConfig, { node, logger, signal }: OpenLogOptions): Promise<Log> {
+async function openKafka(
+  config: KafkaLogConfig,
+  { node, logger, signal, fetchPauseMs = 0 }: OpenLogOptions,
+): Promise<Log> {
   const { openKafkaLog } = await import("@perdure/log-kafka");
   const { brokers, topicPrefix, replication, tls, sasl } = config;
   return openKafkaLog({
@@ -49,6 +54,7 @@ async function openKafka(config: KafkaLogConfig, { node, logger, signal }: OpenL
     topicPrefix,
     replication,
     clientId: node,
+    fetchPauseMs,
     ...(tls && { tls }),
     ...(sasl && { sasl }),
     ...(signal && { signal }),

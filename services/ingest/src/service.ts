@@ -38,6 +38,8 @@ export function ingestService(config: IngestConfig, logger: Logger, onReplaced: 
         topics: topicSpecs(partitions),
         node: config.node,
         logger,
+        // Its readers are agents, who only hear verdicts and signals; people read at an edge.
+        fetchPauseMs: 4,
         signal: starting.signal,
       });
       ingest = await startIngest({ log, config: { ...config, partitions }, logger, metrics, onReplaced });

@@ -46,6 +46,8 @@ class KeeperService implements Service {
       topics: topicSpecs(log.partitions),
       node: node.node,
       logger: this.#logger,
+      // Nobody waits for a head; a run waits for its pool this long at most, and only while others are busy.
+      fetchPauseMs: 10,
       signal: this.#opening.signal,
     });
     this.#keeper = await startKeeper({
