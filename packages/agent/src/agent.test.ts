@@ -1,63 +1,8 @@
 import { PerdureError } from "@perdure/core";
 import { describe, expect, test } from "vitest";
-import { Agent, type AgentParts } from "./agent.ts";
-import { silentLogger } from "./logger.ts";
 import type { RunHandler } from "./run/attempt.ts";
+import { run, setUp, stateWith } from "./testing/agent-world.ts";
 import { FakeHeartbeat } from "./testing/fake-heartbeat.ts";
-import { FakeNode } from "./testing/fake-node.ts";
-import { ManualClock } from "./testing/manual-clock.ts";
-
-function setUp(parts: Partial<AgentParts> = {}) {
-  const node = new FakeNode();
-  const clock = new ManualClock();
-  const heartbeat = new FakeHeartbeat();
-  let tokens = 0;
-  const agent = new Agent({
-    name: "helper",
-    capacity: 2,
-    description: "",
-    instance: "i-1",
-    url: "http://node",
-    ca: undefined,
-    getToken: () => `token-${++tokens}`,
-    transport: node,
-    pages: { page: () => Promise.resolve({ page: undefined, before: 0 }) },
-    heartbeat,
-    clock,
-    random: () => 0.5,
-    logger: silentLogger,
-    ...parts,
-  });
-  /** Connects, and is welcomed. */
-  const connected = async (): Promise<void> => {
-    const connecting = agent.connect();
-    await node.until(() => node.streams.length > 0 && node.last.said.length > 0);
-    node.last.welcome();
-    await connecting;
-  };
-  /** Time passes until the next stream has said hello. */
-  const nextStream = async (): Promise<void> => {
-    const { length } = node.streams;
-    clock.advance(5_000);
-    await node.until(() => node.streams.length > length && node.last.said.length > 0);
-  };
-  return { agent, node, clock, heartbeat, connected, nextStream };
-}
-
-const run = (runId: string) => ({ session: "s", runId });
-
-/** A session with a run that this instance has. */
-const stateWith = (runId: string, attempt: number) => ({
-  session: "s",
-  head: {
-    epoch: 1n,
-    covered: 9n,
-    seq: 9,
-    rules: 1,
-    info: {},
-    runs: [{ id: runId, requested: 3, phase: 2, agent: "helper", attempt, attempts: 1, instance: "i-1" }],
-  },
-});
 
 describe("an agent and its node", () => {
   test("it says who it is, beats where the node says, and settles when it is welcome", async () => {
@@ -219,6 +164,33 @@ describe("runs", () => {
       first: 1,
       events: [{ kind: { case: "runCompleted", value: { runId: "r1" } } }],
     });
+  });
+});
+
+describe("a run that is offered again while it is done", () => {
+  test("is not entered once more under the same attempt, and is under another", async () => {
+    const { agent, node, connected } = setUp();
+    await connected();
+    const entered: Parameters<RunHandler>[0][] = [];
+    void agent.serve((each) => {
+      entered.push(each);
+      return new Promise((resolve) => each.signal.addEventListener("abort", resolve));
+    });
+    const begin = (attempt: number): void => {
+      node.last.tell({ case: "offer", value: run("r1") });
+      node.last.tell({ case: "joined", value: stateWith("r1", attempt) });
+      node.last.tell({ case: "runStarted", value: { ...run("r1"), attempt } });
+    };
+    begin(7);
+    begin(7);
+    expect(node.last.of("acceptOffer")).toHaveLength(2);
+    expect(entered).toHaveLength(1);
+    begin(9);
+    expect(entered.map(({ signal }) => signal.aborted)).toEqual([true, false]);
+    // The end of the one before leaves the present one known.
+    await new Promise((resolve) => void setImmediate(resolve));
+    begin(9);
+    expect(entered).toHaveLength(2);
   });
 });
 

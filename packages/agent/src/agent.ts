@@ -171,13 +171,15 @@ export class Agent {
     const handler = this.#handler;
     const link = this.#sessions.get(session);
     if (!this.#accepting.delete(key) || handler === undefined || link === undefined) return;
+    // The pool may offer again what it has not heard to be taken yet.
+    if (this.#attempts.get(key)?.number === number) return;
     const { logger } = this.#parts;
     const attempt = new Attempt({ link, runId, attempt: number, logger });
     this.#attempts.set(key, attempt);
     const release = this.#sessions.use(session);
     logger.info({ session, run: runId, attempt: number }, "a run begins");
     void attempt.execute(handler).finally(() => {
-      this.#attempts.delete(key);
+      if (this.#attempts.get(key) === attempt) this.#attempts.delete(key);
       release();
       this.#checkIdle();
     });

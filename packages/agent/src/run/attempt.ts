@@ -41,6 +41,11 @@ export class Attempt {
     ];
   }
 
+  /** Its fencing token. */
+  get number(): number {
+    return this.#options.attempt;
+  }
+
   /** Stops it without a word in the session: the run is orphaned when the agent leaves, and offered again. */
   abandon(reason: PerdureError): void {
     this.#scope.stop(reason);
