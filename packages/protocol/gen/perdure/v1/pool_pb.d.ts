@@ -197,7 +197,8 @@ export declare type PoolTakenJson = {
 export declare const PoolTakenSchema: GenMessage<PoolTaken, {jsonType: PoolTakenJson}>;
 
 /**
- * The run ended or was orphaned: its place is free. Written by the keeper of the run's session. Derived.
+ * The run ended or was orphaned: its place is free. Written by the keeper of the run's session, or by the node whose agent
+ * was offered a run that its session says has ended. Derived.
  *
  * @generated from message perdure.v1.PoolFreed
  */
@@ -216,7 +217,8 @@ export declare type PoolFreed = Message<"perdure.v1.PoolFreed"> & {
 };
 
 /**
- * The run ended or was orphaned: its place is free. Written by the keeper of the run's session. Derived.
+ * The run ended or was orphaned: its place is free. Written by the keeper of the run's session, or by the node whose agent
+ * was offered a run that its session says has ended. Derived.
  *
  * @generated from message perdure.v1.PoolFreed
  */
