@@ -96,6 +96,27 @@ describe("PartitionProducer", () => {
     expect(partition.take(SECOND)).toEqual({ names: ["c"], identity: SECOND, firstSequence: 0 });
   });
 
+  test("gives up what waits when nothing could be sent for as long as an append may take", () => {
+    const partition = partitionWith("a", "b", "c");
+    partition.producer.stall(5_000);
+    partition.producer.giveUpIfLate(5_999);
+    expect(partition.settled).toEqual([]);
+    partition.producer.stall(5_999);
+    partition.producer.giveUpIfLate(6_000);
+    expect(partition.settled).toEqual(["unavailable", "unavailable", "unavailable"]);
+    expect(partition.producer.hasWork).toBe(false);
+  });
+
+  test("counts the time without a way to send anew when something could be sent meanwhile", () => {
+    const partition = partitionWith("a", "b", "c");
+    partition.producer.stall(5_000);
+    partition.take();
+    partition.answer(0);
+    partition.producer.stall(5_900);
+    partition.producer.giveUpIfLate(6_100);
+    expect(partition.take().names).toEqual(["c"]);
+  });
+
   test("sends entries singly when a batch was too large, and refuses the one that is", () => {
     const partition = partitionWith("a", "b", "c");
     partition.take();

@@ -47,7 +47,8 @@ export class PartitionProducer {
   #nextSequence = 0;
   /** Entries of a batch that was too large as a whole; each then goes alone. */
   #singly: PendingAppend[] = [];
-  /** True from when a batch has been taken until it may be taken (again). */
+  #stalledSinceMs: number | undefined;
+  /** True from when a batch has been taken, or could not be, until it may be taken (again). */
   isBusy = false;
 
   constructor(place: { readonly topic: string; readonly index: number }, settings: PartitionProducerSettings) {
@@ -70,12 +71,19 @@ export class PartitionProducer {
    */
   takeBatch(identity: ProducerIdentity): Batch {
     this.isBusy = true;
+    this.#stalledSinceMs = undefined;
     if (this.#identity !== identity && (this.#batch === undefined || this.#identity === undefined)) {
       this.#identity = identity;
       this.#nextSequence = 0;
     }
     this.#batch = this.#batch === undefined ? this.#newBatch(identity) : this.#keptBatch(this.#batch, identity);
     return this.#batch;
+  }
+
+  /** No batch can be sent now: there is no leader, or no identity to send under. */
+  stall(nowMs: number): void {
+    this.isBusy = true;
+    this.#stalledSinceMs ??= nowMs;
   }
 
   /** Settles the batch in flight by its answer, or keeps it for another try; no answer leaves its outcome unknown. */
@@ -103,12 +111,14 @@ export class PartitionProducer {
     }
   }
 
-  /** Gives up the kept batch when its time has passed without any answer. */
+  /** Gives up the kept batch, and what waits while nothing can be sent at all, when its time has passed. */
   giveUpIfLate(nowMs: number): void {
     if (this.#batch !== undefined) this.#keepUnlessLate(this.#batch, nowMs, "next");
+    const isLate = this.#stalledSinceMs !== undefined && nowMs - this.#stalledSinceMs >= this.#deliveryTimeoutMs;
+    if (isLate && this.#batch === undefined) this.refuseAll(this.#lateError());
   }
 
-  /** Refuses everything that waits; for a log that closes with no broker in reach. */
+  /** Refuses everything that waits. */
   refuseAll(error: LogError): void {
     if (this.#batch !== undefined) this.#settle(this.#batch, error);
     const waiting = [...this.#singly, ...this.queue.take(Number.MAX_SAFE_INTEGER)];
@@ -160,9 +170,13 @@ export class PartitionProducer {
     if (nowMs - batch.firstSentMs < this.#deliveryTimeoutMs) return otherwise;
     // What was given up may yet be in the log: going on under its identity, a later batch could be taken for it.
     this.#forgetIdentity(batch);
-    const message = `no broker took entries of ${this.topic}[${this.index}] in ${this.#deliveryTimeoutMs} ms: send again`;
-    this.#settle(batch, new LogError("unavailable", message, { retryAfterMs: this.#limits.retryAfterMs }));
+    this.#settle(batch, this.#lateError());
     return "next";
+  }
+
+  #lateError(): LogError {
+    const message = `no broker took entries of ${this.topic}[${this.index}] in ${this.#deliveryTimeoutMs} ms: send again`;
+    return new LogError("unavailable", message, { retryAfterMs: this.#limits.retryAfterMs });
   }
 
   #forgetIdentity(batch: Batch): void {

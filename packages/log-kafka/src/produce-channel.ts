@@ -62,7 +62,7 @@ export class ProduceChannel {
     const producers = [...this.#ready];
     this.#ready.clear();
     for (const producer of producers) {
-      producer.isBusy = true;
+      producer.stall(Date.now());
       this.#onAnswer(producer, "retry_elsewhere");
     }
   }

@@ -125,7 +125,7 @@ export class LogProducer {
     const slot = producer.index % this.#pools.length;
     const pool = this.#pools[slot];
     if (leader < 0 || pool === undefined) {
-      producer.isBusy = true;
+      producer.stall(Date.now());
       void this.#tryLater(producer, "retry_elsewhere");
       return;
     }
