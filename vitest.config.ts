@@ -7,6 +7,7 @@ export default defineConfig({
     // Two cores are what the tests must get by with; more workers only make timeouts.
     maxWorkers: 2,
     teardownTimeout: 40_000,
+    setupFiles: ["test/support/checked-socket.ts"],
     projects: [
       {
         extends: true,

@@ -5,6 +5,7 @@ import {
   epoch,
   eventList,
   isObject,
+  kind,
   matching,
   optional,
   type Rule,
@@ -38,27 +39,26 @@ type FrameOf<K extends Kind> = Extract<ClientFrame, { readonly t: K }>;
 type Fields<F> = { readonly [Key in keyof F]-?: Rule };
 
 const cursorFields: Fields<Cursor> = { epoch, seq: uint32 };
-const kind: Rule = () => undefined;
 
 const frameFields: { readonly [K in Kind]: Fields<FrameOf<K>> } = {
   hello: {
-    t: kind,
+    t: kind("hello"),
     v: uint32,
     token: text(TOKEN_MAX),
     client: optional(text(LABEL_MAX)),
     device: optional(text(LABEL_MAX)),
   },
-  auth: { t: kind, token: text(TOKEN_MAX) },
+  auth: { t: kind("auth"), token: text(TOKEN_MAX) },
   attach: {
-    t: kind,
+    t: kind("attach"),
     id: uint32,
     session: matching(SESSION_ID_PATTERN, SYSTEM_SESSION_ID_PATTERN),
     cursor: optional(shape(cursorFields)),
     member: optional(matching(PRODUCER_PATTERN)),
   },
-  detach: { t: kind, h: uint32 },
+  detach: { t: kind("detach"), h: uint32 },
   send: {
-    t: kind,
+    t: kind("send"),
     h: uint32,
     p: matching(PRODUCER_PATTERN),
     n: uint32,
@@ -67,11 +67,14 @@ const frameFields: { readonly [K in Kind]: Fields<FrameOf<K>> } = {
     au: optional(audience),
     ev: eventList,
   },
-  history: { t: kind, id: uint32, h: uint32, before: optional(uint32) },
-  ping: { t: kind },
+  history: { t: kind("history"), id: uint32, h: uint32, before: optional(uint32) },
+  ping: { t: kind("ping") },
 };
 
-const frameRules = new Map<unknown, Rule>(Object.entries(frameFields).map(([name, fields]) => [name, shape(fields)]));
+/** What each kind of frame may hold; `schema` of a rule is its JSON Schema. */
+export const CLIENT_FRAME_RULES: ReadonlyMap<unknown, Rule> = new Map(
+  Object.entries(frameFields).map(([name, fields]) => [name, shape(fields)]),
+);
 
 /**
  * Reads what a client sent. Shapes are closed: an unknown kind or field, a wrong type, a value past its limit and an
@@ -80,7 +83,7 @@ const frameRules = new Map<unknown, Rule>(Object.entries(frameFields).map(([name
 export function parseClientFrame(source: string): ParsedClientFrame {
   const value = parseJson(source);
   if (!isObject(value)) return { code: "malformed_frame", message: "a frame is a JSON object" };
-  const rule = frameRules.get(value["t"]);
+  const rule = CLIENT_FRAME_RULES.get(value["t"]);
   if (rule === undefined) return refusal("unknown_frame", unknownKind(value["t"]), value);
   const wrong = rule(value);
   if (wrong !== undefined) return refusal("malformed_frame", `${String(value["t"])}: ${wrong}`, value);

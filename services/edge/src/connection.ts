@@ -42,7 +42,7 @@ export class Connection implements SocketReceiver, SlowReceiver {
     const parsed = parseClientFrame(text);
     if ("frame" in parsed) this.#onFrame(parsed.frame, text.length);
     else if (parsed.code === "invalid_event" && this.#sessions !== undefined) this.#sessions.refuseSend(parsed);
-    else this.close(parsed);
+    else this.close(refuse(parsed.code, parsed.message));
   }
 
   onBinary(): void {
