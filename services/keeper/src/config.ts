@@ -27,6 +27,8 @@ const variables = {
   PERDURE_EVENTS_KEPT_MS: durationMs(0, 3_650 * DAY_MS).default(DEFAULT_KEEPER_SETTINGS.eventsKeptMs),
   /** How often records that are no longer kept are removed. */
   PERDURE_TRIM_MS: durationMs(1_000, DAY_MS).default(DEFAULT_KEEPER_SETTINGS.trimMs),
+  /** How long more than half of the nodes, silent at once, are waited for before they are declared dead; 0: not. */
+  PERDURE_EXPIRY_HOLD_MS: durationMs(0, 7 * DAY_MS).default(DEFAULT_KEEPER_SETTINGS.expiryHoldMs),
 };
 
 export interface KeeperConfig {
@@ -56,6 +58,7 @@ function toConfig(values: z.output<z.ZodObject<typeof variables>>, problems: Pro
       uncoveredBytesMax: Math.max(DEFAULT_KEEPER_SETTINGS.uncoveredBytesMax, 2 * values.PERDURE_CHECKPOINT_BYTES),
       eventsKeptMs: values.PERDURE_EVENTS_KEPT_MS,
       trimMs: values.PERDURE_TRIM_MS,
+      expiryHoldMs: values.PERDURE_EXPIRY_HOLD_MS,
     },
   };
 }

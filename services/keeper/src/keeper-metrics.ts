@@ -6,6 +6,8 @@ export interface KeptTotals {
   readonly partitions: number;
   readonly sessions: number;
   readonly uncoveredBytes: number;
+  /** Silent nodes that are not declared dead because they are too many at once. */
+  readonly heldExpiries: number;
 }
 
 /** The keeper's own metrics, in the registry of its process. */
@@ -35,7 +37,7 @@ export class KeeperMetrics {
     });
     this.#alerts = new Counter({
       name: "perdure_keeper_alerts_total",
-      help: "Sessions set aside, rules too new, partitions whose history is lost",
+      help: "Sessions set aside, rules too new, partitions whose history is lost, too many silent nodes at once",
       labelNames: ["reason"],
       registers,
     });
@@ -50,6 +52,11 @@ export class KeeperMetrics {
       });
     gauge("perdure_keeper_partitions", "Partitions kept", ({ partitions }) => partitions);
     gauge("perdure_keeper_sessions", "Sessions in memory", ({ sessions }) => sessions);
+    gauge(
+      "perdure_keeper_held_expiries",
+      "Silent nodes that are not declared dead, because they are too many at once",
+      ({ heldExpiries }) => heldExpiries,
+    );
     gauge("perdure_keeper_uncovered_bytes", "Record bytes that no head covers", ({ uncoveredBytes }) => uncoveredBytes);
   }
 

@@ -3,6 +3,7 @@ import { RULES_VERSION } from "@perdure/core";
 import type { Group, Log } from "@perdure/log";
 import { type Clock, createReplica, PartitionTail, type Replica, systemClock, TOPICS } from "@perdure/replica";
 import { beatNode, createMetrics, type Logger, type NodeBeat, type Readiness } from "@perdure/service-kit";
+import { ExpiryHold } from "./expiry-hold.ts";
 import { KeeperMetrics } from "./keeper-metrics.ts";
 import { KeptPartitions } from "./kept-partitions.ts";
 import { NodeExpiry } from "./node-expiry.ts";
@@ -52,6 +53,7 @@ class GroupKeeper implements Keeper {
   readonly #replica: Replica;
   readonly #links: PoolLinks;
   readonly #leases: NodeLeases;
+  readonly #expiryHold: ExpiryHold;
   readonly #expiry: NodeExpiry;
   readonly #partitions: KeptPartitions;
   #group: Group | undefined;
@@ -73,9 +75,13 @@ class GroupKeeper implements Keeper {
     const signals = { producer: `${producer}-pools`, node, retryMs };
     this.#links = new PoolLinks({ ...signals, replica: this.#replica, clock, logger });
     this.#leases = new NodeLeases({ log, clock, logger, onOver: () => this.#nodesEnded() });
-    this.#partitions = this.#newPartitions(producer);
+    const metrics = this.#newMetrics();
+    this.#partitions = this.#newPartitions(producer, metrics);
     const isInCharge = (): boolean => this.#partitions.owns(0);
-    this.#expiry = new NodeExpiry({ log, clock, logger, leases: this.#leases, node, beatMs, isInCharge });
+    const onAlert = (): void => metrics.alert("mass_expiry");
+    this.#expiryHold = new ExpiryHold({ clock, logger, holdMs: this.#settings.expiryHoldMs, onAlert });
+    const expiry = { log, clock, logger, leases: this.#leases, hold: this.#expiryHold };
+    this.#expiry = new NodeExpiry({ ...expiry, node, beatMs, isInCharge });
   }
 
   async start(): Promise<void> {
@@ -118,15 +124,22 @@ class GroupKeeper implements Keeper {
     await Promise.all([this.#leases.close(), this.#eventsTail.close(), this.#indexTail.close()]);
   }
 
-  #newPartitions(producer: string): KeptPartitions {
-    const { log, logger, metrics } = this.#options;
-    const registry = metrics ?? createMetrics({ service: "keeper", node: this.#settings.node });
-    const partitions: KeptPartitions = new KeptPartitions({
+  #newMetrics(): KeeperMetrics {
+    const registry = this.#options.metrics ?? createMetrics({ service: "keeper", node: this.#settings.node });
+    return new KeeperMetrics(registry, () => ({
+      ...this.#partitions.totals,
+      heldExpiries: this.#expiryHold.heldCount,
+    }));
+  }
+
+  #newPartitions(producer: string, metrics: KeeperMetrics): KeptPartitions {
+    const { log, logger } = this.#options;
+    return new KeptPartitions({
       log,
       logger,
       clock: this.#clock,
       timers: this.#timers,
-      metrics: new KeeperMetrics(registry, () => partitions.totals),
+      metrics,
       settings: this.#settings,
       producer,
       eventsTail: this.#eventsTail,
@@ -134,7 +147,6 @@ class GroupKeeper implements Keeper {
       leases: this.#leases,
       signals: this.#links,
     });
-    return partitions;
   }
 
   #beatNode(): Promise<NodeBeat> {

@@ -30,7 +30,7 @@ export class KeptPartitions implements GroupListener {
     return [...this.#ownerships.keys()].filter((partition) => this.#keepers.get(partition)?.opened !== true).length;
   }
 
-  get totals(): KeptTotals {
+  get totals(): Omit<KeptTotals, "heldExpiries"> {
     const keepers = [...this.#keepers.values()];
     return {
       partitions: keepers.length,

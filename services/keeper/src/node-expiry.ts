@@ -2,6 +2,7 @@ import type { Log } from "@perdure/log";
 import { encodeNodeLease, keyBytes, type NodeLeaseJson } from "@perdure/protocol";
 import { type Clock, TOPICS } from "@perdure/replica";
 import type { Logger } from "@perdure/service-kit";
+import type { ExpiryHold } from "./expiry-hold.ts";
 import type { NodeLeases } from "./node-leases.ts";
 
 export interface NodeExpiryParts {
@@ -9,6 +10,7 @@ export interface NodeExpiryParts {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly leases: Pick<NodeLeases, "all" | "get">;
+  readonly hold: ExpiryHold;
   /** This keeper's own name. */
   readonly node: string;
   readonly beatMs: number;
@@ -21,9 +23,17 @@ const OWN_BEAT_LATE_MS = 2_000;
 const PARTITION = 0;
 const RUNNING = new Set(["NODE_LEASE_STATE_LIVE", "NODE_LEASE_STATE_DRAINING"]);
 
+/** A node whose lease runs, and how long it was listened for in vain. */
+interface Watched {
+  readonly node: string;
+  readonly lease: NodeLeaseJson;
+  readonly silentMs: number;
+}
+
 /**
  * Declares the lives of silent nodes over. A keeper that is itself cut off, or has only just begun to listen, declares
- * nobody: its own beat must come back in time, and must have done so for as long as the lease it judges.
+ * nobody: its own beat must come back in time, and must have done so for as long as the lease it judges. Nor does one
+ * that hears too few of the others.
  */
 export class NodeExpiry {
   readonly #parts: NodeExpiryParts;
@@ -50,19 +60,34 @@ export class NodeExpiry {
   }
 
   #look(): void {
-    const { clock, leases } = this.#parts;
-    const nowMs = clock.now();
+    const nowMs = this.#parts.clock.now();
     if (!this.#hearsAll(nowMs)) {
       this.#listeningSinceMs = undefined;
+      this.#parts.hold.forget();
       return;
     }
     this.#listeningSinceMs ??= nowMs;
-    if (!this.#parts.isInCharge()) return;
-    for (const [name, { lease, heardMs }] of leases.all()) {
-      const leaseMs = lease.leaseMs ?? 0;
-      const watchedMs = nowMs - Math.max(heardMs, this.#listeningSinceMs);
-      if (RUNNING.has(lease.state ?? "") && watchedMs > leaseMs) this.#expire(name, lease, watchedMs);
+    if (this.#parts.isInCharge()) this.#judge(this.#running(nowMs, this.#listeningSinceMs));
+    else this.#parts.hold.forget();
+  }
+
+  #running(nowMs: number, sinceMs: number): Watched[] {
+    const running: Watched[] = [];
+    for (const [node, { lease, heardMs }] of this.#parts.leases.all()) {
+      if (RUNNING.has(lease.state ?? "")) running.push({ node, lease, silentMs: nowMs - Math.max(heardMs, sinceMs) });
     }
+    return running;
+  }
+
+  /**
+   * Nodes that are cut off at one moment run out of their leases within a beat of each other, so whoever will by then
+   * counts as silent when the first one does.
+   */
+  #judge(running: readonly Watched[]): void {
+    const dead = running.filter(({ lease, silentMs }) => silentMs > (lease.leaseMs ?? 0));
+    const silent = running.filter(({ lease, silentMs }) => silentMs > (lease.leaseMs ?? 0) - this.#parts.beatMs);
+    const silence = { runningCount: running.length, silentCount: dead.length === 0 ? 0 : silent.length };
+    if (!this.#parts.hold.holds(silence)) for (const watched of dead) this.#expire(watched);
   }
 
   /** A process that was paused hears its own beats and those of others again, but not all in the same moment. */
@@ -74,7 +99,7 @@ export class NodeExpiry {
     return wasAwake && (leases.get(node)?.heardMs ?? 0) >= latestMs;
   }
 
-  #expire(node: string, lease: NodeLeaseJson, silentMs: number): void {
+  #expire({ node, lease, silentMs }: Watched): void {
     const { log, logger } = this.#parts;
     logger.warn({ node, incarnation: lease.incarnation, silentMs }, "a node is silent: its life is declared over");
     const value = encodeNodeLease({ ...lease, state: "NODE_LEASE_STATE_EXPIRED" });

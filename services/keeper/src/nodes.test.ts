@@ -214,6 +214,38 @@ describe("a keeper that cannot know", () => {
     await beat.leave();
   });
 
+  it("takes nobody away when most nodes fall silent at once, and everybody is still there when they are back", async () => {
+    let connected = true;
+    await world.keeper();
+    const edges = await Promise.all(["edge-1", "edge-2", "edge-3"].map((node) => edge(node, () => connected)));
+    const member = await join("edge-1", edges[0]?.incarnation ?? 0);
+    const held = await world.attach(KEY);
+    await world.pass(10_000);
+    connected = false;
+    await world.pass(25_000);
+    expect(await stateOf("edge-1")).toBe("NODE_LEASE_STATE_LIVE");
+    connected = true;
+    await world.pass(60_000);
+    expect(await stateOf("edge-1")).toBe("NODE_LEASE_STATE_LIVE");
+    expect(held.state.members.has(member)).toBe(true);
+    expect(edges.map(({ incarnation }) => incarnation)).toEqual([1, 1, 1]);
+  });
+
+  it("takes them away after all when they stay silent", async () => {
+    let alive = true;
+    await world.keeper();
+    const edges = await Promise.all(["edge-1", "edge-2", "edge-3"].map((node) => edge(node, () => alive)));
+    const member = await join("edge-1", edges[0]?.incarnation ?? 0);
+    const held = await world.attach(KEY);
+    await world.pass(10_000);
+    alive = false;
+    const diedMs = world.test.clock.now();
+    await world.passing(() => !held.state.members.has(member));
+    const afterMs = heardAtMs(held.heard, "nodeExpired") - diedMs;
+    expect(afterMs).toBeGreaterThan(30_000);
+    expect(afterMs).toBeLessThan(40_000);
+  });
+
   it("leaves it to the owner of partition 0", async () => {
     const first = await world.keeper({ node: "first" });
     await world.keeper({ node: "second" });

@@ -25,6 +25,8 @@ export interface KeeperSettings {
   /** How often a node renews its lease. */
   readonly beatMs: number;
   readonly leaseMs: number;
+  /** How long more than half of the nodes, silent at once, are waited for before they are declared dead; 0: not. */
+  readonly expiryHoldMs: number;
   /** How long after a failure something is tried again. */
   readonly retryMs: number;
 }
@@ -44,5 +46,6 @@ export const DEFAULT_KEEPER_SETTINGS: Omit<KeeperSettings, "node" | "partitions"
   trimMs: 10 * 60 * 1000,
   beatMs: 2_000,
   leaseMs: 6_000,
+  expiryHoldMs: 30_000,
   retryMs: 1_000,
 };
