@@ -4,8 +4,7 @@ import { TOPICS } from "@perdure/replica";
 import { ManualClock } from "@perdure/replica/testing";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { RawClient } from "./raw-client.ts";
-import { seqsOf } from "./seqs.ts";
-import { StubAgent, token, urlOf, World, Writer } from "./support.ts";
+import { token, urlOf, World, Writer } from "./support.ts";
 import { TcpClient } from "./tcp-client.ts";
 
 let world: World;
@@ -183,66 +182,6 @@ describe("a connection that is not what it seems", () => {
     torn.cut();
     await fence(client, own.h);
     expect(client.frames.filter((frame) => "t" in frame && frame.t === "error")).toEqual([]);
-    client.close();
-  });
-
-  test("that asks for more than it reads gets it all in turn, and what happened meanwhile without a gap", async () => {
-    const small = await world.edge({ limits: { maxBufferedBytes: 64 * 1024 } });
-    const { client, frame: own } = await attach("c-4", {}, undefined, small);
-    const ask = [{ sessionCreated: {} }, { runRequested: { agent: "helper" } }];
-    await client.send({ t: "send", h: own.h, p: "large", n: 1, born: 0, ev: ask });
-    await client.next("ack");
-    const agent = await StubAgent.join(world, "c-4");
-    await agent.accept();
-    await agent.open();
-    for (let part = 0; part < 4; part += 1) await agent.say("x".repeat(100 * 1024));
-    const slow = await TcpClient.open(small.port);
-    slow.send({ t: "hello", v: 1, token: await token() });
-    await slow.next("welcome");
-    for (let id = 1; id <= 40; id += 1) slow.send({ t: "attach", id, session: "c-4" });
-    await slow.next("attached");
-    for (let word = 0; word < 30; word += 1) await agent.say("word ");
-    for (let id = 2; id <= 39; id += 1) await slow.next("attached");
-    await agent.say("end");
-    slow.send({ t: "attach", id: 41, session: "c-4", cursor: { epoch: "0", seq: 0 } });
-    const answer = await slow.next("attached");
-    expect(answer).toMatchObject({ id: 40, how: "snapshot" });
-    const last = agent.state.seq;
-    const from = "t" in answer && answer.t === "attached" ? answer.seq : 0;
-    const seqs: number[] = [];
-    while (from + seqs.length < last) seqs.push(...seqsOf([await slow.next("a")]));
-    expect(seqs).toEqual(seqs.map((_, index) => from + 1 + index));
-    slow.cut();
-    client.close();
-  });
-
-  test("too slow: it gets what fits without a gap, then its code, and others do not notice", async () => {
-    const small = await world.edge({ limits: { maxBufferedBytes: 64 * 1024 } });
-    const { client, frame: own } = await attach("c-3", {}, undefined, small);
-    const ask = [{ sessionCreated: {} }, { runRequested: { agent: "helper" } }];
-    await client.send({ t: "send", h: own.h, p: "slow", n: 1, born: 0, ev: ask });
-    const slow = await TcpClient.open(small.port);
-    slow.send({ t: "hello", v: 1, token: await token() });
-    await slow.next("welcome");
-    slow.send({ t: "attach", id: 1, session: "c-3" });
-    await slow.next("attached");
-    const agent = await StubAgent.join(world, "c-3");
-    await agent.accept();
-    // More than the kernel's buffers of both sides take.
-    const text = "x".repeat(100 * 1024);
-    for (let message = 0; message < 30; message += 1) {
-      await agent.open();
-      for (let part = 0; part < 4; part += 1) await agent.say(text);
-      await agent.close();
-    }
-    await agent.complete();
-    const last = agent.state.seq;
-    await client.find((frames) => (seqsOf(frames).at(-1) === last ? true : undefined));
-    const { frames, code, reason } = await slow.rest();
-    expect({ code, reason }).toEqual({ code: 4002, reason: "slow_consumer" });
-    const seqs = seqsOf(frames);
-    expect(seqs).toEqual(seqs.map((_, index) => (seqs[0] ?? 0) + index));
-    expect(seqs.at(-1)).toBeLessThan(last);
     client.close();
   });
 });

@@ -1,13 +1,17 @@
 import { once } from "node:events";
 import { connect, createServer, type Server, type Socket } from "node:net";
 
-/** A TCP relay that can be told to cut its connections, also in the middle of a frame, and to take no new ones. */
+/**
+ * A TCP relay that can be told to cut its connections, also in the middle of a frame, to take no new ones, and to stop
+ * reading what comes from the server.
+ */
 export class CutProxy {
   target: number;
   cuts = 0;
   readonly #server: Server;
   readonly #pairs = new Set<readonly [Socket, Socket]>();
   #refusing = false;
+  #holding = false;
   #bytesLeft = Infinity;
   #text = "";
 
@@ -39,6 +43,12 @@ export class CutProxy {
     this.#refusing = refusing;
   }
 
+  /** Reads no more from the server, as a slow network does, or goes on. */
+  hold(holding: boolean): void {
+    this.#holding = holding;
+    for (const [, server] of this.#pairs) holdBack(server, holding);
+  }
+
   /** How the latest attach was answered. */
   get lastHow(): string | undefined {
     return this.#text
@@ -67,6 +77,7 @@ export class CutProxy {
     client.on("close", end);
     server.on("close", end);
     client.pipe(server);
+    holdBack(server, this.#holding);
     server.on("data", (chunk) => {
       this.#text = (this.#text + chunk.toString("latin1")).slice(-200_000);
       if (chunk.length <= this.#bytesLeft) {
@@ -85,3 +96,5 @@ export class CutProxy {
     this.#pairs.clear();
   }
 }
+
+const holdBack = (socket: Socket, holding: boolean): void => void (holding ? socket.pause() : socket.resume());

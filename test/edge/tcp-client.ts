@@ -47,15 +47,21 @@ export class TcpClient {
     this.#socket.destroy();
   }
 
-  /** Reads until a frame of this kind. */
-  async next(kind: string): Promise<ServerFrame> {
+  /** Reads until a frame of one of these kinds. */
+  async next(...kinds: readonly string[]): Promise<ServerFrame> {
     for (;;) {
-      const message = await this.#message();
-      if (message === undefined) throw new Error(`the connection ended before ${kind}`);
-      if (message.opcode === CLOSE) throw new Error(`closed before ${kind}: ${message.payload.subarray(2).toString()}`);
-      if (message.opcode !== TEXT) continue;
-      const frame = parseServerFrame(message.text);
-      if (frame !== undefined && ("t" in frame ? frame.t : frame[0]) === kind) return frame;
+      const frame = await this.#frame(kinds);
+      if (kinds.includes(kindOf(frame))) return frame;
+    }
+  }
+
+  /** Reads on to a frame of this kind: all that came, and it. */
+  async until(kind: string): Promise<ServerFrame[]> {
+    const frames: ServerFrame[] = [];
+    for (;;) {
+      const frame = await this.#frame([kind]);
+      frames.push(frame);
+      if (kindOf(frame) === kind) return frames;
     }
   }
 
@@ -70,6 +76,18 @@ export class TcpClient {
       }
       const frame = message.opcode === TEXT ? parseServerFrame(message.text) : undefined;
       if (frame !== undefined) frames.push(frame);
+    }
+  }
+
+  /** The next frame, on the way to those that are waited for. */
+  async #frame(waitedFor: readonly string[]): Promise<ServerFrame> {
+    const before = `before ${waitedFor.join(", ")}`;
+    for (;;) {
+      const message = await this.#message();
+      if (message === undefined) throw new Error(`the connection ended ${before}`);
+      if (message.opcode === CLOSE) throw new Error(`closed ${before}: ${message.payload.subarray(2).toString()}`);
+      const frame = message.opcode === TEXT ? parseServerFrame(message.text) : undefined;
+      if (frame !== undefined) return frame;
     }
   }
 
@@ -103,3 +121,5 @@ export class TcpClient {
     return taken;
   }
 }
+
+const kindOf = (frame: ServerFrame): string => ("t" in frame ? frame.t : frame[0]);

@@ -146,6 +146,8 @@ function connectionWords({ state, code }: Status): ConnectionWords {
   switch (state) {
     case "live":
       return { tone: "good", text: "live" };
+    case "lagging":
+      return { tone: "wait", text: "catching up" };
     case "connecting":
       return { tone: "wait", text: "connecting" };
     case "offline":

@@ -13,6 +13,9 @@ import type { AppendTuple, AttachedFrame, Cursor, HiddenTuple, RecordFrame } fro
 /** Frames that carry what was accepted. */
 export type AcceptedFrame = RecordFrame | AppendTuple | HiddenTuple;
 
+/** What brings a client up to date. */
+export type Answer = Pick<AttachedFrame, "how" | "epoch" | "seq" | "head" | "records">;
+
 /** `gap`: records are missing before this one, which was not taken. `old`: the state has it already. */
 export type Taken = "applied" | "gap" | "old";
 
@@ -47,7 +50,7 @@ export class Mirror {
   }
 
   /** Brings the state to where the answer says. False: it does not fit what is here, so a snapshot has to be asked for. */
-  attached(frame: AttachedFrame): boolean {
+  attached(frame: Answer): boolean {
     switch (frame.how) {
       case "new":
         if (this.#state.epoch !== undefined) this.clear();

@@ -222,6 +222,15 @@ export class SessionEngine {
       case "attached":
         this.#link.onAttached(frame);
         break;
+      case "update":
+        this.#link.onUpdate(frame);
+        break;
+      case "lagging":
+        this.#link.onLagging();
+        break;
+      case "caught_up":
+        this.#link.onCaughtUp();
+        break;
       case "detached":
         this.#link.onDetached(frame);
         break;
@@ -280,6 +289,7 @@ export class SessionEngine {
       onHandle,
       onState: () => this.#statusChanged(),
       onAttached: () => this.#attached(),
+      onUpdated: () => this.#changed(),
       onReport: (code, message) => onReport(this.id, code, message),
     });
   }
@@ -317,7 +327,7 @@ export class SessionEngine {
   }
 
   #createIfNew(): void {
-    const isNew = this.#link.state.phase === "live" && !this.#exists && this.#outbox.pending.length > 0;
+    const isNew = this.#link.handle !== undefined && !this.#exists && this.#outbox.pending.length > 0;
     if (!isNew) return;
     if (this.#self?.mayCreate === true) this.#creation.request(this.#create);
     else this.#outbox.fail(new PerdureError("session_not_found", CODES.session_not_found.meaning));

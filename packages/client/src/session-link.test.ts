@@ -12,6 +12,7 @@ let states: LinkState["phase"][];
 let reports: string[];
 let handles: Set<number>;
 let link: SessionLink;
+let updates: number;
 
 beforeEach(() => {
   clock = new ManualClock();
@@ -20,6 +21,7 @@ beforeEach(() => {
   states = [];
   reports = [];
   handles = new Set();
+  updates = 0;
   let requestId = 0;
   link = new SessionLink({
     session: "trip",
@@ -32,6 +34,7 @@ beforeEach(() => {
     onHandle: (handle, added) => void (added ? handles.add(handle) : handles.delete(handle)),
     onState: ({ phase }) => states.push(phase),
     onAttached: () => undefined,
+    onUpdated: () => (updates += 1),
     onReport: (code) => reports.push(code),
   });
 });
@@ -133,6 +136,35 @@ describe("following a session", () => {
     link.onAttached(attached({ id: 2 }));
     link.onDetached({ t: "detached", h: 7, code: "removed_from_session" });
     expect(link.state.phase).toBe("refused");
+  });
+
+  test("that lags goes on with what it lacks, and can be written to meanwhile", () => {
+    live();
+    link.onLagging();
+    expect(link.state.phase).toBe("lagging");
+    expect(link.transmit("p", { number: 1, born: 10, events: [] })).toBe(true);
+    link.onUpdate({ t: "update", h: 7, how: "resumed", epoch: "5", seq: 12, records: [["s", 7, 11, 2]] });
+    link.onCaughtUp();
+    expect(link.onAccepted(["s", 7, 13, 1])).toBe(true);
+    expect({ states, updates, reports }).toEqual({
+      states: ["attaching", "live", "lagging", "live"],
+      updates: 1,
+      reports: [],
+    });
+  });
+
+  test("an update that does not fit is asked for again, whole", () => {
+    live();
+    link.onLagging();
+    link.onUpdate({ t: "update", h: 7, how: "resumed", epoch: "5", seq: 12, records: [["s", 7, 12, 1]] });
+    expect(sent[1]).toEqual({ t: "attach", id: 2, session: "trip", member: "m1" });
+    link.onUpdate({ t: "update", h: 7, how: "patched", epoch: "5", seq: 12, head: headAt(12) });
+    link.onCaughtUp();
+    expect({ phase: link.state.phase, updates, seq: mirror.state.seq }).toEqual({
+      phase: "attaching",
+      updates: 0,
+      seq: 10,
+    });
   });
 
   test("hears nothing of an answer to an attach that is over", () => {

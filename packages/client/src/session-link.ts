@@ -1,5 +1,12 @@
 import { CODES, isCode } from "@perdure/core";
-import type { AttachedFrame, ClientFrame, DetachedFrame, ErrorFrame, SendFrame } from "@perdure/protocol/frames";
+import type {
+  AttachedFrame,
+  ClientFrame,
+  DetachedFrame,
+  ErrorFrame,
+  SendFrame,
+  UpdateFrame,
+} from "@perdure/protocol/frames";
 import { type BackoffSettings, delayAfter } from "./backoff.ts";
 import type { Failure } from "./connection-state.ts";
 import type { Clock } from "./environment.ts";
@@ -7,8 +14,11 @@ import type { AcceptedFrame, Mirror } from "./mirror.ts";
 import type { OutboxEntry } from "./outbox-lane.ts";
 import { Timer } from "./timer.ts";
 
-/** `attaching` also while it waits for the connection; `waiting`: for the time that the server named. */
-export type LinkPhase = "detached" | "attaching" | "live" | "waiting" | "refused";
+/**
+ * `attaching` also while it waits for the connection; `waiting`: for the time that the server named; `lagging`: attached,
+ * but what happens comes only when this client has taken what is on its way.
+ */
+export type LinkPhase = "detached" | "attaching" | "live" | "lagging" | "waiting" | "refused";
 
 export interface LinkState {
   readonly phase: LinkPhase;
@@ -31,6 +41,8 @@ export interface SessionLinkOptions {
   readonly onState: (state: LinkState) => void;
   /** The session's state was brought up to date by this answer. */
   readonly onAttached: (frame: AttachedFrame) => void;
+  /** It was brought up to date after it had lagged. */
+  readonly onUpdated: () => void;
   /** Something that should not happen, and was mended. */
   readonly onReport: (code: string, message: string) => void;
 }
@@ -87,11 +99,12 @@ export class SessionLink {
 
   /** False: not attached now. */
   transmit(producer: string, entry: OutboxEntry): boolean {
-    if (this.#state.phase !== "live" || this.#handle === undefined) return false;
+    const h = this.handle;
+    if (h === undefined) return false;
     const { number, born, epoch, audience, events } = entry;
     const frame: SendFrame = {
       t: "send",
-      h: this.#handle,
+      h,
       p: producer,
       n: number,
       born,
@@ -104,18 +117,14 @@ export class SessionLink {
 
   /** The handle of the attached session; undefined: it is not. */
   get handle(): number | undefined {
-    return this.#state.phase === "live" ? this.#handle : undefined;
+    return this.#follows ? this.#handle : undefined;
   }
 
   onAttached(frame: AttachedFrame): void {
     if (frame.id !== this.#requestId || this.#state.phase !== "attaching") return;
     const { mirror, onHandle, onReport, onAttached } = this.#options;
     if (frame.code !== undefined) onReport(frame.code, `the cursor was of no use: ${frame.how}`);
-    if (!mirror.attached(frame)) {
-      onReport("internal", `an answer (${frame.how}) did not fit what was here`);
-      this.#useCursor = false;
-      return this.#attach();
-    }
+    if (!mirror.attached(frame)) return this.#startOver(frame.how);
     this.#dropHandle();
     this.#handle = frame.h;
     this.#member = frame.member;
@@ -129,13 +138,28 @@ export class SessionLink {
   /** Takes what was accepted; true where the state has changed. */
   onAccepted(frame: AcceptedFrame): boolean {
     // What comes before the answer to an attach is part of that answer.
-    if (this.#state.phase !== "live") return false;
+    if (!this.#follows) return false;
     const taken = this.#options.mirror.take(frame);
     if (taken === "gap") {
       this.#options.onReport("internal", "records are missing; attaching again");
       this.#attach();
     }
     return taken === "applied";
+  }
+
+  /** Too much waits for this client: what happens comes later, in one piece. */
+  onLagging(): void {
+    if (this.#state.phase === "live") this.#become({ phase: "lagging" });
+  }
+
+  onUpdate(frame: UpdateFrame): void {
+    if (!this.#follows) return;
+    if (this.#options.mirror.attached(frame)) this.#options.onUpdated();
+    else this.#startOver(frame.how);
+  }
+
+  onCaughtUp(): void {
+    if (this.#state.phase === "lagging") this.#become({ phase: "live" });
   }
 
   onDetached(frame: DetachedFrame): void {
@@ -148,6 +172,17 @@ export class SessionLink {
     if (frame.id === this.#requestId && this.#state.phase === "attaching") {
       this.#failed(failureFrom(frame.code, frame.message, frame.retryAfterMs));
     }
+  }
+
+  get #follows(): boolean {
+    return this.#state.phase === "live" || this.#state.phase === "lagging";
+  }
+
+  /** What is here is not what the server thinks: asks for everything. */
+  #startOver(how: string): void {
+    this.#options.onReport("internal", `an answer (${how}) did not fit what was here`);
+    this.#useCursor = false;
+    this.#attach();
   }
 
   #attach(): void {

@@ -2,10 +2,11 @@ import type { ConnectionState } from "./connection-state.ts";
 import type { LinkState } from "./session-link.ts";
 
 /**
- * What to show people. `live`: what is shown is current. `connecting`: on the way there. `offline`: waits until
+ * What to show people. `live`: what is shown is current. `lagging`: connected, but this device takes less than there
+ * is: what is shown is older until it has caught up. `connecting`: on the way there. `offline`: waits until
  * `retryAt`. `refused`: trying again does not help, see `code`. `closed`: the app is done with it.
  */
-export type StatusName = "connecting" | "live" | "offline" | "refused" | "closed";
+export type StatusName = "connecting" | "live" | "lagging" | "offline" | "refused" | "closed";
 
 export interface Status {
   readonly state: StatusName;
@@ -40,6 +41,8 @@ export function sessionStatus(connection: ConnectionState, link: LinkState): Sta
   switch (phase) {
     case "live":
       return { ...told, state: "live" };
+    case "lagging":
+      return { ...told, state: "lagging", message: "The connection is slow; what is shown catches up with it." };
     case "attaching":
     case "detached":
       return { ...told, state: "connecting" };

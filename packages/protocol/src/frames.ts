@@ -167,6 +167,24 @@ export interface AckFrame {
   readonly retryAfterMs?: number;
 }
 
+/** What the client lacks of a session that it was not sent for a while; like the answer to an attach with its cursor. */
+export interface UpdateFrame extends Pick<AttachedFrame, "h" | "epoch" | "seq" | "head" | "records"> {
+  readonly t: "update";
+  readonly how: "resumed" | "patched" | "snapshot";
+}
+
+/** Too much waits for this client: it is not sent what happens in the session, until it has taken that. */
+export interface LaggingFrame {
+  readonly t: "lagging";
+  readonly h: number;
+}
+
+/** The client has everything again, and follows the session from here on. */
+export interface CaughtUpFrame {
+  readonly t: "caught_up";
+  readonly h: number;
+}
+
 /** The session is no longer followed. */
 export interface DetachedFrame {
   readonly t: "detached";
@@ -214,6 +232,9 @@ export type ServerFrame =
   | HiddenTuple
   | TransientFrame
   | AckFrame
+  | UpdateFrame
+  | LaggingFrame
+  | CaughtUpFrame
   | DetachedFrame
   | ErrorFrame
   | MoveFrame

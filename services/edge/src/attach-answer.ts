@@ -1,5 +1,5 @@
 import { type Level, patchSince, project, type SessionState } from "@perdure/core";
-import type { AttachedFrame, Cursor } from "@perdure/protocol";
+import type { AttachedFrame, Cursor, UpdateFrame } from "@perdure/protocol";
 import type { HeldSession } from "@perdure/replica";
 import { type WireRecord, wireRecord } from "./encode.ts";
 
@@ -27,6 +27,27 @@ export function attachAnswer(
   if (records !== undefined) return { ...at, how: "resumed", records };
   const head = patchSince(state, cursor.seq, level);
   if (head !== undefined) return { ...at, how: "patched", head };
+  return { ...at, how: "snapshot", head: project(state, level) };
+}
+
+/** What a client lacks, without what names it. */
+export type Update = Omit<UpdateFrame, "t" | "h">;
+
+/** Below this many characters nobody looks for a shorter way to say it. */
+const SHORT = 4_096;
+
+/** What a client that is at `seq` of this life lacks, in the shorter of the ways to say it; undefined: nothing. */
+export function updateSince(held: HeldSession, handle: number, seq: number, level: Level): Update | undefined {
+  const { state } = held;
+  if (state.epoch === undefined || state.seq === seq) return undefined;
+  const at = { epoch: String(state.epoch), seq: state.seq };
+  const records = recordsSince(held, handle, seq, level);
+  const recordsLength = records === undefined ? Infinity : JSON.stringify(records).length;
+  if (records !== undefined && recordsLength <= SHORT) return { ...at, how: "resumed", records };
+  const head = patchSince(state, seq, level);
+  const patchLength = head === undefined ? Infinity : JSON.stringify(head).length;
+  if (head !== undefined && patchLength < recordsLength) return { ...at, how: "patched", head };
+  if (records !== undefined) return { ...at, how: "resumed", records };
   return { ...at, how: "snapshot", head: project(state, level) };
 }
 

@@ -10,6 +10,10 @@ export interface Subscriber {
   subscribe(topic: string): void;
   unsubscribe(topic: string): void;
   send(frame: ServerFrame): void;
+  /** Sends something in passing, where little waits. */
+  pass(text: string): void;
+  /** Lets go of its subscriptions where too much waits for it. */
+  checkPressure(): void;
   /** The room no longer serves this attachment; the client is told the code. */
   detached(attachment: Attachment, code: Code, message: string): void;
 }

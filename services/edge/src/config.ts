@@ -50,6 +50,9 @@ export const edgeConfigSchema: ConfigSchema<EdgeConfig> = z
     PERDURE_EDGE_SESSIONS_PER_CONNECTION: integer(1, 10_000).default(DEFAULTS.sessionsPerConnection),
     PERDURE_EDGE_FRAME_BYTES: integer(16 * 1024, 16 * MIB).default(DEFAULTS.maxFrameBytes),
     PERDURE_EDGE_BUFFERED_BYTES: integer(64 * 1024, 256 * MIB).default(DEFAULTS.maxBufferedBytes),
+    PERDURE_EDGE_ANSWER_BYTES: integer(16 * 1024, 16 * MIB).default(DEFAULTS.maxAnswerBytes),
+    PERDURE_EDGE_PENDING_ANSWERS: integer(1, 10_000).default(DEFAULTS.pendingAnswers),
+    PERDURE_EDGE_LAG_MS: integer(1_000, 3_600_000).default(DEFAULTS.lagMs),
   })
   .transform((values, problems): EdgeConfig => {
     const allowedOrigins = values.PERDURE_EDGE_ORIGINS ?? [];
@@ -67,6 +70,9 @@ export const edgeConfigSchema: ConfigSchema<EdgeConfig> = z
         sessionsPerConnection: values.PERDURE_EDGE_SESSIONS_PER_CONNECTION,
         maxFrameBytes: values.PERDURE_EDGE_FRAME_BYTES,
         maxBufferedBytes: values.PERDURE_EDGE_BUFFERED_BYTES,
+        maxAnswerBytes: values.PERDURE_EDGE_ANSWER_BYTES,
+        pendingAnswers: values.PERDURE_EDGE_PENDING_ANSWERS,
+        lagMs: values.PERDURE_EDGE_LAG_MS,
       },
     };
   });

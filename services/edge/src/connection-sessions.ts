@@ -8,8 +8,10 @@ import {
   sessionKey,
 } from "@perdure/protocol";
 import type { Clock, Grant, Logger } from "@perdure/service-kit";
-import { attachAnswer, recordsSince } from "./attach-answer.ts";
+import { Answers } from "./answers.ts";
+import { attachAnswer } from "./attach-answer.ts";
 import type { Attachment, Subscriber } from "./attachment.ts";
+import { CatchUp } from "./catch-up.ts";
 import type { HistoryReader } from "./history.ts";
 import type { EdgeLimits } from "./limits.ts";
 import type { EdgeMetrics } from "./metrics.ts";
@@ -18,11 +20,13 @@ import type { Room } from "./room.ts";
 import type { Rooms } from "./rooms.ts";
 import { type Outcome, submit } from "./sends.ts";
 import type { Socket } from "./socket.ts";
+import type { Turns } from "./turns.ts";
 
 export interface ConnectionSessionsParts {
   readonly rooms: Rooms;
   readonly history: HistoryReader;
   readonly limits: EdgeLimits;
+  readonly turns: Turns;
   readonly metrics: EdgeMetrics;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -30,6 +34,8 @@ export interface ConnectionSessionsParts {
 
 /** What waits below this share of the cap lets something large go out. */
 const LOW_WATER = 0.125;
+/** After this a request is worth another try, in milliseconds. */
+const BUSY_MS = 500;
 
 /** The sessions that one connection follows, and what it asks of them. */
 export class ConnectionSessions implements Subscriber {
@@ -38,19 +44,21 @@ export class ConnectionSessions implements Subscriber {
   readonly #parts: ConnectionSessionsParts;
   readonly #socket: Socket;
   readonly #attachments = new Map<number, Attachment>();
-  /** Those that get nothing until what they were sent has gone out: the seq they have. */
-  readonly #paused = new Map<Attachment, number>();
-  readonly #answers: (() => void)[] = [];
+  readonly #answers: Answers;
+  readonly #catchUp: CatchUp;
   #pendingCount = 0;
   #unackedCount = 0;
   #unackedBytes = 0;
-  #ended = false;
 
   constructor(parts: ConnectionSessionsParts, socket: Socket, grant: Grant, device: string) {
     this.#parts = parts;
     this.#socket = socket;
     this.grant = grant;
     this.device = device;
+    const { clock, turns, metrics } = parts;
+    const isLow = (): boolean => this.#isLow();
+    this.#answers = new Answers(isLow);
+    this.#catchUp = new CatchUp({ clock, turns, metrics, isLow, send: (frame) => this.send(frame) });
   }
 
   subscribe(topic: string): void {
@@ -63,6 +71,21 @@ export class ConnectionSessions implements Subscriber {
 
   send(frame: ServerFrame): void {
     this.#socket.send(JSON.stringify(frame));
+  }
+
+  pass(text: string): void {
+    if (this.#isLow()) this.#socket.send(text);
+    else this.#parts.metrics.passedOver();
+  }
+
+  checkPressure(): void {
+    if (this.#socket.bufferedBytes <= this.#parts.limits.maxBufferedBytes) return;
+    for (const attachment of this.#attachments.values()) this.#catchUp.fallBehind(attachment);
+  }
+
+  /** For how long the client has not taken what waits for it, in milliseconds. */
+  stuckMs(nowMs: number): number {
+    return this.#catchUp.stuckMs(nowMs);
   }
 
   detached(attachment: Attachment, code: Code, message: string): void {
@@ -131,28 +154,26 @@ export class ConnectionSessions implements Subscriber {
     const { id, h } = frame;
     const attachment = this.#attachments.get(h);
     if (attachment === undefined) return this.#refuse(id, refuse("not_attached"));
-    const { history } = this.#parts;
-    history
-      .read(attachment.room.held, frame.before, attachment.level)
-      .then((answer) => this.#whenLow(() => this.send({ t: "page", id, h, ...answer })))
+    if (this.#answers.count >= this.#parts.limits.pendingAnswers) {
+      return this.#refuse(id, refuse("overloaded", "Too many requests wait for their answer. Wait for some.", BUSY_MS));
+    }
+    this.#answers
+      .add(async () => {
+        const answer = await this.#parts.history.read(attachment.room.held, frame.before, attachment.level);
+        this.send({ t: "page", id, h, ...answer });
+      })
       .catch((error: unknown) => this.#refuse(id, refusalOf(error, this.#parts.logger)));
   }
 
   /** Some of what waited has gone out. */
   onDrain(): void {
-    for (const [attachment, seq] of this.#paused) this.#catchUp(attachment, seq);
-    this.#answerWhileLow();
-  }
-
-  /** Ends every subscription: the connection is about to be closed. */
-  pauseAll(): void {
-    for (const attachment of this.#attachments.values()) attachment.room.pause(attachment);
+    this.#answers.run();
+    this.#catchUp.run();
   }
 
   /** The connection is gone. `clean`: its owner said so. */
   end(clean: boolean): void {
-    this.#ended = true;
-    this.#answerWhileLow();
+    this.#answers.end();
     for (const attachment of [...this.#attachments.values()]) {
       this.#forget(attachment);
       if (clean) attachment.room.leave(attachment, "LEAVE_REASON_CLOSED");
@@ -166,7 +187,7 @@ export class ConnectionSessions implements Subscriber {
     const { room, release } = await rooms.use(sessionKey(this.grant.tenant, frame.session));
     try {
       if (frame.cursor !== undefined) await room.reach(frame.cursor, limits.cursorWaitMs);
-      await this.#whenLow(() => this.#enter(room, frame, startedMs));
+      await this.#answers.add(() => this.#enter(room, frame, startedMs));
     } finally {
       release();
     }
@@ -187,8 +208,7 @@ export class ConnectionSessions implements Subscriber {
     this.#attachments.set(room.handle, attachment);
     const answer = attachAnswer(room.held, room.handle, frame.cursor, attachment.level);
     this.send({ t: "attached", id: frame.id, h: room.handle, member: attachment.member, ...answer });
-    if (this.#paused.has(attachment)) this.#paused.set(attachment, answer.seq);
-    else if (!this.#isLow()) this.#pause(attachment, answer.seq);
+    this.#catchUp.answered(attachment, answer.seq);
     const { metrics, clock } = this.#parts;
     metrics.attached(answer.how, (clock.now() - startedMs) / 1_000);
     if (frame.cursor !== undefined) metrics.reattached();
@@ -211,58 +231,13 @@ export class ConnectionSessions implements Subscriber {
     return full ? refuse("overloaded", "Too much of this connection has no verdict yet. Wait for some.") : undefined;
   }
 
-  /** A large answer goes out before anything follows it, so that it does not count as slowness. */
-  #pause(attachment: Attachment, seq: number): void {
-    this.#paused.set(attachment, seq);
-    attachment.room.pause(attachment);
-  }
-
-  #catchUp(attachment: Attachment, seq: number): void {
-    if (!this.#isLow()) return;
-    const { room, level } = attachment;
-    const records = recordsSince(room.held, room.handle, seq, level);
-    if (records === undefined) return this.#detach(attachment, "catching_up");
-    for (const record of records) this.#socket.send(JSON.stringify(record));
-    this.#paused.delete(attachment);
-    room.resume(attachment);
-  }
-
-  #detach(attachment: Attachment, code: Code): void {
-    this.#forget(attachment);
-    attachment.room.lose(attachment);
-    this.detached(attachment, code, CODES[code].meaning);
-  }
-
   #forget(attachment: Attachment): void {
     this.#attachments.delete(attachment.room.handle);
-    this.#paused.delete(attachment);
+    this.#catchUp.forget(attachment);
   }
 
   #isLow(): boolean {
     return this.#socket.bufferedBytes <= this.#parts.limits.maxBufferedBytes * LOW_WATER;
-  }
-
-  /** Large answers go out one by one, each when what waits before it is little; none once the connection has ended. */
-  #whenLow(answer: () => void): Promise<void> {
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    this.#answers.push(() => {
-      try {
-        if (!this.#ended) answer();
-        resolve();
-      } catch (error) {
-        reject(error instanceof Error ? error : new Error("an answer failed", { cause: error }));
-      }
-    });
-    this.#answerWhileLow();
-    return promise;
-  }
-
-  #answerWhileLow(): void {
-    while (this.#ended || this.#isLow()) {
-      const next = this.#answers.shift();
-      if (next === undefined) return;
-      next();
-    }
   }
 
   #refuse(id: number, refusal: Refusal): void {

@@ -2,31 +2,28 @@ import { type Code, CODES } from "@perdure/core";
 import { type ClientFrame, encodeFrame, type HelloFrame, parseClientFrame, PROTOCOL_VERSION } from "@perdure/protocol";
 import type { Grant, Verifier } from "@perdure/service-kit";
 import { ConnectionSessions, type ConnectionSessionsParts } from "./connection-sessions.ts";
-import type { Fanout, SlowReceiver } from "./fanout.ts";
 import { type Refusal, refusalOf, refuse } from "./refusal.ts";
 import type { Socket, SocketReceiver } from "./socket.ts";
 
 export interface ConnectionParts extends ConnectionSessionsParts {
   readonly nodeName: string;
   readonly verifier: Verifier;
-  readonly fanout: Fanout;
   readonly onEnd: (connection: Connection) => void;
 }
 
-/** `slow`: past its buffer cap, waits for what is on its way to go out before it is closed. */
-type Phase = "greeting" | "verifying" | "open" | "slow" | "ended";
+type Phase = "greeting" | "verifying" | "open" | "ended";
 
 /** A client that leaves for good closes with this; whoever closes otherwise may be back. */
 const NORMAL_CLOSE = 1000;
+
 /** One client's WebSocket, from `hello` to its end. */
-export class Connection implements SocketReceiver, SlowReceiver {
+export class Connection implements SocketReceiver {
   readonly #parts: ConnectionParts;
   readonly #socket: Socket;
   readonly #openedMs: number;
   #phase: Phase = "greeting";
   #sessions: ConnectionSessions | undefined;
   #heardMs: number;
-  #cancelCut: (() => void) | undefined;
   #closeCode: Code | undefined;
 
   constructor(parts: ConnectionParts, socket: Socket) {
@@ -38,7 +35,7 @@ export class Connection implements SocketReceiver, SlowReceiver {
 
   onText(text: string): void {
     this.onHeard();
-    if (this.#phase === "slow" || this.#phase === "ended") return;
+    if (this.#phase === "ended") return;
     const parsed = parseClientFrame(text);
     if ("frame" in parsed) this.#onFrame(parsed.frame, text.length);
     else if (parsed.code === "invalid_event" && this.#sessions !== undefined) this.#sessions.refuseSend(parsed);
@@ -58,30 +55,23 @@ export class Connection implements SocketReceiver, SlowReceiver {
     this.#heardMs = this.#parts.clock.now();
   }
 
-  onDropped(): void {
-    this.#parts.fanout.noteSlow(this);
+  /** More answers wait for it than it may let wait. */
+  onFull(): void {
+    this.#closeCode = "slow_consumer";
+    this.#end("slow_consumer");
   }
 
+  /** Some of what waited has gone out: somebody is there to take it. */
   onDrain(): void {
-    if (this.#phase === "slow") this.#closeSlow();
-    else this.#sessions?.onDrain();
+    this.onHeard();
+    this.#sessions?.onDrain();
   }
 
   onClose(code: number): void {
     this.#phase = "ended";
-    this.#cancelCut?.();
     this.#sessions?.end(code === NORMAL_CLOSE);
     this.#parts.metrics.closed(this.#closeCode ?? (code === NORMAL_CLOSE ? "closed" : "connection_lost"));
     this.#parts.onEnd(this);
-  }
-
-  /** A frame for it was dropped: what it has so far has no gap, and nothing more may follow. */
-  fallBehind(): void {
-    if (this.#phase === "slow" || this.#phase === "ended") return;
-    this.#phase = "slow";
-    this.#sessions?.pauseAll();
-    this.#cancelCut = this.#parts.clock.after(this.#parts.limits.drainSlowMs, () => this.#cut("slow_consumer"));
-    this.#closeSlow();
   }
 
   /** Asks the client to go to another node. */
@@ -97,7 +87,7 @@ export class Connection implements SocketReceiver, SlowReceiver {
     this.#end(refusal.code);
   }
 
-  /** Called every second or so: deadlines, silence, the token's end. */
+  /** Called every second or so: deadlines, silence, slowness, the token's end. */
   watch(nowMs: number): void {
     const { limits } = this.#parts;
     const silentMs = nowMs - this.#heardMs;
@@ -108,6 +98,8 @@ export class Connection implements SocketReceiver, SlowReceiver {
     }
     const expiresMs = this.#sessions?.grant.expiresMs ?? Infinity;
     if (this.#phase === "open" && nowMs >= expiresMs) return this.close(refuse("token_expired"));
+    this.#sessions?.checkPressure();
+    if ((this.#sessions?.stuckMs(nowMs) ?? 0) >= limits.lagMs) return this.close(refuse("slow_consumer"));
     if (silentMs >= limits.pingAfterMs) this.#socket.ping();
   }
 
@@ -185,11 +177,6 @@ export class Connection implements SocketReceiver, SlowReceiver {
       maxFrameBytes,
     } as const;
     this.#socket.send(encodeFrame(frame));
-  }
-
-  // A close frame behind more than the cap would itself be dropped.
-  #closeSlow(): void {
-    if (this.#socket.bufferedBytes <= this.#parts.limits.maxBufferedBytes / 2) this.close(refuse("slow_consumer"));
   }
 
   #end(code: Code): void {

@@ -13,6 +13,7 @@ import { DEFAULT_EDGE_LIMITS, type EdgeLimits } from "./limits.ts";
 import { edgeMetrics } from "./metrics.ts";
 import type { NodeIdentity } from "./presence.ts";
 import { Rooms } from "./rooms.ts";
+import { Turns } from "./turns.ts";
 import { routeWebSocket } from "./websocket-route.ts";
 
 export interface EdgeOptions {
@@ -127,7 +128,7 @@ function assemble(
   const fanout = new Fanout(app);
   const rooms = new Rooms({ replica, node, limits, fanout, metrics, clock, logger });
   const history = new HistoryReader(replica);
-  const parts = { nodeName: node.name, verifier, rooms, history, fanout, limits, metrics, clock, logger };
+  const parts = { nodeName: node.name, verifier, rooms, history, turns: new Turns(), limits, metrics, clock, logger };
   const connections = new Connections(parts);
   routeWebSocket(app, { gate, limits, onOpen: (socket, allowed) => connections.open(socket, allowed) });
   routeHttp(app, { gate, limits, verifier, rooms, history, logger });

@@ -2,8 +2,12 @@
 export interface EdgeLimits {
   /** Longest frame taken, in bytes; up to four times as much is answered with `frame_too_large`, more is cut off. */
   readonly maxFrameBytes: number;
-  /** What may wait for one client before it counts as too slow, in bytes. */
+  /** What may wait for one client, in bytes; past it, it is not sent what happens until it has taken most of that. */
   readonly maxBufferedBytes: number;
+  /** What may wait for it beyond that in answers to what it asks and sends, in bytes. */
+  readonly maxAnswerBytes: number;
+  /** Requests of one connection that wait for their answer. */
+  readonly pendingAnswers: number;
   readonly connections: number;
   readonly sessionsPerConnection: number;
   /** Records of one connection that have no verdict yet. */
@@ -23,8 +27,8 @@ export interface EdgeLimits {
   readonly beatMs: number;
   /** A member whose connection broke has left after this, unless it is back, in milliseconds. */
   readonly settleMs: number;
-  /** How long a slow client may take to drain before it is cut off, in milliseconds. */
-  readonly drainSlowMs: number;
+  /** How long a slow client may take over what waits for it before it is closed, in milliseconds. */
+  readonly lagMs: number;
   /** How long an attach waits for the log where its cursor is ahead of this node, in milliseconds. */
   readonly cursorWaitMs: number;
   /** Longest time that a refused newcomer is told to wait, in milliseconds. */
@@ -35,7 +39,9 @@ const MIB = 1024 * 1024;
 
 export const DEFAULT_EDGE_LIMITS: EdgeLimits = {
   maxFrameBytes: MIB,
-  maxBufferedBytes: 2 * MIB,
+  maxBufferedBytes: MIB / 2,
+  maxAnswerBytes: MIB / 4,
+  pendingAnswers: 256,
   connections: 50_000,
   sessionsPerConnection: 64,
   unackedSends: 256,
@@ -47,7 +53,7 @@ export const DEFAULT_EDGE_LIMITS: EdgeLimits = {
   silenceMs: 15_000,
   beatMs: 10_000,
   settleMs: 2_000,
-  drainSlowMs: 15_000,
+  lagMs: 30_000,
   cursorWaitMs: 1_000,
   maxRetryAfterMs: 30_000,
 };

@@ -1,4 +1,4 @@
-import { type AttachHow } from "@perdure/protocol";
+import type { AttachHow } from "@perdure/protocol";
 import { LATENCY_BUCKETS_S } from "@perdure/service-kit";
 import { Counter, Gauge, Histogram, type Registry } from "prom-client";
 
@@ -10,6 +10,12 @@ export interface EdgeMetrics {
   reattached(): void;
   /** From the log's append time to the publish here. */
   delivered(seconds: number, frames: number): void;
+  /** One connection more or less that is not sent what happens, since too much waits for it. */
+  lagging(change: 1 | -1): void;
+  /** A connection that lagged was told what it lacks. */
+  updated(how: AttachHow): void;
+  /** Something in passing was not sent to a connection for which much waits. */
+  passedOver(): void;
   closed(code: string): void;
   refused(code: string): void;
 }
@@ -37,6 +43,22 @@ export function edgeMetrics(registry: Registry): EdgeMetrics {
     help: "Frames encoded and published, once for all receivers of a level.",
     registers,
   });
+  const lagging = new Gauge({
+    name: "perdure_edge_lagging_connections",
+    help: "Connections that are not sent what happens until they have taken what waits for them.",
+    registers,
+  });
+  const updates = new Counter({
+    name: "perdure_edge_updates_total",
+    help: "Sessions brought up to date after a connection had lagged.",
+    labelNames: ["how"],
+    registers,
+  });
+  const passedOver = new Counter({
+    name: "perdure_edge_passed_over_total",
+    help: "Frames in passing that were not sent, since much waited for the connection.",
+    registers,
+  });
   const closes = new Counter({
     name: "perdure_edge_closes_total",
     help: "Connections closed, by code.",
@@ -57,6 +79,9 @@ export function edgeMetrics(registry: Registry): EdgeMetrics {
       delivery.observe(seconds);
       frames.inc(count);
     },
+    lagging: (change) => lagging.inc(change),
+    updated: (how) => updates.inc({ how }),
+    passedOver: () => passedOver.inc(),
     closed: (code) => closes.inc({ code }),
     refused: (code) => refusals.inc({ code }),
   };

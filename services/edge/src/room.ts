@@ -16,6 +16,8 @@ export interface RoomOptions {
   readonly handle: number;
   readonly node: NodeIdentity;
   readonly settleMs: number;
+  /** Those who follow are looked at for what waits for them each time this much was published, in bytes. */
+  readonly pressureBytes: number;
   readonly fanout: Fanout;
   readonly metrics: EdgeMetrics;
   readonly clock: Clock;
@@ -37,14 +39,22 @@ export class Room {
   readonly #waiting = new Set<() => void>();
   #userCount = 0;
   #lost: Code | undefined;
+  #publishedSeq: number;
+  #uncheckedBytes = 0;
 
   constructor(options: RoomOptions) {
     this.#options = options;
     const { held, handle, tenant, node, settleMs, clock, logger } = options;
     this.held = held;
     this.handle = handle;
+    this.#publishedSeq = held.state.seq;
     const onIdle = (): void => this.#checkIdle();
     this.presence = new Presence({ held, tenant, node, settleMs, clock, logger, onIdle });
+  }
+
+  /** Everything up to this seq has gone to those who follow. */
+  get publishedSeq(): number {
+    return this.#publishedSeq;
   }
 
   get idle(): boolean {
@@ -101,7 +111,8 @@ export class Room {
   }
 
   onAccepted(accepted: Accepted): void {
-    this.#publish(accepted);
+    if (accepted.seq === 0) this.#pass(accepted);
+    else this.#publish(accepted);
     this.presence.onAccepted(accepted);
     for (const call of this.#waiting) call();
     for (const { participantRemoved } of accepted.events) {
@@ -136,16 +147,36 @@ export class Room {
   }
 
   #publish(accepted: Accepted): void {
-    const { fanout, metrics, clock } = this.#options;
+    const { fanout, metrics, clock, pressureBytes } = this.#options;
+    if (this.#uncheckedBytes >= pressureBytes) this.#checkPressure();
     let frames = 0;
     for (const level of LEVELS) {
       if (this.#counts[level] === 0) continue;
       const frame = wireRecord(this.handle, accepted, level, this.held.state);
       if (frame === undefined) continue;
-      fanout.publish(this.handle, level, JSON.stringify(frame));
+      const text = JSON.stringify(frame);
+      fanout.publish(this.handle, level, text);
+      this.#uncheckedBytes += text.length;
       frames += 1;
     }
+    this.#publishedSeq = accepted.seq + accepted.count - 1;
     if (frames > 0) metrics.delivered(Math.max(0, clock.now() - accepted.timeMs) / 1_000, frames);
+  }
+
+  /** Something in passing goes only to those who are not behind. */
+  #pass(accepted: Accepted): void {
+    for (const level of LEVELS) {
+      const frame = this.#counts[level] === 0 ? undefined : wireRecord(this.handle, accepted, level, this.held.state);
+      if (frame === undefined) continue;
+      const text = JSON.stringify(frame);
+      for (const { subscriber, level: its } of this.#following) if (its === level) subscriber.pass(text);
+    }
+  }
+
+  /** Asking a socket costs a tenth of a microsecond: too much for every frame, nothing for every few kilobytes. */
+  #checkPressure(): void {
+    this.#uncheckedBytes = 0;
+    for (const { subscriber } of this.#following) subscriber.checkPressure();
   }
 
   #expel(participant: string): void {

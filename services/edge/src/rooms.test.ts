@@ -1,60 +1,16 @@
-import { fold, newSession, PerdureError } from "@perdure/core";
 import type { ServerFrame } from "@perdure/protocol";
-import type { HeldSession, Replica, SessionListener } from "@perdure/replica";
 import { ManualClock } from "@perdure/replica/testing";
-import { createLogger, createMetrics, type Grant } from "@perdure/service-kit";
+import { createLogger, createMetrics } from "@perdure/service-kit";
 import { beforeEach, describe, expect, test } from "vitest";
 import type { Subscriber } from "./attachment.ts";
 import { Fanout } from "./fanout.ts";
 import { DEFAULT_EDGE_LIMITS } from "./limits.ts";
 import { edgeMetrics } from "./metrics.ts";
 import { Rooms } from "./rooms.ts";
+import { grantOf } from "./testing/grants.ts";
+import { OneSession } from "./testing/one-session.ts";
 
 const KEY = "acme/trip";
-
-/** One session that a test can take away from its holders; what is published is folded at once. */
-class OneSession implements Replica {
-  readonly state = newSession();
-  attaches = 0;
-  away = false;
-  #offset = 0;
-  #listener: SessionListener | undefined;
-
-  async attach(sessionKey: string, listener: SessionListener): Promise<HeldSession> {
-    this.attaches += 1;
-    await Promise.resolve();
-    if (this.away) throw new PerdureError("unavailable", "away", { retryAfterMs: 10 });
-    this.#listener = listener;
-    return {
-      sessionKey,
-      state: this.state,
-      acceptedSince: () => undefined,
-      publish: (record) => this.publish(record),
-      detach: () => {
-        this.#listener = undefined;
-      },
-    };
-  }
-
-  publish(record: Parameters<HeldSession["publish"]>[0]): ReturnType<HeldSession["publish"]> {
-    this.#offset += 1;
-    const { verdict, accepted } = fold(this.state, record, { offset: this.#offset, timeMs: this.#offset });
-    if (accepted !== undefined) this.#listener?.onAccepted(accepted);
-    return { stored: Promise.resolve({ partition: 0, offset: this.#offset }), applied: Promise.resolve(verdict) };
-  }
-
-  lose(code: string): void {
-    this.#listener?.onLost(code);
-    this.#listener = undefined;
-  }
-
-  get held(): boolean {
-    return this.#listener !== undefined;
-  }
-
-  readPage = (): Promise<undefined> => Promise.resolve(undefined);
-  close = (): Promise<void> => Promise.resolve();
-}
 
 let clock: ManualClock;
 let replica: OneSession;
@@ -80,23 +36,14 @@ beforeEach(() => {
   });
 });
 
-const grant: Grant = {
-  tenant: "acme",
-  participant: "ann",
-  role: "ROLE_USER",
-  name: "Ann",
-  expiresMs: Infinity,
-  mayCreate: true,
-  allows: () => true,
-  allowsAgent: () => false,
-};
-
 const subscriber: Subscriber = {
-  grant,
+  grant: grantOf("ann"),
   device: "",
   subscribe: (topic) => void topics.add(topic),
   unsubscribe: (topic) => void topics.delete(topic),
   send: (frame) => told.push(frame),
+  pass: () => undefined,
+  checkPressure: () => undefined,
   detached: ({ room }, code, message) => void told.push({ t: "detached", h: room.handle, code, message }),
 };
 

@@ -27,6 +27,8 @@ export interface RoomUse {
 
 /** Time until a session that was lost is opened again to write the leaves that it is owed, in milliseconds. */
 const REOPEN_MS = 1_000;
+/** Of a client's cap: what a session may publish before those who follow it are looked at. A client follows up to 64. */
+const PRESSURE_SHARE = 1 / 64;
 
 /** The sessions that this node follows, each opened once however many ask for it. */
 export class Rooms {
@@ -116,9 +118,10 @@ export class Rooms {
       this.#lastHandle += 1;
       const tenant = parseSessionKey(sessionKey)?.tenant ?? "";
       const { settleMs } = limits;
+      const pressureBytes = limits.maxBufferedBytes * PRESSURE_SHARE;
       const onIdle = (idle: Room): void => this.#letGo(idle);
       const handle = this.#lastHandle;
-      room = new Room({ held, tenant, handle, node, settleMs, fanout, metrics, clock, logger, onIdle });
+      room = new Room({ held, tenant, handle, node, settleMs, pressureBytes, fanout, metrics, clock, logger, onIdle });
       this.#rooms.set(sessionKey, room);
       return room;
     } finally {

@@ -1,4 +1,5 @@
 import type { WebSocket } from "uWebSockets.js";
+import type { EdgeLimits } from "./limits.ts";
 
 /** What uWebSockets keeps for a socket; the last two are filled in when it is open. */
 export interface SocketData {
@@ -14,20 +15,32 @@ export interface SocketReceiver {
   onTooLarge(): void;
   /** A control frame; only that something was heard. */
   onHeard(): void;
-  /** A frame was dropped, because too much waits for this client. */
-  onDropped(): void;
+  /** More waits in answers than may, and this one was not sent. */
+  onFull(): void;
   /** Some of what waited has gone out. */
   onDrain(): void;
   onClose(code: number): void;
 }
 
+/** Of uWebSockets' socket, what is used. */
+export type NativeSocket = Pick<
+  WebSocket<SocketData>,
+  "close" | "end" | "getBufferedAmount" | "getUserData" | "ping" | "send" | "subscribe" | "unsubscribe"
+>;
+
+export type SocketLimits = Pick<EdgeLimits, "maxBufferedBytes" | "maxAnswerBytes">;
+
 /** A WebSocket that may be spoken to at any time: after its end nothing happens. */
 export class Socket {
-  readonly #ws: WebSocket<SocketData>;
+  readonly #ws: NativeSocket;
+  readonly #limits: SocketLimits;
   #open = true;
+  /** What was sent since the last time that no more than the cap waited. */
+  #beyondBytes = 0;
 
-  constructor(ws: WebSocket<SocketData>) {
+  constructor(ws: NativeSocket, limits: SocketLimits) {
     this.#ws = ws;
+    this.#limits = limits;
   }
 
   get open(): boolean {
@@ -40,7 +53,10 @@ export class Socket {
   }
 
   send(text: string): void {
-    if (this.#open) this.#ws.send(text);
+    if (!this.#open) return;
+    this.#beyondBytes = this.bufferedBytes > this.#limits.maxBufferedBytes ? this.#beyondBytes + text.length : 0;
+    if (this.#beyondBytes > this.#limits.maxAnswerBytes) this.#ws.getUserData().receiver?.onFull();
+    else this.#ws.send(text);
   }
 
   ping(): void {

@@ -23,7 +23,8 @@ export function routeWebSocket(app: TemplatedApp, options: WebSocketRouteOptions
   const { gate, limits, onOpen } = options;
   app.ws<SocketData>(PATH, {
     maxPayloadLength: limits.maxFrameBytes * ANSWERED_TIMES,
-    maxBackpressure: limits.maxBufferedBytes,
+    // Unlimited: a frame that uWebSockets dropped would be a gap. The caps are kept above it.
+    maxBackpressure: 0,
     idleTimeout: NATIVE_IDLE_S,
     sendPingsAutomatically: false,
     compression: DISABLED,
@@ -38,7 +39,7 @@ export function routeWebSocket(app: TemplatedApp, options: WebSocketRouteOptions
     },
     open(ws) {
       const data = ws.getUserData();
-      data.socket = new Socket(ws);
+      data.socket = new Socket(ws, limits);
       data.receiver = onOpen(data.socket, data.originAllowed);
       // Closed at once: the event came before there was anybody to tell.
       if (!data.socket.open) data.receiver.onClose(ABNORMAL_CLOSE);
@@ -51,7 +52,6 @@ export function routeWebSocket(app: TemplatedApp, options: WebSocketRouteOptions
     },
     ping: (ws) => heard(ws),
     pong: (ws) => heard(ws),
-    dropped: (ws) => ws.getUserData().receiver?.onDropped(),
     drain: (ws) => ws.getUserData().receiver?.onDrain(),
     close(ws, code) {
       const data = ws.getUserData();

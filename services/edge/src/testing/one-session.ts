@@ -1,0 +1,62 @@
+import { type Accepted, fold, newSession, PerdureError } from "@perdure/core";
+import type { RecordJson } from "@perdure/protocol";
+import type { HeldSession, Publication, Replica, SessionListener } from "@perdure/replica";
+
+/** A replica of one session, which a test can take away from its holders; what is published is folded at once. */
+export class OneSession implements Replica {
+  readonly state = newSession();
+  attaches = 0;
+  away = false;
+  readonly #recentCount: number;
+  #recent: Accepted[] = [];
+  #offset = 0;
+  #listener: SessionListener | undefined;
+
+  /** `recentCount`: accepted records that are kept for readers with a cursor. */
+  constructor(recentCount = 0) {
+    this.#recentCount = recentCount;
+  }
+
+  async attach(sessionKey: string, listener: SessionListener): Promise<HeldSession> {
+    this.attaches += 1;
+    await Promise.resolve();
+    if (this.away) throw new PerdureError("unavailable", "away", { retryAfterMs: 10 });
+    this.#listener = listener;
+    return {
+      sessionKey,
+      state: this.state,
+      acceptedSince: (seq) => this.#since(seq),
+      publish: (record) => this.publish(record),
+      detach: () => {
+        this.#listener = undefined;
+      },
+    };
+  }
+
+  publish(record: RecordJson): Publication {
+    this.#offset += 1;
+    const { verdict, accepted } = fold(this.state, record, { offset: this.#offset, timeMs: this.#offset });
+    if (accepted !== undefined && accepted.seq > 0)
+      this.#recent = [...this.#recent, accepted].slice(-this.#recentCount);
+    if (accepted !== undefined) this.#listener?.onAccepted(accepted);
+    return { stored: Promise.resolve({ partition: 0, offset: this.#offset }), applied: Promise.resolve(verdict) };
+  }
+
+  lose(code: string): void {
+    this.#listener?.onLost(code);
+    this.#listener = undefined;
+  }
+
+  get held(): boolean {
+    return this.#listener !== undefined;
+  }
+
+  readPage = (): Promise<undefined> => Promise.resolve(undefined);
+  close = (): Promise<void> => Promise.resolve();
+
+  #since(seq: number): readonly Accepted[] | undefined {
+    const records = this.#recent.filter((accepted) => accepted.seq > seq);
+    const reaches = seq === this.state.seq || (this.#recentCount > 0 && records[0]?.seq === seq + 1);
+    return reaches ? records : undefined;
+  }
+}

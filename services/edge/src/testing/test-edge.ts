@@ -1,0 +1,96 @@
+import type { ClientFrame } from "@perdure/protocol";
+import type { Replica } from "@perdure/replica";
+import { ManualClock } from "@perdure/replica/testing";
+import { createLogger, createMetrics, type Verifier } from "@perdure/service-kit";
+import { Connections } from "../connections.ts";
+import { Fanout } from "../fanout.ts";
+import { HistoryReader } from "../history.ts";
+import { DEFAULT_EDGE_LIMITS, type EdgeLimits } from "../limits.ts";
+import { edgeMetrics } from "../metrics.ts";
+import { Rooms } from "../rooms.ts";
+import { Socket } from "../socket.ts";
+import { Turns } from "../turns.ts";
+import { grantOf } from "./grants.ts";
+import { TestNetwork, TestSocket } from "./test-network.ts";
+import { TestReader } from "./test-reader.ts";
+
+/** A token is the participant's name. */
+const verifier: Verifier = { verify: (token = "") => Promise.resolve(grantOf(token)) };
+
+/** An edge without a network: its real connections and rooms on sockets that do what a test says. */
+export class TestEdge {
+  readonly clock = new ManualClock();
+  readonly connections: Connections;
+  readonly registry = createMetrics({ service: "edge", node: "edge-1" });
+  readonly limits: EdgeLimits;
+  readonly #network = new TestNetwork();
+
+  constructor(replica: Replica, limits: Partial<EdgeLimits> = {}) {
+    this.limits = { ...DEFAULT_EDGE_LIMITS, ...limits };
+    const logger = createLogger({ service: "edge", node: "edge-1", level: "silent" });
+    const metrics = edgeMetrics(this.registry);
+    const fanout = new Fanout(this.#network);
+    const shared = { limits: this.limits, metrics, clock: this.clock, logger };
+    const rooms = new Rooms({ ...shared, replica, node: { name: "edge-1", incarnation: () => 1 }, fanout });
+    const history = new HistoryReader(replica);
+    this.connections = new Connections({ ...shared, nodeName: "edge-1", verifier, rooms, history, turns: new Turns() });
+  }
+
+  /** A client that has said hello. */
+  async client(participant: string, fast = true): Promise<TestClient> {
+    const client = new TestClient(this.#network, fast);
+    const socket = new Socket(client.socket, this.limits);
+    client.socket.getUserData().socket = socket;
+    client.socket.receiver = this.connections.open(socket, true);
+    client.socket.say({ t: "hello", v: 1, token: participant });
+    await settle();
+    return client;
+  }
+
+  async metric(name: string): Promise<number> {
+    const metric = await this.registry.getSingleMetric(name)?.get();
+    return metric?.values.reduce((sum, { value }) => sum + value, 0) ?? 0;
+  }
+}
+
+export class TestClient {
+  readonly reader = new TestReader();
+  readonly socket: TestSocket;
+  #requests = 0;
+
+  constructor(network: TestNetwork, fast: boolean) {
+    this.socket = new TestSocket(network, fast, (frame) => this.reader.take(frame));
+  }
+
+  /** Follows the session from where this client is. */
+  attach(session: string): void {
+    const { epoch, seq } = this.reader.state;
+    this.#requests += 1;
+    this.reader.attaching();
+    const cursor = epoch === undefined ? {} : { cursor: { epoch: String(epoch), seq } };
+    this.socket.say({ t: "attach", id: this.#requests, session, ...cursor });
+  }
+
+  detach(): void {
+    const { handle } = this.reader;
+    this.reader.detached();
+    if (handle !== undefined) this.socket.say({ t: "detach", h: handle });
+  }
+
+  say(frame: ClientFrame): void {
+    this.socket.say(frame);
+  }
+
+  /** Takes what waits, and what comes of that, until nothing does. */
+  async takeAll(): Promise<void> {
+    do {
+      this.socket.take(Infinity);
+      await settle();
+    } while (this.socket.getBufferedAmount() > 0);
+  }
+}
+
+/** Lets everything happen that waits for nothing but its turn. */
+export async function settle(turns = 4): Promise<void> {
+  for (let turn = 0; turn < turns; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+}
