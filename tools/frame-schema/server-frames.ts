@@ -24,6 +24,8 @@ const ref = (name: string): JsonSchema => ({ $ref: `#/$defs/${name}` });
 const listOf = (items: JsonSchema): JsonSchema => ({ type: "array", items });
 const optional = (schema: JsonSchema): Optional => ({ optional: schema });
 
+const records = listOf({ anyOf: [ref("RecordFrame"), ref("AppendTuple"), ref("HiddenTuple")] });
+
 const tables: { readonly [K in Kind]: Fields<FrameOf<K>> } = {
   welcome: {
     v: uint32,
@@ -45,7 +47,7 @@ const tables: { readonly [K in Kind]: Fields<FrameOf<K>> } = {
     member: optional(text),
     code: optional(code),
     head: optional(ref("Head")),
-    records: optional(listOf({ anyOf: [ref("RecordFrame"), ref("AppendTuple"), ref("HiddenTuple")] })),
+    records: optional(records),
   },
   e: {
     h: uint32,
@@ -71,6 +73,16 @@ const tables: { readonly [K in Kind]: Fields<FrameOf<K>> } = {
     winner: optional(text),
     retryAfterMs: optional(milliseconds),
   },
+  update: {
+    h: uint32,
+    how: { enum: ["resumed", "patched", "snapshot"] },
+    epoch: optional(epoch),
+    seq: uint32,
+    head: optional(ref("Head")),
+    records: optional(records),
+  },
+  lagging: { h: uint32 },
+  caught_up: { h: uint32 },
   detached: { h: uint32, code, message: optional(text) },
   error: {
     id: optional(uint32),
@@ -96,6 +108,9 @@ const names: { readonly [K in Kind]: string } = {
   e: "RecordFrame",
   x: "TransientFrame",
   ack: "AckFrame",
+  update: "UpdateFrame",
+  lagging: "LaggingFrame",
+  caught_up: "CaughtUpFrame",
   detached: "DetachedFrame",
   error: "ErrorFrame",
   move: "MoveFrame",

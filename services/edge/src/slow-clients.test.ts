@@ -39,7 +39,7 @@ beforeEach(() => begin());
 
 async function attached(participant: string, fast = true): Promise<TestClient> {
   const client = await edge.client(participant, fast);
-  client.attach("trip");
+  client.attach();
   await settle();
   return client;
 }
@@ -194,7 +194,7 @@ describe("a client that lags", () => {
   test("and attaches again gets what it lacks with the answer", async () => {
     const slow = await slowClient();
     overflow();
-    slow.attach("trip");
+    slow.attach();
     update(5);
     await slow.takeAll();
     expect(slow.reader.heard.slice(2)).toEqual(["patched"]);
@@ -211,7 +211,7 @@ describe("a client that lags", () => {
     expect(slow.reader.heard.slice(2)).toEqual([]);
     update(7);
     expect(slow.socket.getBufferedAmount()).toBe(0);
-    slow.attach("trip");
+    slow.attach();
     await settle();
     await slow.takeAll();
     expect(shown(slow)).toBe(truth());

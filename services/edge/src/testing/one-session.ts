@@ -60,3 +60,21 @@ export class OneSession implements Replica {
     return reaches ? records : undefined;
   }
 }
+
+/** Several of them, by key. */
+export class ManySessions implements Replica {
+  readonly #sessions: ReadonlyMap<string, OneSession>;
+
+  constructor(sessions: ReadonlyMap<string, OneSession>) {
+    this.#sessions = sessions;
+  }
+
+  async attach(sessionKey: string, listener: SessionListener): Promise<HeldSession> {
+    const session = this.#sessions.get(sessionKey);
+    if (session === undefined) throw new PerdureError("unavailable", `there is no ${sessionKey}`);
+    return session.attach(sessionKey, listener);
+  }
+
+  readPage = (): Promise<undefined> => Promise.resolve(undefined);
+  close = (): Promise<void> => Promise.resolve();
+}

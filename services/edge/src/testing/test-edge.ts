@@ -14,6 +14,9 @@ import { grantOf } from "./grants.ts";
 import { TestNetwork, TestSocket } from "./test-network.ts";
 import { TestReader } from "./test-reader.ts";
 
+/** The session of those tests that have only one. */
+const SESSION = "trip";
+
 /** A token is the participant's name. */
 const verifier: Verifier = { verify: (token = "") => Promise.resolve(grantOf(token)) };
 
@@ -54,26 +57,41 @@ export class TestEdge {
 }
 
 export class TestClient {
-  readonly reader = new TestReader();
   readonly socket: TestSocket;
+  readonly #readers = new Map<string, TestReader>();
   #requests = 0;
 
   constructor(network: TestNetwork, fast: boolean) {
-    this.socket = new TestSocket(network, fast, (frame) => this.reader.take(frame));
+    this.readerOf(SESSION);
+    this.socket = new TestSocket(network, fast, (frame) => {
+      for (const reader of this.#readers.values()) reader.take(frame);
+    });
+  }
+
+  get reader(): TestReader {
+    return this.readerOf(SESSION);
+  }
+
+  readerOf(session: string): TestReader {
+    const reader = this.#readers.get(session) ?? new TestReader();
+    this.#readers.set(session, reader);
+    return reader;
   }
 
   /** Follows the session from where this client is. */
-  attach(session: string): void {
-    const { epoch, seq } = this.reader.state;
+  attach(session = SESSION): void {
+    const reader = this.readerOf(session);
+    const { epoch, seq } = reader.state;
     this.#requests += 1;
-    this.reader.attaching();
+    reader.attaching(this.#requests);
     const cursor = epoch === undefined ? {} : { cursor: { epoch: String(epoch), seq } };
     this.socket.say({ t: "attach", id: this.#requests, session, ...cursor });
   }
 
-  detach(): void {
-    const { handle } = this.reader;
-    this.reader.detached();
+  detach(session = SESSION): void {
+    const reader = this.readerOf(session);
+    const { handle } = reader;
+    reader.detached();
     if (handle !== undefined) this.socket.say({ t: "detach", h: handle });
   }
 

@@ -11,11 +11,11 @@ export class TestReader {
   /** Kinds of frames other than accepted records, in order. */
   readonly heard: string[] = [];
   readonly acks: number[] = [];
-  #attaching = false;
+  #awaited: number | undefined;
 
   /** An attach was sent: until its answer, what comes is part of that. */
-  attaching(): void {
-    this.#attaching = true;
+  attaching(id: number): void {
+    this.#awaited = id;
   }
 
   detached(): void {
@@ -28,12 +28,13 @@ export class TestReader {
       case "e":
         return this.#takeAccepted(frame, frame.h);
       case "attached":
-        this.#attaching = false;
+        if (frame.id !== this.#awaited) return;
+        this.#awaited = undefined;
         this.handle = frame.h;
         this.heard.push(frame.how);
         return this.#answer(frame);
       case "update":
-        if (this.#attaching || frame.h !== this.handle) return;
+        if (!this.#follows(frame.h)) return;
         this.heard.push(frame.how);
         return this.#answer(frame);
       case "ack":
@@ -41,11 +42,15 @@ export class TestReader {
         return;
       case "lagging":
       case "caught_up":
-        if (!this.#attaching && frame.h === this.handle) this.heard.push(frame.t);
+        if (this.#follows(frame.h)) this.heard.push(frame.t);
         return;
       default:
         this.heard.push("code" in frame ? frame.code : frame.t);
     }
+  }
+
+  #follows(handle: number): boolean {
+    return this.#awaited === undefined && handle === this.handle;
   }
 
   #answer({ how, head, records = [], seq, epoch }: Answer): void {
@@ -57,7 +62,7 @@ export class TestReader {
   }
 
   #takeAccepted(frame: AcceptedFrame, handle: number): void {
-    if (!this.#attaching && handle === this.handle) this.#apply(frame);
+    if (this.#follows(handle)) this.#apply(frame);
   }
 
   #apply(frame: AcceptedFrame): void {
