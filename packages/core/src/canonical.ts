@@ -7,7 +7,7 @@ import type { HeadJson, PageJson } from "@perdure/protocol";
 export const canonical = (json: HeadJson | PageJson): string => sortedText(json);
 
 /** JSON text that does not depend on the order of keys. */
-export const sortedText = (value: unknown): string =>
+const sortedText = (value: unknown): string =>
   JSON.stringify(value, (_key, inner: unknown) =>
     typeof inner === "object" && inner !== null && !Array.isArray(inner) ? sorted(inner) : inner,
   );

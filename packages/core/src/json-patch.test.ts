@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { patchJson } from "./json-patch.ts";
+import { isPatchable, patchJson } from "./json-patch.ts";
 
 const patched = (document: unknown, operations: unknown): unknown => {
   const text = patchJson(JSON.stringify(document), JSON.stringify(operations));
@@ -61,11 +61,31 @@ describe("JSON Patch", () => {
     expect(patched(document, operations)).toBe("refused");
   });
 
+  test("refuses copies of copies that would fill the memory, and takes those that fit", () => {
+    const doubling = { op: "copy", from: "", path: "/-" };
+    expect(
+      patched(
+        [1],
+        Array.from({ length: 60 }, () => doubling),
+      ),
+    ).toBe("refused");
+    expect(patched([1], [doubling, doubling])).toEqual([1, [1], [1, [1]]]);
+  });
+
   test("refuses text that is no JSON, and takes no text as null", () => {
     expect(patchJson("not json", "[]")).toBeUndefined();
     expect(patchJson("{}", "not json")).toBeUndefined();
     expect(patchJson("", '[{"op":"add","path":"","value":1}]')).toBe("1");
     expect(Object.hasOwn(Object.prototype, "polluted")).toBe(false);
+  });
+
+  test("says what can be patched: JSON that is not nested too deep", () => {
+    expect([isPatchable("[]"), isPatchable(JSON.stringify(nestedList(64)))]).toEqual([true, true]);
+    expect([isPatchable(""), isPatchable("{"), isPatchable(JSON.stringify(nestedList(65)))]).toEqual([
+      false,
+      false,
+      false,
+    ]);
   });
 
   test("answers any text without throwing, and with JSON of bounded depth", () => {

@@ -3,10 +3,10 @@
  * and clients bundle it.
  */
 
-import { sortedText } from "./canonical.ts";
-
 /** Deepest nesting of what is patched and of what a patch brings, so that no engine's stack decides the outcome. */
 const depthMax = 64;
+/** What a patch may copy within a text, in UTF-16 units: copies of copies would grow without bound. */
+const copiedMax = 512 * 1024;
 
 class PatchError extends Error {}
 
@@ -16,14 +16,29 @@ export function patchJson(text: string, patch: string): string | undefined {
     const operations: unknown = JSON.parse(patch);
     if (!Array.isArray(operations) || !isShallow(operations, depthMax)) return undefined;
     let patched: unknown = JSON.parse(text === "" ? "null" : text);
-    for (const operation of operations) patched = applyOperation(patched, operation);
+    const room: Room = { left: copiedMax };
+    for (const operation of operations) patched = applyOperation(patched, operation, room);
     return isShallow(patched, depthMax) ? JSON.stringify(patched) : undefined;
   } catch {
     return undefined;
   }
 }
 
-function applyOperation(document: unknown, operation: unknown): unknown {
+/** Whether a text is JSON that can be patched. */
+export function isPatchable(text: string): boolean {
+  try {
+    return isShallow(JSON.parse(text), depthMax);
+  } catch {
+    return false;
+  }
+}
+
+/** What a patch may still copy. */
+interface Room {
+  left: number;
+}
+
+function applyOperation(document: unknown, operation: unknown, room: Room): unknown {
   const op = member(operation, "op");
   const path = pointer(member(operation, "path"));
   switch (op) {
@@ -35,10 +50,10 @@ function applyOperation(document: unknown, operation: unknown): unknown {
     case "remove":
       return take(document, path);
     case "test":
-      if (sortedText(find(document, path)) !== sortedText(member(operation, "value"))) throw new PatchError();
+      if (!isEqual(find(document, path), member(operation, "value"))) throw new PatchError();
       return document;
     case "copy":
-      return put(document, path, copyOf(find(document, pointer(member(operation, "from")))), true);
+      return put(document, path, copyOf(find(document, pointer(member(operation, "from"))), room), true);
     case "move":
       return move(document, pointer(member(operation, "from")), path);
     default:
@@ -96,10 +111,24 @@ function take(document: unknown, path: readonly string[]): unknown {
 }
 
 // Only what JSON.parse has made comes here, so a copy by way of text is exact.
-const copyOf = (value: unknown): unknown => {
-  const copy: unknown = JSON.parse(JSON.stringify(value));
+function copyOf(value: unknown, room: Room): unknown {
+  const text = JSON.stringify(value);
+  room.left -= text.length;
+  if (room.left < 0) throw new PatchError();
+  const copy: unknown = JSON.parse(text);
   return copy;
-};
+}
+
+/** Whether two JSON values are the same. Costs no more than the smaller of them. */
+function isEqual(one: unknown, other: unknown): boolean {
+  if (!isObject(one) || !isObject(other)) return one === other;
+  if (Array.isArray(one) !== Array.isArray(other)) return false;
+  const keys = Object.keys(one);
+  return (
+    keys.length === Object.keys(other).length &&
+    keys.every((key) => Object.hasOwn(other, key) && isEqual(one[key], other[key]))
+  );
+}
 
 function isShallow(value: unknown, depth: number): boolean {
   if (!isObject(value)) return true;
