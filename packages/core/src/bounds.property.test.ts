@@ -9,7 +9,7 @@ import { mayWrite } from "./permissions.ts";
 
 /** What the state keeps beside its items, in a form that can be compared. */
 const derived = (state: SessionState) => ({
-  weights: [state.heldWeight, state.settledWeight],
+  weights: [state.heldWeight, state.settledWeight, state.documentWeight],
   messages: [...state.messages.values()].map(({ id, weight, settled }) => [id, weight, settled]),
   runs: [...state.runs.values()].map(({ id, weight, settled }) => [id, weight, settled]),
   requests: [...state.requests.values()].map(({ id, weight, settled }) => [id, weight, settled]),
@@ -40,6 +40,13 @@ const sizes = (state: SessionState): readonly (readonly [string, number, number]
     ["steps", Math.max(0, ...runs.map(({ steps }) => steps.length)), limits.stepsPerRun],
     ["requests", [...state.requests.values()].filter(({ settled }) => !settled).length, limits.unsettledRequests],
     ["controls", [...state.controls.values()].filter(({ settled }) => !settled).length, limits.unsettledControls],
+    ["documents", state.documents.size, limits.documents],
+    [
+      "document",
+      Math.max(0, ...[...state.documents.values()].map(({ content }) => content.length)),
+      limits.documentBytes,
+    ],
+    ["documents' weight", state.documentWeight, limits.documentsBytes],
     ["pool", state.pool.size, limits.poolQueue],
     ["response ids", state.responseIds.size, limits.usageResponseIds],
     ["tombstones", state.tombstones.size, limits.tombstones],

@@ -222,7 +222,8 @@ describe("a head", () => {
     expect([state.ledger.refusals, state.pool.size]).toEqual([LIMITS.refusals, LIMITS.poolQueue]);
     const bytes = toBinary(HeadSchema, fromJson(HeadSchema, toHead(state))).length;
     // The weight of an item is at least what it takes in protobuf, as the next test shows.
-    expect(bytes + LIMITS.heldBytes + LIMITS.settledBytes).toBeLessThanOrEqual(LIMITS.headBytes);
+    const weighed = LIMITS.heldBytes + LIMITS.settledBytes + LIMITS.documentsBytes;
+    expect(bytes + weighed).toBeLessThanOrEqual(LIMITS.headBytes);
   });
 
   test("SPEC 11.3: an item weighs at least what it takes in protobuf", () => {
@@ -238,8 +239,10 @@ describe("a head", () => {
       story.write(ann, { controlPause: { runId } });
       story.write(bot, { requestOpened: { runId, kind: "REQUEST_KIND_FORM" } }, { attempt });
       story.write(ann, { messageOpened: { role: "MESSAGE_ROLE_USER" } });
+      story.write(bot, { documentReplaced: { name: `${count}`, content: "0" } });
     }
     const grown = toBinary(HeadSchema, fromJson(HeadSchema, toHead(story.state))).length - empty;
-    expect(story.state.heldWeight + story.state.settledWeight - before).toBeGreaterThan(grown);
+    const { heldWeight, settledWeight, documentWeight } = story.state;
+    expect(heldWeight + settledWeight + documentWeight - before).toBeGreaterThan(grown);
   });
 });

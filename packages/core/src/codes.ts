@@ -88,7 +88,11 @@ export const CODES = {
   part_closed: told("The part is closed.", 9, 409),
   append_gap: told("The text to append begins beyond the part's end.", 9, 409),
   append_conflict: told("The text to append begins before the part's end.", 9, 409),
-  invalid_patch: told("The JSON Patch does not apply to the part's text.", 3, 400),
+  invalid_patch: told("The JSON Patch does not apply to the text.", 3, 400),
+  // Documents.
+  document_conflict: told("The document has changed since `baseSeq`. Read it and try again.", 10, 409),
+  documents_full: told("The session's documents hold as much as they may.", 8, 413),
+  too_many_documents: told("The session has as many documents as it may. Remove one.", 8, 429),
   // Requests.
   request_closed: told("The request expired or was withdrawn.", 9, 409),
   invalid_answer: told("The answer is none of the choices.", 3, 400),

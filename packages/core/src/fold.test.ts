@@ -130,7 +130,7 @@ describe("refusals", () => {
     ["unknown_kind", { constructor: {} }],
     ["unknown_kind", { runRequested: {}, controlPause: {} }],
     ["unsupported_kind", { takeoverRequested: { reason: "x" } }],
-    ["unsupported_kind", { documentPatched: {} }],
+    ["invalid_event", { documentPatched: {} }],
     ["invalid_event", { messageOpened: {} }],
     ["invalid_event", { messageOpened: { role: 99 } }],
     ["invalid_event", { messageClosed: {} }],

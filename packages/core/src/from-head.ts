@@ -47,6 +47,7 @@ export function readItems(state: SessionState, head: HeadJson): void {
   for (const json of head.messages ?? []) putMessage(state, json);
   for (const json of head.controls ?? []) items.putControl(state, json);
   for (const json of head.requests ?? []) items.putRequest(state, json);
+  for (const json of head.documents ?? []) items.putDocument(state, json);
   for (const json of head.pool?.queue ?? []) items.putPoolRun(state, json);
   for (const json of head.usage?.totals ?? []) items.putUsage(state, json);
   for (const id of head.usage?.responseIds ?? []) state.responseIds.add(id);

@@ -1,6 +1,7 @@
 import type {
   AgentStateJson,
   ControlStateJson,
+  DocumentStateJson,
   MemberStateJson,
   ParticipantStateJson,
   PoolRunJson,
@@ -13,9 +14,9 @@ import { isFinal } from "./apply/receipts.ts";
 import { poolKey } from "./apply/pool.ts";
 import { usageKey } from "./apply/usage.ts";
 import { fromInt64 } from "./sparse.ts";
-import type { Control, Request, SessionInfo, SessionState, UsageTotal } from "./state.ts";
+import type { Control, Document, Request, SessionInfo, SessionState, UsageTotal } from "./state.ts";
 import { tombstoneKey } from "./tombstones.ts";
-import { reweigh, settle, unweigh, weighControl, weighRequest } from "./weight.ts";
+import { reweigh, settle, unweigh, weighControl, weighDocument, weighRequest } from "./weight.ts";
 
 /* Items in the schema's JSON into the state. Each takes the place of the one it replaces, or the last. */
 
@@ -125,6 +126,23 @@ export function putRequest(state: SessionState, json: RequestStateJson): void {
   reweigh(state, request, weighRequest(request));
   const run = state.runs.get(request.request.runId ?? "");
   if (request.phase !== "REQUEST_PHASE_OPEN" && (run === undefined || run.settled)) settle(state, request, true);
+}
+
+export function putDocument(state: SessionState, json: DocumentStateJson): void {
+  const document: Document = {
+    id: "",
+    name: "",
+    content: "",
+    audience: "AUDIENCE_ALL",
+    changedBy: "",
+    changed: 0,
+    ...json,
+    timeMs: fromInt64(json.timeMs),
+    weight: 0,
+  };
+  document.weight = weighDocument(document);
+  state.documentWeight += document.weight - (state.documents.get(document.id)?.weight ?? 0);
+  state.documents.set(document.id, document);
 }
 
 export function putPoolRun(state: SessionState, json: PoolRunJson): void {

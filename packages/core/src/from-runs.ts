@@ -26,6 +26,7 @@ export function putRun(state: SessionState, json: RunStateJson): void {
     instance: "",
     agentParticipant: "",
     waitsForRequestId: "",
+    takeoverId: "",
     result: "",
     code: "",
     message: "",

@@ -1,6 +1,7 @@
 import type {
   AgentStateJson,
   ControlStateJson,
+  DocumentStateJson,
   MemberStateJson,
   MessageStateJson,
   ParticipantStateJson,
@@ -16,6 +17,7 @@ import { int64, sparse } from "./sparse.ts";
 import type {
   Agent,
   Control,
+  Document,
   Member,
   Message,
   Part,
@@ -76,6 +78,10 @@ export function controlJson(control: Control): ControlStateJson {
 export function requestJson(request: Request): RequestStateJson {
   const { weight: _weight, settled: _settled, ...fields } = request;
   return sparse({ ...fields, dueMs: int64(request.dueMs) });
+}
+
+export function documentJson({ weight: _weight, ...document }: Document): DocumentStateJson {
+  return sparse({ ...document, timeMs: int64(document.timeMs) });
 }
 
 export const poolRunJson = (run: PoolRun): PoolRunJson =>

@@ -2,6 +2,7 @@ import type { HeadJson, LedgerJson, ProducerStateJson, UsageStateJson } from "@p
 import {
   agentJson,
   controlJson,
+  documentJson,
   infoJson,
   memberJson,
   messageJson,
@@ -34,6 +35,7 @@ export function toHead(state: SessionState): HeadJson {
     runs: [...state.runs.values()].map((run) => runJson(run, run.steps)),
     controls: [...state.controls.values()].map(controlJson),
     requests: [...state.requests.values()].map(requestJson),
+    documents: [...state.documents.values()].map(documentJson),
     ...pool,
     ...usageStateJson(state),
     tombstones: [...state.tombstones.values()],

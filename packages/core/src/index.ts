@@ -1,6 +1,7 @@
 export type { Accepted, Due, FoldResult, Level, PoolSignal, Position, RecordDraft, Refused, Verdict } from "./api.ts";
 export { applyAccepted } from "./apply/accepted.ts";
 export { isAlive, isHere } from "./apply/agents.ts";
+export { documentOf } from "./apply/documents.ts";
 export { poolKey } from "./apply/pool.ts";
 export { isUnderWay, isUnfinished } from "./apply/lifecycle.ts";
 export { eventKind } from "./apply/table.ts";
@@ -19,6 +20,7 @@ export { poolSignals } from "./pools.ts";
 export {
   type Agent,
   type Control,
+  type Document,
   type Member,
   type Message,
   newSession,

@@ -25,6 +25,7 @@ export interface Limits {
   readonly stepsPerRun: number;
   readonly unsettledRequests: number;
   readonly unsettledControls: number;
+  readonly documents: number;
   readonly poolQueue: number;
   readonly usageTotals: number;
   readonly usageResponseIds: number;
@@ -36,6 +37,10 @@ export interface Limits {
   readonly runBytes: number;
   /** Text of a part that may be changed by JSON Patch. */
   readonly patchedPartBytes: number;
+  /** Text of one document. */
+  readonly documentBytes: number;
+  /** Weight of all documents. */
+  readonly documentsBytes: number;
   /** Weight of everything that is not settled: open messages, unfinished runs, undecided requests and signals. */
   readonly heldBytes: number;
   /** Past this weight of settled items the oldest leave, until `settledKeptBytes` remain. */
@@ -70,6 +75,7 @@ export const LIMITS: Limits = Object.freeze({
   stepsPerRun: 256,
   unsettledRequests: 256,
   unsettledControls: 256,
+  documents: 32,
   poolQueue: 10_000,
   usageTotals: 64,
   usageResponseIds: 256,
@@ -78,6 +84,8 @@ export const LIMITS: Limits = Object.freeze({
   messageBytes: 512 * 1024,
   runBytes: 512 * 1024,
   patchedPartBytes: 64 * 1024,
+  documentBytes: 256 * 1024,
+  documentsBytes: 384 * 1024,
   heldBytes: 2 * 1024 * 1024,
   settledBytes: 64 * 1024,
   settledKeptBytes: 32 * 1024,

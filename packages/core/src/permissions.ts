@@ -69,17 +69,20 @@ export const mayWrite: Readonly<Record<EventKind, readonly Role[]>> = {
   poolReturned: [...agents, "system"],
   usageReported: [...agents, "service", "system"],
   transient: writers,
+  documentReplaced: writers,
+  documentPatched: writers,
+  documentRemoved: writers,
   // Not supported yet.
   takeoverRequested: writers,
   takeoverClaimed: ["operator"],
   takeoverTransferred: ["operator"],
   takeoverReleased: ["operator"],
   takeoverExpired: nodes,
-  documentReplaced: writers,
-  documentPatched: writers,
+  takeoverWithdrawn: writers,
   budgetSet: ["operator", "service"],
   budgetWarned: nodes,
   budgetExhausted: nodes,
+  budgetLifted: ["operator", "service"],
 };
 
 const roleNames: Readonly<Record<RoleJson, Role | undefined>> = {

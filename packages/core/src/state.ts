@@ -2,6 +2,7 @@ import type {
   AgentStateJson,
   AudienceJson,
   ControlStateJson,
+  DocumentStateJson,
   MemberStateJson,
   MessageStateJson,
   ParticipantStateJson,
@@ -41,6 +42,7 @@ export type UsageTotal = Item<
   "inputTokens" | "outputTokens" | "cacheReadTokens" | "cacheCreationTokens" | "reasoningTokens" | "costMicros"
 >;
 export type RunRef = Item<RunRefJson, "epoch">;
+export type Document = Item<DocumentStateJson, "timeMs"> & { weight: number };
 export type PoolRun = Omit<Item<PoolRunJson, "offeredMs">, "run"> & { run: RunRef };
 
 export type Message = Omit<Item<MessageStateJson, "timeMs", "finish">, "parts"> & Weighed & { parts: readonly Part[] };
@@ -116,6 +118,7 @@ export interface SessionState {
   readonly requests: Map<string, Request>;
   /** By `session:epoch:run seq`. */
   readonly pool: Map<string, PoolRun>;
+  readonly documents: Map<string, Document>;
   /** By provider, model, currency and audience. */
   readonly usage: Map<string, UsageTotal>;
   readonly responseIds: Set<string>;
@@ -133,6 +136,7 @@ export interface SessionState {
   readonly heldMessages: Set<Message>;
   heldWeight: number;
   settledWeight: number;
+  documentWeight: number;
   /** The writer that was judged last. */
   latestProducer: Producer | undefined;
   /** While a record of several events is being judged: how to take back what it did so far. */
@@ -173,6 +177,7 @@ export function newSession(limits: Limits = LIMITS): SessionState {
     controls: new Map(),
     requests: new Map(),
     pool: new Map(),
+    documents: new Map(),
     usage: new Map(),
     responseIds: new Set(),
     tombstones: new Map(),
@@ -184,6 +189,7 @@ export function newSession(limits: Limits = LIMITS): SessionState {
     heldMessages: new Set(),
     heldWeight: 0,
     settledWeight: 0,
+    documentWeight: 0,
     latestProducer: undefined,
     undo: undefined,
   };

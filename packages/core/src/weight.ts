@@ -1,8 +1,17 @@
-import type { Control, Message, Part, Request, Run, SessionState, Step, Weighed } from "./state.ts";
+import type { Control, Document, Message, Part, Request, Run, SessionState, Step, Weighed } from "./state.ts";
 import { touch } from "./undo.ts";
 
 /** What an item weighs beside its texts: about what its numbers, names of fields and short ids take in JSON. */
-const itemBytes = { message: 256, part: 128, run: 384, step: 128, request: 192, control: 192, nested: 32 };
+const itemBytes = {
+  message: 256,
+  part: 128,
+  run: 384,
+  step: 128,
+  request: 192,
+  control: 192,
+  document: 256,
+  nested: 32,
+};
 
 /** Length of a text in UTF-8. */
 export function utf8Bytes(text: string): number {
@@ -51,6 +60,9 @@ export const weighRequest = (request: Request): number =>
 
 export const weighControl = (control: Control): number =>
   itemBytes.control + textBytes([control.runId, control.text, control.messageId, control.agent, control.by]);
+
+export const weighDocument = ({ name, content, changedBy }: Pick<Document, "name" | "content" | "changedBy">): number =>
+  itemBytes.document + textBytes([name, content, changedBy]);
 
 /** Takes note that an item weighs `weight` now. */
 export function reweigh(state: SessionState, item: Weighed, weight: number): void {

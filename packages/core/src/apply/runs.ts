@@ -24,6 +24,7 @@ export function runRequested(state: SessionState, body: Body<"runRequested">, co
     instance: "",
     agentParticipant: "",
     waitsForRequestId: "",
+    takeoverId: "",
     steps: [],
     result: "",
     code: "",

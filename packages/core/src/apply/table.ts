@@ -4,6 +4,7 @@ import type { AnyEvent, Body, EventKind } from "../kinds.ts";
 import type { SessionState } from "../state.ts";
 import * as agents from "./agents.ts";
 import * as controls from "./controls.ts";
+import * as documents from "./documents.ts";
 import * as members from "./members.ts";
 import * as messages from "./messages.ts";
 import * as parts from "./parts.ts";
@@ -76,17 +77,20 @@ const appliers: { readonly [K in EventKind]: Apply<K> } = {
   poolTaken: pool.poolTaken,
   poolReturned: pool.poolReturned,
   usageReported: usage.usageReported,
+  documentReplaced: documents.documentReplaced,
+  documentPatched: documents.documentPatched,
+  documentRemoved: documents.documentRemoved,
   transient: nothing,
   takeoverRequested: nothing,
   takeoverClaimed: nothing,
   takeoverTransferred: nothing,
   takeoverReleased: nothing,
   takeoverExpired: nothing,
-  documentReplaced: nothing,
-  documentPatched: nothing,
+  takeoverWithdrawn: nothing,
   budgetSet: nothing,
   budgetWarned: nothing,
   budgetExhausted: nothing,
+  budgetLifted: nothing,
 };
 
 const isKind = (key: string): key is EventKind => Object.hasOwn(appliers, key);

@@ -5,6 +5,7 @@ import { textBytes } from "../weight.ts";
 import type { Context } from "../context.ts";
 import * as agents from "./agents.ts";
 import * as controls from "./controls.ts";
+import * as documents from "./documents.ts";
 import * as members from "./members.ts";
 import * as messages from "./messages.ts";
 import * as parts from "./parts.ts";
@@ -86,17 +87,20 @@ const rules: { readonly [K in EventKind]: Rule<K> } = {
   poolTaken: { judge: pool.poolTaken, forAll: true },
   poolReturned: { judge: pool.poolReturned, forAll: true },
   usageReported: { judge: usage.usageReported },
+  documentReplaced: { judge: documents.documentReplaced },
+  documentPatched: { judge: documents.documentPatched },
+  documentRemoved: { judge: documents.documentRemoved },
   transient: { judge: passes },
   takeoverRequested: unsupported,
   takeoverClaimed: unsupported,
   takeoverTransferred: unsupported,
   takeoverReleased: unsupported,
   takeoverExpired: unsupported,
-  documentReplaced: unsupported,
-  documentPatched: unsupported,
+  takeoverWithdrawn: unsupported,
   budgetSet: unsupported,
   budgetWarned: unsupported,
   budgetExhausted: unsupported,
+  budgetLifted: unsupported,
 };
 
 /** What a text may weigh beside its bytes, once it is in an item. */

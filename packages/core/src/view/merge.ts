@@ -1,4 +1,5 @@
 import type { HeadJson, TombstoneJson } from "@perdure/protocol";
+import { forgetDocument } from "../apply/documents.ts";
 import { forgetMessage } from "../apply/messages.ts";
 import { readItems } from "../from-head.ts";
 import { infoOf } from "../from-items.ts";
@@ -24,6 +25,12 @@ function takeAway(state: SessionState, { kind, id = "" }: TombstoneJson): void {
   else if (kind === "TOMBSTONE_KIND_POOL_RUN") state.pool.delete(id);
   else if (kind === "TOMBSTONE_KIND_MESSAGE") takeMessage(state, id);
   else if (kind === "TOMBSTONE_KIND_STEP") takeStep(state, id);
+  else if (kind === "TOMBSTONE_KIND_DOCUMENT") takeDocument(state, id);
+}
+
+function takeDocument(state: SessionState, id: string): void {
+  const document = state.documents.get(id);
+  if (document !== undefined) forgetDocument(state, document);
 }
 
 function takeMessage(state: SessionState, id: string): void {

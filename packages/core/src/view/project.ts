@@ -4,6 +4,7 @@ import { covers } from "../audience.ts";
 import {
   agentJson,
   controlJson,
+  documentJson,
   infoJson,
   memberJson,
   messageJson,
@@ -52,6 +53,7 @@ function itemsSince(state: SessionState, seq: number, level: Level): HeadJson {
     runs: [...state.runs.values()].flatMap((run) => (covers(level, run.audience) ? runSince(run, seq) : [])),
     controls: [...state.controls.values()].filter(isShown).map(controlJson),
     requests: [...state.requests.values()].filter(isShown).map(requestJson),
+    documents: [...state.documents.values()].filter(isShown).map(documentJson),
     ...(pool.length === 0 ? {} : { pool: { queue: pool } }),
     ...(totals.length === 0 ? {} : { usage: { totals } }),
   });

@@ -1,5 +1,5 @@
 import type { EventJson } from "@perdure/protocol";
-import { anyAnswer, anySignal } from "./people.ts";
+import { anyAnswer, anyDocument, anySignal } from "./people.ts";
 import { type Turn, write } from "./turn.ts";
 
 /** Anybody writes anything, in records of several events, under an attempt that may be somebody else's. */
@@ -33,6 +33,7 @@ export function anyEvent(turn: Turn): EventJson {
     { sessionCreated: {} },
     tape.below(40) === 0 ? { sessionClosed: {} } : {},
     anyAnswer(turn),
+    anyDocument(turn),
     anySignal(turn),
   ]);
 }

@@ -4,7 +4,7 @@ import { forAll, nextId, type Turn, write } from "./turn.ts";
 /** People, observers and backends: they come and go, speak, ask, answer and signal. */
 export function personTurn(turn: Turn): void {
   const { tape } = turn;
-  tape.of([join, update, leave, request, answer, signal, speak, speak, speak])(turn);
+  tape.of([join, update, leave, request, answer, signal, speak, speak, speak, share])(turn);
 }
 
 const join = (turn: Turn): void => {
@@ -27,6 +27,8 @@ const request = (turn: Turn): void =>
 const answer = (turn: Turn): void => write(turn, anyAnswer(turn));
 
 const signal = (turn: Turn): void => write(turn, anySignal(turn));
+
+const share = (turn: Turn): void => write(turn, anyDocument(turn));
 
 function speak(turn: Turn): void {
   const { story, tape } = turn;
@@ -57,5 +59,19 @@ export function anySignal({ story, tape }: Turn): EventJson {
     { controlRedirect: { runId, agent: "writer" } },
     { controlPause: { runId } },
     { controlResume: { runId } },
+  ]);
+}
+
+export function anyDocument({ story, tape }: Turn): EventJson {
+  const name = tape.of(["plan", "plan", "board", "form", "list"]);
+  const known = [...story.state.documents.values()].filter((document) => document.name === name);
+  const baseSeq = tape.of([story.state.seq, known.at(-1)?.changed ?? 0, tape.below(story.state.seq + 2)]);
+  const optional = tape.below(2) === 0 ? {} : { baseSeq };
+  const patch = tape.of(['[{"op":"add","path":"/b","value":"more"}]', '[{"op":"copy","from":"","path":"/c"}]', "no"]);
+  return tape.of<EventJson>([
+    { documentReplaced: { name, content: tape.of(["{}", '{"a":[1, 2]}', JSON.stringify(tape.text)]), ...optional } },
+    { documentPatched: { name, patch, baseSeq } },
+    { documentPatched: { name, patch, baseSeq } },
+    { documentRemoved: { name, ...optional } },
   ]);
 }

@@ -11,7 +11,7 @@ import type { Message } from "@bufbuild/protobuf";
 export declare const file_perdure_v1_document: GenFile;
 
 /**
- * Replaces a shared JSON document whole.
+ * Replaces a document whole, or begins it.
  *
  * @generated from message perdure.v1.DocumentReplaced
  */
@@ -24,15 +24,23 @@ export declare type DocumentReplaced = Message<"perdure.v1.DocumentReplaced"> & 
   name: string;
 
   /**
-   * JSON text; at most 256 KiB.
+   * JSON text; at most 256 KiB, nested at most 64 deep.
    *
    * @generated from field: string content = 2;
    */
   content: string;
+
+  /**
+   * A seq up to which the writer knew the document, 0 where it knew of none: refused as `document_conflict` where it has
+   * changed since. Absent: whatever there is.
+   *
+   * @generated from field: optional uint32 base_seq = 3;
+   */
+  baseSeq?: number | undefined;
 };
 
 /**
- * Replaces a shared JSON document whole.
+ * Replaces a document whole, or begins it.
  *
  * @generated from message perdure.v1.DocumentReplaced
  */
@@ -45,11 +53,19 @@ export declare type DocumentReplacedJson = {
   name?: string;
 
   /**
-   * JSON text; at most 256 KiB.
+   * JSON text; at most 256 KiB, nested at most 64 deep.
    *
    * @generated from field: string content = 2;
    */
   content?: string;
+
+  /**
+   * A seq up to which the writer knew the document, 0 where it knew of none: refused as `document_conflict` where it has
+   * changed since. Absent: whatever there is.
+   *
+   * @generated from field: optional uint32 base_seq = 3;
+   */
+  baseSeq?: number;
 };
 
 /**
@@ -59,7 +75,7 @@ export declare type DocumentReplacedJson = {
 export declare const DocumentReplacedSchema: GenMessage<DocumentReplaced, {jsonType: DocumentReplacedJson}>;
 
 /**
- * Changes a shared JSON document by a JSON Patch (RFC 6902).
+ * Changes a document by a JSON Patch (RFC 6902).
  *
  * @generated from message perdure.v1.DocumentPatched
  */
@@ -77,7 +93,7 @@ export declare type DocumentPatched = Message<"perdure.v1.DocumentPatched"> & {
   patch: string;
 
   /**
-   * Seq of the document's last change that the writer had seen; an older one is refused as `document_conflict`.
+   * A seq up to which the writer knew the document; where it has changed since, refused as `document_conflict`.
    *
    * @generated from field: uint32 base_seq = 3;
    */
@@ -85,7 +101,7 @@ export declare type DocumentPatched = Message<"perdure.v1.DocumentPatched"> & {
 };
 
 /**
- * Changes a shared JSON document by a JSON Patch (RFC 6902).
+ * Changes a document by a JSON Patch (RFC 6902).
  *
  * @generated from message perdure.v1.DocumentPatched
  */
@@ -103,7 +119,7 @@ export declare type DocumentPatchedJson = {
   patch?: string;
 
   /**
-   * Seq of the document's last change that the writer had seen; an older one is refused as `document_conflict`.
+   * A seq up to which the writer knew the document; where it has changed since, refused as `document_conflict`.
    *
    * @generated from field: uint32 base_seq = 3;
    */
@@ -115,4 +131,48 @@ export declare type DocumentPatchedJson = {
  * Use `create(DocumentPatchedSchema)` to create a new message.
  */
 export declare const DocumentPatchedSchema: GenMessage<DocumentPatched, {jsonType: DocumentPatchedJson}>;
+
+/**
+ * Takes a document away.
+ *
+ * @generated from message perdure.v1.DocumentRemoved
+ */
+export declare type DocumentRemoved = Message<"perdure.v1.DocumentRemoved"> & {
+  /**
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * As in DocumentReplaced.
+   *
+   * @generated from field: optional uint32 base_seq = 2;
+   */
+  baseSeq?: number | undefined;
+};
+
+/**
+ * Takes a document away.
+ *
+ * @generated from message perdure.v1.DocumentRemoved
+ */
+export declare type DocumentRemovedJson = {
+  /**
+   * @generated from field: string name = 1;
+   */
+  name?: string;
+
+  /**
+   * As in DocumentReplaced.
+   *
+   * @generated from field: optional uint32 base_seq = 2;
+   */
+  baseSeq?: number;
+};
+
+/**
+ * Describes the message perdure.v1.DocumentRemoved.
+ * Use `create(DocumentRemovedSchema)` to create a new message.
+ */
+export declare const DocumentRemovedSchema: GenMessage<DocumentRemoved, {jsonType: DocumentRemovedJson}>;
 

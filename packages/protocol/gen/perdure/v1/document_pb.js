@@ -8,7 +8,7 @@ import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
  * Describes the file perdure/v1/document.proto.
  */
 export const file_perdure_v1_document = /*@__PURE__*/
-  fileDesc("ChlwZXJkdXJlL3YxL2RvY3VtZW50LnByb3RvEgpwZXJkdXJlLnYxIjEKEERvY3VtZW50UmVwbGFjZWQSDAoEbmFtZRgBIAEoCRIPCgdjb250ZW50GAIgASgJIkAKD0RvY3VtZW50UGF0Y2hlZBIMCgRuYW1lGAEgASgJEg0KBXBhdGNoGAIgASgJEhAKCGJhc2Vfc2VxGAMgASgNYgZwcm90bzM");
+  fileDesc("ChlwZXJkdXJlL3YxL2RvY3VtZW50LnByb3RvEgpwZXJkdXJlLnYxIlUKEERvY3VtZW50UmVwbGFjZWQSDAoEbmFtZRgBIAEoCRIPCgdjb250ZW50GAIgASgJEhUKCGJhc2Vfc2VxGAMgASgNSACIAQFCCwoJX2Jhc2Vfc2VxIkAKD0RvY3VtZW50UGF0Y2hlZBIMCgRuYW1lGAEgASgJEg0KBXBhdGNoGAIgASgJEhAKCGJhc2Vfc2VxGAMgASgNIkMKD0RvY3VtZW50UmVtb3ZlZBIMCgRuYW1lGAEgASgJEhUKCGJhc2Vfc2VxGAIgASgNSACIAQFCCwoJX2Jhc2Vfc2VxYgZwcm90bzM");
 
 /**
  * Describes the message perdure.v1.DocumentReplaced.
@@ -23,4 +23,11 @@ export const DocumentReplacedSchema = /*@__PURE__*/
  */
 export const DocumentPatchedSchema = /*@__PURE__*/
   messageDesc(file_perdure_v1_document, 1);
+
+/**
+ * Describes the message perdure.v1.DocumentRemoved.
+ * Use `create(DocumentRemovedSchema)` to create a new message.
+ */
+export const DocumentRemovedSchema = /*@__PURE__*/
+  messageDesc(file_perdure_v1_document, 2);
 

@@ -11,6 +11,7 @@ import type { Annotation, AnnotationJson, FinishReason, FinishReasonJson, Messag
 import type { SuspendReason, SuspendReasonJson } from "./run_pb.js";
 import type { AnswerAction, AnswerActionJson, RequestOpened, RequestOpenedJson } from "./request_pb.js";
 import type { RunRef, RunRefJson } from "./pool_pb.js";
+import type { TakeoverOutcome, TakeoverOutcomeJson, Urgency, UrgencyJson } from "./takeover_pb.js";
 
 /**
  * Describes the file perdure/v1/head.proto.
@@ -141,6 +142,23 @@ export declare type Head = Message<"perdure.v1.Head"> & {
    * @generated from field: repeated perdure.v1.ExpiredNode expired_nodes = 24;
    */
   expiredNodes: ExpiredNode[];
+
+  /**
+   * The takeover that is under way, and recent ones.
+   *
+   * @generated from field: repeated perdure.v1.TakeoverState takeovers = 25;
+   */
+  takeovers: TakeoverState[];
+
+  /**
+   * @generated from field: repeated perdure.v1.DocumentState documents = 26;
+   */
+  documents: DocumentState[];
+
+  /**
+   * @generated from field: repeated perdure.v1.BudgetState budgets = 27;
+   */
+  budgets: BudgetState[];
 };
 
 /**
@@ -267,6 +285,23 @@ export declare type HeadJson = {
    * @generated from field: repeated perdure.v1.ExpiredNode expired_nodes = 24;
    */
   expiredNodes?: ExpiredNodeJson[];
+
+  /**
+   * The takeover that is under way, and recent ones.
+   *
+   * @generated from field: repeated perdure.v1.TakeoverState takeovers = 25;
+   */
+  takeovers?: TakeoverStateJson[];
+
+  /**
+   * @generated from field: repeated perdure.v1.DocumentState documents = 26;
+   */
+  documents?: DocumentStateJson[];
+
+  /**
+   * @generated from field: repeated perdure.v1.BudgetState budgets = 27;
+   */
+  budgets?: BudgetStateJson[];
 };
 
 /**
@@ -1475,6 +1510,13 @@ export declare type RunState = Message<"perdure.v1.RunState"> & {
    * @generated from field: uint32 changed = 29;
    */
   changed: number;
+
+  /**
+   * The last takeover that came in its way.
+   *
+   * @generated from field: string takeover_id = 30;
+   */
+  takeoverId: string;
 };
 
 /**
@@ -1641,6 +1683,13 @@ export declare type RunStateJson = {
    * @generated from field: uint32 changed = 29;
    */
   changed?: number;
+
+  /**
+   * The last takeover that came in its way.
+   *
+   * @generated from field: string takeover_id = 30;
+   */
+  takeoverId?: string;
 };
 
 /**
@@ -2452,13 +2501,455 @@ export declare type UsageTotalJson = {
 export declare const UsageTotalSchema: GenMessage<UsageTotal, {jsonType: UsageTotalJson}>;
 
 /**
+ * A human's taking over.
+ *
+ * @generated from message perdure.v1.TakeoverState
+ */
+export declare type TakeoverState = Message<"perdure.v1.TakeoverState"> & {
+  /**
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * Seq of the event that began it.
+   *
+   * @generated from field: uint32 opened = 2;
+   */
+  opened: number;
+
+  /**
+   * @generated from field: perdure.v1.TakeoverPhase phase = 3;
+   */
+  phase: TakeoverPhase;
+
+  /**
+   * @generated from field: string reason = 4;
+   */
+  reason: string;
+
+  /**
+   * For staff.
+   *
+   * @generated from field: string summary = 5;
+   */
+  summary: string;
+
+  /**
+   * @generated from field: perdure.v1.Urgency urgency = 6;
+   */
+  urgency: Urgency;
+
+  /**
+   * @generated from field: string team = 7;
+   */
+  team: string;
+
+  /**
+   * Participant that asked; empty: nobody did.
+   *
+   * @generated from field: string requested_by = 8;
+   */
+  requestedBy: string;
+
+  /**
+   * Participant that has, or had, the floor.
+   *
+   * @generated from field: string holder = 9;
+   */
+  holder: string;
+
+  /**
+   * @generated from field: perdure.v1.TakeoverOutcome outcome = 10;
+   */
+  outcome: TakeoverOutcome;
+
+  /**
+   * The latest note, of a transfer or the release. For staff.
+   *
+   * @generated from field: string note = 11;
+   */
+  note: string;
+
+  /**
+   * Log time at which the request expires; 0: never.
+   *
+   * @generated from field: int64 due_ms = 12;
+   */
+  dueMs: bigint;
+
+  /**
+   * Log time since which the holder has no connection here; 0: it has one.
+   *
+   * @generated from field: int64 gone_ms = 13;
+   */
+  goneMs: bigint;
+
+  /**
+   * @generated from field: int64 opened_ms = 14;
+   */
+  openedMs: bigint;
+
+  /**
+   * @generated from field: int64 claimed_ms = 15;
+   */
+  claimedMs: bigint;
+
+  /**
+   * @generated from field: int64 ended_ms = 16;
+   */
+  endedMs: bigint;
+
+  /**
+   * @generated from field: uint32 changed = 17;
+   */
+  changed: number;
+};
+
+/**
+ * A human's taking over.
+ *
+ * @generated from message perdure.v1.TakeoverState
+ */
+export declare type TakeoverStateJson = {
+  /**
+   * @generated from field: string id = 1;
+   */
+  id?: string;
+
+  /**
+   * Seq of the event that began it.
+   *
+   * @generated from field: uint32 opened = 2;
+   */
+  opened?: number;
+
+  /**
+   * @generated from field: perdure.v1.TakeoverPhase phase = 3;
+   */
+  phase?: TakeoverPhaseJson;
+
+  /**
+   * @generated from field: string reason = 4;
+   */
+  reason?: string;
+
+  /**
+   * For staff.
+   *
+   * @generated from field: string summary = 5;
+   */
+  summary?: string;
+
+  /**
+   * @generated from field: perdure.v1.Urgency urgency = 6;
+   */
+  urgency?: UrgencyJson;
+
+  /**
+   * @generated from field: string team = 7;
+   */
+  team?: string;
+
+  /**
+   * Participant that asked; empty: nobody did.
+   *
+   * @generated from field: string requested_by = 8;
+   */
+  requestedBy?: string;
+
+  /**
+   * Participant that has, or had, the floor.
+   *
+   * @generated from field: string holder = 9;
+   */
+  holder?: string;
+
+  /**
+   * @generated from field: perdure.v1.TakeoverOutcome outcome = 10;
+   */
+  outcome?: TakeoverOutcomeJson;
+
+  /**
+   * The latest note, of a transfer or the release. For staff.
+   *
+   * @generated from field: string note = 11;
+   */
+  note?: string;
+
+  /**
+   * Log time at which the request expires; 0: never.
+   *
+   * @generated from field: int64 due_ms = 12;
+   */
+  dueMs?: string;
+
+  /**
+   * Log time since which the holder has no connection here; 0: it has one.
+   *
+   * @generated from field: int64 gone_ms = 13;
+   */
+  goneMs?: string;
+
+  /**
+   * @generated from field: int64 opened_ms = 14;
+   */
+  openedMs?: string;
+
+  /**
+   * @generated from field: int64 claimed_ms = 15;
+   */
+  claimedMs?: string;
+
+  /**
+   * @generated from field: int64 ended_ms = 16;
+   */
+  endedMs?: string;
+
+  /**
+   * @generated from field: uint32 changed = 17;
+   */
+  changed?: number;
+};
+
+/**
+ * Describes the message perdure.v1.TakeoverState.
+ * Use `create(TakeoverStateSchema)` to create a new message.
+ */
+export declare const TakeoverStateSchema: GenMessage<TakeoverState, {jsonType: TakeoverStateJson}>;
+
+/**
+ * A shared document.
+ *
+ * @generated from message perdure.v1.DocumentState
+ */
+export declare type DocumentState = Message<"perdure.v1.DocumentState"> & {
+  /**
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * @generated from field: string name = 2;
+   */
+  name: string;
+
+  /**
+   * JSON text.
+   *
+   * @generated from field: string content = 3;
+   */
+  content: string;
+
+  /**
+   * @generated from field: perdure.v1.Audience audience = 4;
+   */
+  audience: Audience;
+
+  /**
+   * Participant that changed it last.
+   *
+   * @generated from field: string changed_by = 5;
+   */
+  changedBy: string;
+
+  /**
+   * Log time of that.
+   *
+   * @generated from field: int64 time_ms = 6;
+   */
+  timeMs: bigint;
+
+  /**
+   * @generated from field: uint32 changed = 7;
+   */
+  changed: number;
+};
+
+/**
+ * A shared document.
+ *
+ * @generated from message perdure.v1.DocumentState
+ */
+export declare type DocumentStateJson = {
+  /**
+   * @generated from field: string id = 1;
+   */
+  id?: string;
+
+  /**
+   * @generated from field: string name = 2;
+   */
+  name?: string;
+
+  /**
+   * JSON text.
+   *
+   * @generated from field: string content = 3;
+   */
+  content?: string;
+
+  /**
+   * @generated from field: perdure.v1.Audience audience = 4;
+   */
+  audience?: AudienceJson;
+
+  /**
+   * Participant that changed it last.
+   *
+   * @generated from field: string changed_by = 5;
+   */
+  changedBy?: string;
+
+  /**
+   * Log time of that.
+   *
+   * @generated from field: int64 time_ms = 6;
+   */
+  timeMs?: string;
+
+  /**
+   * @generated from field: uint32 changed = 7;
+   */
+  changed?: number;
+};
+
+/**
+ * Describes the message perdure.v1.DocumentState.
+ * Use `create(DocumentStateSchema)` to create a new message.
+ */
+export declare const DocumentStateSchema: GenMessage<DocumentState, {jsonType: DocumentStateJson}>;
+
+/**
+ * A budget. Amounts are for staff.
+ *
+ * @generated from message perdure.v1.BudgetState
+ */
+export declare type BudgetState = Message<"perdure.v1.BudgetState"> & {
+  /**
+   * Empty: in tokens.
+   *
+   * @generated from field: string currency = 1;
+   */
+  currency: string;
+
+  /**
+   * @generated from field: perdure.v1.BudgetPhase phase = 2;
+   */
+  phase: BudgetPhase;
+
+  /**
+   * @generated from field: int64 limit_micros = 3;
+   */
+  limitMicros: bigint;
+
+  /**
+   * @generated from field: int64 limit_tokens = 4;
+   */
+  limitTokens: bigint;
+
+  /**
+   * @generated from field: uint32 warn_at = 5;
+   */
+  warnAt: number;
+
+  /**
+   * What was spent when it was warned of, or found exhausted.
+   *
+   * @generated from field: int64 spent_micros = 6;
+   */
+  spentMicros: bigint;
+
+  /**
+   * @generated from field: int64 spent_tokens = 7;
+   */
+  spentTokens: bigint;
+
+  /**
+   * Participant that set it.
+   *
+   * @generated from field: string set_by = 8;
+   */
+  setBy: string;
+
+  /**
+   * @generated from field: uint32 changed = 9;
+   */
+  changed: number;
+};
+
+/**
+ * A budget. Amounts are for staff.
+ *
+ * @generated from message perdure.v1.BudgetState
+ */
+export declare type BudgetStateJson = {
+  /**
+   * Empty: in tokens.
+   *
+   * @generated from field: string currency = 1;
+   */
+  currency?: string;
+
+  /**
+   * @generated from field: perdure.v1.BudgetPhase phase = 2;
+   */
+  phase?: BudgetPhaseJson;
+
+  /**
+   * @generated from field: int64 limit_micros = 3;
+   */
+  limitMicros?: string;
+
+  /**
+   * @generated from field: int64 limit_tokens = 4;
+   */
+  limitTokens?: string;
+
+  /**
+   * @generated from field: uint32 warn_at = 5;
+   */
+  warnAt?: number;
+
+  /**
+   * What was spent when it was warned of, or found exhausted.
+   *
+   * @generated from field: int64 spent_micros = 6;
+   */
+  spentMicros?: string;
+
+  /**
+   * @generated from field: int64 spent_tokens = 7;
+   */
+  spentTokens?: string;
+
+  /**
+   * Participant that set it.
+   *
+   * @generated from field: string set_by = 8;
+   */
+  setBy?: string;
+
+  /**
+   * @generated from field: uint32 changed = 9;
+   */
+  changed?: number;
+};
+
+/**
+ * Describes the message perdure.v1.BudgetState.
+ * Use `create(BudgetStateSchema)` to create a new message.
+ */
+export declare const BudgetStateSchema: GenMessage<BudgetState, {jsonType: BudgetStateJson}>;
+
+/**
  * Something that is no longer there.
  *
  * @generated from message perdure.v1.Tombstone
  */
 export declare type Tombstone = Message<"perdure.v1.Tombstone"> & {
   /**
-   * Id of the item; of a run in a pool: `session:epoch:run seq`.
+   * Id of the item; of a run in a pool: `session:epoch:run seq`; of a budget: `budget:` and its currency.
    *
    * @generated from field: string id = 1;
    */
@@ -2482,7 +2973,7 @@ export declare type Tombstone = Message<"perdure.v1.Tombstone"> & {
  */
 export declare type TombstoneJson = {
   /**
-   * Id of the item; of a run in a pool: `session:epoch:run seq`.
+   * Id of the item; of a run in a pool: `session:epoch:run seq`; of a budget: `budget:` and its currency.
    *
    * @generated from field: string id = 1;
    */
@@ -2578,6 +3069,11 @@ export declare type Page = Message<"perdure.v1.Page"> & {
    * @generated from field: repeated int64 previous = 11;
    */
   previous: bigint[];
+
+  /**
+   * @generated from field: repeated perdure.v1.TakeoverState takeovers = 12;
+   */
+  takeovers: TakeoverState[];
 };
 
 /**
@@ -2653,6 +3149,11 @@ export declare type PageJson = {
    * @generated from field: repeated int64 previous = 11;
    */
   previous?: string[];
+
+  /**
+   * @generated from field: repeated perdure.v1.TakeoverState takeovers = 12;
+   */
+  takeovers?: TakeoverStateJson[];
 };
 
 /**
@@ -2998,6 +3499,98 @@ export declare type PoolPhaseJson = "POOL_PHASE_UNSPECIFIED" | "POOL_PHASE_QUEUE
 export declare const PoolPhaseSchema: GenEnum<PoolPhase, PoolPhaseJson>;
 
 /**
+ * Where a takeover stands.
+ *
+ * @generated from enum perdure.v1.TakeoverPhase
+ */
+export enum TakeoverPhase {
+  /**
+   * @generated from enum value: TAKEOVER_PHASE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * A human is asked for.
+   *
+   * @generated from enum value: TAKEOVER_PHASE_REQUESTED = 1;
+   */
+  REQUESTED = 1,
+
+  /**
+   * An operator has the floor.
+   *
+   * @generated from enum value: TAKEOVER_PHASE_CLAIMED = 2;
+   */
+  CLAIMED = 2,
+
+  /**
+   * @generated from enum value: TAKEOVER_PHASE_RELEASED = 3;
+   */
+  RELEASED = 3,
+
+  /**
+   * @generated from enum value: TAKEOVER_PHASE_EXPIRED = 4;
+   */
+  EXPIRED = 4,
+
+  /**
+   * @generated from enum value: TAKEOVER_PHASE_WITHDRAWN = 5;
+   */
+  WITHDRAWN = 5,
+}
+
+/**
+ * Where a takeover stands.
+ *
+ * @generated from enum perdure.v1.TakeoverPhase
+ */
+export declare type TakeoverPhaseJson = "TAKEOVER_PHASE_UNSPECIFIED" | "TAKEOVER_PHASE_REQUESTED" | "TAKEOVER_PHASE_CLAIMED" | "TAKEOVER_PHASE_RELEASED" | "TAKEOVER_PHASE_EXPIRED" | "TAKEOVER_PHASE_WITHDRAWN";
+
+/**
+ * Describes the enum perdure.v1.TakeoverPhase.
+ */
+export declare const TakeoverPhaseSchema: GenEnum<TakeoverPhase, TakeoverPhaseJson>;
+
+/**
+ * Where a budget stands.
+ *
+ * @generated from enum perdure.v1.BudgetPhase
+ */
+export enum BudgetPhase {
+  /**
+   * @generated from enum value: BUDGET_PHASE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * @generated from enum value: BUDGET_PHASE_OPEN = 1;
+   */
+  OPEN = 1,
+
+  /**
+   * @generated from enum value: BUDGET_PHASE_WARNED = 2;
+   */
+  WARNED = 2,
+
+  /**
+   * @generated from enum value: BUDGET_PHASE_EXHAUSTED = 3;
+   */
+  EXHAUSTED = 3,
+}
+
+/**
+ * Where a budget stands.
+ *
+ * @generated from enum perdure.v1.BudgetPhase
+ */
+export declare type BudgetPhaseJson = "BUDGET_PHASE_UNSPECIFIED" | "BUDGET_PHASE_OPEN" | "BUDGET_PHASE_WARNED" | "BUDGET_PHASE_EXHAUSTED";
+
+/**
+ * Describes the enum perdure.v1.BudgetPhase.
+ */
+export declare const BudgetPhaseSchema: GenEnum<BudgetPhase, BudgetPhaseJson>;
+
+/**
  * What a tombstone stands for.
  *
  * @generated from enum perdure.v1.TombstoneKind
@@ -3057,6 +3650,16 @@ export enum TombstoneKind {
    * @generated from enum value: TOMBSTONE_KIND_POOL_RUN = 10;
    */
   POOL_RUN = 10,
+
+  /**
+   * @generated from enum value: TOMBSTONE_KIND_DOCUMENT = 11;
+   */
+  DOCUMENT = 11,
+
+  /**
+   * @generated from enum value: TOMBSTONE_KIND_BUDGET = 12;
+   */
+  BUDGET = 12,
 }
 
 /**
@@ -3064,7 +3667,7 @@ export enum TombstoneKind {
  *
  * @generated from enum perdure.v1.TombstoneKind
  */
-export declare type TombstoneKindJson = "TOMBSTONE_KIND_UNSPECIFIED" | "TOMBSTONE_KIND_MESSAGE" | "TOMBSTONE_KIND_PART" | "TOMBSTONE_KIND_MEMBER" | "TOMBSTONE_KIND_AGENT" | "TOMBSTONE_KIND_RUN" | "TOMBSTONE_KIND_STEP" | "TOMBSTONE_KIND_REQUEST" | "TOMBSTONE_KIND_CONTROL" | "TOMBSTONE_KIND_PARTICIPANT" | "TOMBSTONE_KIND_POOL_RUN";
+export declare type TombstoneKindJson = "TOMBSTONE_KIND_UNSPECIFIED" | "TOMBSTONE_KIND_MESSAGE" | "TOMBSTONE_KIND_PART" | "TOMBSTONE_KIND_MEMBER" | "TOMBSTONE_KIND_AGENT" | "TOMBSTONE_KIND_RUN" | "TOMBSTONE_KIND_STEP" | "TOMBSTONE_KIND_REQUEST" | "TOMBSTONE_KIND_CONTROL" | "TOMBSTONE_KIND_PARTICIPANT" | "TOMBSTONE_KIND_POOL_RUN" | "TOMBSTONE_KIND_DOCUMENT" | "TOMBSTONE_KIND_BUDGET";
 
 /**
  * Describes the enum perdure.v1.TombstoneKind.

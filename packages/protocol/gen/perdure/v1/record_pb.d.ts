@@ -12,10 +12,10 @@ import type { MessageClosed, MessageClosedJson, MessageOpened, MessageOpenedJson
 import type { RunAccepted, RunAcceptedJson, RunCancelled, RunCancelledJson, RunCompleted, RunCompletedJson, RunFailed, RunFailedJson, RunOrphaned, RunOrphanedJson, RunRequested, RunRequestedJson, RunResumed, RunResumedJson, RunSuspended, RunSuspendedJson, StepClosed, StepClosedJson, StepStarted, StepStartedJson, StepSuperseded, StepSupersededJson } from "./run_pb.js";
 import type { ControlCancel, ControlCancelJson, ControlPause, ControlPauseJson, ControlReceipt, ControlReceiptJson, ControlRedirect, ControlRedirectJson, ControlResume, ControlResumeJson, ControlSteer, ControlSteerJson } from "./control_pb.js";
 import type { RequestAnswered, RequestAnsweredJson, RequestExpired, RequestExpiredJson, RequestOpened, RequestOpenedJson, RequestWithdrawn, RequestWithdrawnJson } from "./request_pb.js";
-import type { TakeoverClaimed, TakeoverClaimedJson, TakeoverExpired, TakeoverExpiredJson, TakeoverReleased, TakeoverReleasedJson, TakeoverRequested, TakeoverRequestedJson, TakeoverTransferred, TakeoverTransferredJson } from "./takeover_pb.js";
-import type { DocumentPatched, DocumentPatchedJson, DocumentReplaced, DocumentReplacedJson } from "./document_pb.js";
+import type { TakeoverClaimed, TakeoverClaimedJson, TakeoverExpired, TakeoverExpiredJson, TakeoverReleased, TakeoverReleasedJson, TakeoverRequested, TakeoverRequestedJson, TakeoverTransferred, TakeoverTransferredJson, TakeoverWithdrawn, TakeoverWithdrawnJson } from "./takeover_pb.js";
+import type { DocumentPatched, DocumentPatchedJson, DocumentRemoved, DocumentRemovedJson, DocumentReplaced, DocumentReplacedJson } from "./document_pb.js";
 import type { PoolFreed, PoolFreedJson, PoolOffered, PoolOfferedJson, PoolQueued, PoolQueuedJson, PoolReturned, PoolReturnedJson, PoolTaken, PoolTakenJson } from "./pool_pb.js";
-import type { BudgetExhausted, BudgetExhaustedJson, BudgetSet, BudgetSetJson, BudgetWarned, BudgetWarnedJson, UsageReported, UsageReportedJson } from "./usage_pb.js";
+import type { BudgetExhausted, BudgetExhaustedJson, BudgetLifted, BudgetLiftedJson, BudgetSet, BudgetSetJson, BudgetWarned, BudgetWarnedJson, UsageReported, UsageReportedJson } from "./usage_pb.js";
 
 /**
  * Describes the file perdure/v1/record.proto.
@@ -585,6 +585,12 @@ export declare type Event = Message<"perdure.v1.Event"> & {
     case: "takeoverExpired";
   } | {
     /**
+     * @generated from field: perdure.v1.TakeoverWithdrawn takeover_withdrawn = 115;
+     */
+    value: TakeoverWithdrawn;
+    case: "takeoverWithdrawn";
+  } | {
+    /**
      * @generated from field: perdure.v1.DocumentReplaced document_replaced = 120;
      */
     value: DocumentReplaced;
@@ -595,6 +601,12 @@ export declare type Event = Message<"perdure.v1.Event"> & {
      */
     value: DocumentPatched;
     case: "documentPatched";
+  } | {
+    /**
+     * @generated from field: perdure.v1.DocumentRemoved document_removed = 122;
+     */
+    value: DocumentRemoved;
+    case: "documentRemoved";
   } | {
     /**
      * @generated from field: perdure.v1.PoolQueued pool_queued = 130;
@@ -649,6 +661,12 @@ export declare type Event = Message<"perdure.v1.Event"> & {
      */
     value: BudgetExhausted;
     case: "budgetExhausted";
+  } | {
+    /**
+     * @generated from field: perdure.v1.BudgetLifted budget_lifted = 153;
+     */
+    value: BudgetLifted;
+    case: "budgetLifted";
   } | {
     /**
      * @generated from field: perdure.v1.Transient transient = 170;
@@ -930,6 +948,11 @@ export declare type EventJson = {
   takeoverExpired?: TakeoverExpiredJson;
 
   /**
+   * @generated from field: perdure.v1.TakeoverWithdrawn takeover_withdrawn = 115;
+   */
+  takeoverWithdrawn?: TakeoverWithdrawnJson;
+
+  /**
    * @generated from field: perdure.v1.DocumentReplaced document_replaced = 120;
    */
   documentReplaced?: DocumentReplacedJson;
@@ -938,6 +961,11 @@ export declare type EventJson = {
    * @generated from field: perdure.v1.DocumentPatched document_patched = 121;
    */
   documentPatched?: DocumentPatchedJson;
+
+  /**
+   * @generated from field: perdure.v1.DocumentRemoved document_removed = 122;
+   */
+  documentRemoved?: DocumentRemovedJson;
 
   /**
    * @generated from field: perdure.v1.PoolQueued pool_queued = 130;
@@ -983,6 +1011,11 @@ export declare type EventJson = {
    * @generated from field: perdure.v1.BudgetExhausted budget_exhausted = 152;
    */
   budgetExhausted?: BudgetExhaustedJson;
+
+  /**
+   * @generated from field: perdure.v1.BudgetLifted budget_lifted = 153;
+   */
+  budgetLifted?: BudgetLiftedJson;
 
   /**
    * @generated from field: perdure.v1.Transient transient = 170;

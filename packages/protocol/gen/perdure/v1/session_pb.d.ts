@@ -37,6 +37,14 @@ export declare type SessionPolicy = Message<"perdure.v1.SessionPolicy"> & {
    * @generated from field: uint32 cancel_grace_ms = 3;
    */
   cancelGraceMs: number;
+
+  /**
+   * How long an operator who has the floor may have no connection before it is taken for given back, in milliseconds;
+   * 0: the server's default (120,000).
+   *
+   * @generated from field: uint32 takeover_grace_ms = 4;
+   */
+  takeoverGraceMs: number;
 };
 
 /**
@@ -65,6 +73,14 @@ export declare type SessionPolicyJson = {
    * @generated from field: uint32 cancel_grace_ms = 3;
    */
   cancelGraceMs?: number;
+
+  /**
+   * How long an operator who has the floor may have no connection before it is taken for given back, in milliseconds;
+   * 0: the server's default (120,000).
+   *
+   * @generated from field: uint32 takeover_grace_ms = 4;
+   */
+  takeoverGraceMs?: number;
 };
 
 /**

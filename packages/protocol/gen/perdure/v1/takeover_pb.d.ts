@@ -24,7 +24,7 @@ export declare type TakeoverRequested = Message<"perdure.v1.TakeoverRequested"> 
   reason: string;
 
   /**
-   * What the human should know; at most 16 KiB.
+   * What the human should know; at most 16 KiB. For staff.
    *
    * @generated from field: string summary = 2;
    */
@@ -64,7 +64,7 @@ export declare type TakeoverRequestedJson = {
   reason?: string;
 
   /**
-   * What the human should know; at most 16 KiB.
+   * What the human should know; at most 16 KiB. For staff.
    *
    * @generated from field: string summary = 2;
    */
@@ -103,7 +103,7 @@ export declare const TakeoverRequestedSchema: GenMessage<TakeoverRequested, {jso
  */
 export declare type TakeoverClaimed = Message<"perdure.v1.TakeoverClaimed"> & {
   /**
-   * Empty: nobody asked.
+   * Empty: the one that is asked for, or nobody asked.
    *
    * @generated from field: string takeover_id = 1;
    */
@@ -117,7 +117,7 @@ export declare type TakeoverClaimed = Message<"perdure.v1.TakeoverClaimed"> & {
  */
 export declare type TakeoverClaimedJson = {
   /**
-   * Empty: nobody asked.
+   * Empty: the one that is asked for, or nobody asked.
    *
    * @generated from field: string takeover_id = 1;
    */
@@ -142,14 +142,14 @@ export declare type TakeoverTransferred = Message<"perdure.v1.TakeoverTransferre
   takeoverId: string;
 
   /**
-   * Participant id.
+   * Participant id of an operator who is known to the session.
    *
    * @generated from field: string to = 2;
    */
   to: string;
 
   /**
-   * At most 4 KiB.
+   * At most 4 KiB. For staff.
    *
    * @generated from field: string note = 3;
    */
@@ -168,14 +168,14 @@ export declare type TakeoverTransferredJson = {
   takeoverId?: string;
 
   /**
-   * Participant id.
+   * Participant id of an operator who is known to the session.
    *
    * @generated from field: string to = 2;
    */
   to?: string;
 
   /**
-   * At most 4 KiB.
+   * At most 4 KiB. For staff.
    *
    * @generated from field: string note = 3;
    */
@@ -205,7 +205,7 @@ export declare type TakeoverReleased = Message<"perdure.v1.TakeoverReleased"> & 
   outcome: TakeoverOutcome;
 
   /**
-   * For the agent; at most 16 KiB.
+   * For the agents; at most 16 KiB. For staff.
    *
    * @generated from field: string note = 3;
    */
@@ -229,7 +229,7 @@ export declare type TakeoverReleasedJson = {
   outcome?: TakeoverOutcomeJson;
 
   /**
-   * For the agent; at most 16 KiB.
+   * For the agents; at most 16 KiB. For staff.
    *
    * @generated from field: string note = 3;
    */
@@ -271,6 +271,36 @@ export declare type TakeoverExpiredJson = {
  * Use `create(TakeoverExpiredSchema)` to create a new message.
  */
 export declare const TakeoverExpiredSchema: GenMessage<TakeoverExpired, {jsonType: TakeoverExpiredJson}>;
+
+/**
+ * A human is no longer asked for.
+ *
+ * @generated from message perdure.v1.TakeoverWithdrawn
+ */
+export declare type TakeoverWithdrawn = Message<"perdure.v1.TakeoverWithdrawn"> & {
+  /**
+   * @generated from field: string takeover_id = 1;
+   */
+  takeoverId: string;
+};
+
+/**
+ * A human is no longer asked for.
+ *
+ * @generated from message perdure.v1.TakeoverWithdrawn
+ */
+export declare type TakeoverWithdrawnJson = {
+  /**
+   * @generated from field: string takeover_id = 1;
+   */
+  takeoverId?: string;
+};
+
+/**
+ * Describes the message perdure.v1.TakeoverWithdrawn.
+ * Use `create(TakeoverWithdrawnSchema)` to create a new message.
+ */
+export declare const TakeoverWithdrawnSchema: GenMessage<TakeoverWithdrawn, {jsonType: TakeoverWithdrawnJson}>;
 
 /**
  * How soon a human is needed.
@@ -323,16 +353,25 @@ export enum TakeoverOutcome {
   UNSPECIFIED = 0,
 
   /**
+   * The matter is settled: runs that have not ended are cancelled.
+   *
    * @generated from enum value: TAKEOVER_OUTCOME_RESOLVED = 1;
    */
   RESOLVED = 1,
 
   /**
-   * The agent goes on.
+   * The agents go on.
    *
    * @generated from enum value: TAKEOVER_OUTCOME_HANDED_BACK = 2;
    */
   HANDED_BACK = 2,
+
+  /**
+   * Whoever had the floor was gone for too long, or was removed; the agents go on. Derived.
+   *
+   * @generated from enum value: TAKEOVER_OUTCOME_ABANDONED = 3;
+   */
+  ABANDONED = 3,
 }
 
 /**
@@ -340,7 +379,7 @@ export enum TakeoverOutcome {
  *
  * @generated from enum perdure.v1.TakeoverOutcome
  */
-export declare type TakeoverOutcomeJson = "TAKEOVER_OUTCOME_UNSPECIFIED" | "TAKEOVER_OUTCOME_RESOLVED" | "TAKEOVER_OUTCOME_HANDED_BACK";
+export declare type TakeoverOutcomeJson = "TAKEOVER_OUTCOME_UNSPECIFIED" | "TAKEOVER_OUTCOME_RESOLVED" | "TAKEOVER_OUTCOME_HANDED_BACK" | "TAKEOVER_OUTCOME_ABANDONED";
 
 /**
  * Describes the enum perdure.v1.TakeoverOutcome.

@@ -171,55 +171,73 @@ export declare type UsageReportedJson = {
 export declare const UsageReportedSchema: GenMessage<UsageReported, {jsonType: UsageReportedJson}>;
 
 /**
- * Sets or replaces a limit on what the session may cost.
+ * Sets or replaces a budget, which begins anew: what was suspended for it goes on.
  *
  * @generated from message perdure.v1.BudgetSet
  */
 export declare type BudgetSet = Message<"perdure.v1.BudgetSet"> & {
   /**
-   * In millionths of `currency`.
+   * In millionths of `currency`; at least 1, where there is a currency.
    *
    * @generated from field: int64 limit_micros = 1;
    */
   limitMicros: bigint;
 
   /**
+   * At most 8 characters.
+   *
    * @generated from field: string currency = 2;
    */
   currency: string;
 
   /**
-   * Warn from this part of the limit on, in thousandths.
+   * Warn from this part of the limit on, in thousandths; 0: never.
    *
    * @generated from field: uint32 warn_at = 3;
    */
   warnAt: number;
+
+  /**
+   * Without a currency: input and output tokens together; at least 1.
+   *
+   * @generated from field: int64 limit_tokens = 4;
+   */
+  limitTokens: bigint;
 };
 
 /**
- * Sets or replaces a limit on what the session may cost.
+ * Sets or replaces a budget, which begins anew: what was suspended for it goes on.
  *
  * @generated from message perdure.v1.BudgetSet
  */
 export declare type BudgetSetJson = {
   /**
-   * In millionths of `currency`.
+   * In millionths of `currency`; at least 1, where there is a currency.
    *
    * @generated from field: int64 limit_micros = 1;
    */
   limitMicros?: string;
 
   /**
+   * At most 8 characters.
+   *
    * @generated from field: string currency = 2;
    */
   currency?: string;
 
   /**
-   * Warn from this part of the limit on, in thousandths.
+   * Warn from this part of the limit on, in thousandths; 0: never.
    *
    * @generated from field: uint32 warn_at = 3;
    */
   warnAt?: number;
+
+  /**
+   * Without a currency: input and output tokens together; at least 1.
+   *
+   * @generated from field: int64 limit_tokens = 4;
+   */
+  limitTokens?: string;
 };
 
 /**
@@ -227,6 +245,36 @@ export declare type BudgetSetJson = {
  * Use `create(BudgetSetSchema)` to create a new message.
  */
 export declare const BudgetSetSchema: GenMessage<BudgetSet, {jsonType: BudgetSetJson}>;
+
+/**
+ * Takes a budget away.
+ *
+ * @generated from message perdure.v1.BudgetLifted
+ */
+export declare type BudgetLifted = Message<"perdure.v1.BudgetLifted"> & {
+  /**
+   * @generated from field: string currency = 1;
+   */
+  currency: string;
+};
+
+/**
+ * Takes a budget away.
+ *
+ * @generated from message perdure.v1.BudgetLifted
+ */
+export declare type BudgetLiftedJson = {
+  /**
+   * @generated from field: string currency = 1;
+   */
+  currency?: string;
+};
+
+/**
+ * Describes the message perdure.v1.BudgetLifted.
+ * Use `create(BudgetLiftedSchema)` to create a new message.
+ */
+export declare const BudgetLiftedSchema: GenMessage<BudgetLifted, {jsonType: BudgetLiftedJson}>;
 
 /**
  * The warning level is reached. Derived.
@@ -238,6 +286,16 @@ export declare type BudgetWarned = Message<"perdure.v1.BudgetWarned"> & {
    * @generated from field: int64 spent_micros = 1;
    */
   spentMicros: bigint;
+
+  /**
+   * @generated from field: string currency = 2;
+   */
+  currency: string;
+
+  /**
+   * @generated from field: int64 spent_tokens = 3;
+   */
+  spentTokens: bigint;
 };
 
 /**
@@ -250,6 +308,16 @@ export declare type BudgetWarnedJson = {
    * @generated from field: int64 spent_micros = 1;
    */
   spentMicros?: string;
+
+  /**
+   * @generated from field: string currency = 2;
+   */
+  currency?: string;
+
+  /**
+   * @generated from field: int64 spent_tokens = 3;
+   */
+  spentTokens?: string;
 };
 
 /**
@@ -259,7 +327,7 @@ export declare type BudgetWarnedJson = {
 export declare const BudgetWarnedSchema: GenMessage<BudgetWarned, {jsonType: BudgetWarnedJson}>;
 
 /**
- * The limit is reached. Derived.
+ * The limit is reached: no run goes on until the budget is set anew or lifted. Derived.
  *
  * @generated from message perdure.v1.BudgetExhausted
  */
@@ -268,10 +336,20 @@ export declare type BudgetExhausted = Message<"perdure.v1.BudgetExhausted"> & {
    * @generated from field: int64 spent_micros = 1;
    */
   spentMicros: bigint;
+
+  /**
+   * @generated from field: string currency = 2;
+   */
+  currency: string;
+
+  /**
+   * @generated from field: int64 spent_tokens = 3;
+   */
+  spentTokens: bigint;
 };
 
 /**
- * The limit is reached. Derived.
+ * The limit is reached: no run goes on until the budget is set anew or lifted. Derived.
  *
  * @generated from message perdure.v1.BudgetExhausted
  */
@@ -280,6 +358,16 @@ export declare type BudgetExhaustedJson = {
    * @generated from field: int64 spent_micros = 1;
    */
   spentMicros?: string;
+
+  /**
+   * @generated from field: string currency = 2;
+   */
+  currency?: string;
+
+  /**
+   * @generated from field: int64 spent_tokens = 3;
+   */
+  spentTokens?: string;
 };
 
 /**

@@ -8,7 +8,7 @@ import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
  * Describes the file perdure/v1/usage.proto.
  */
 export const file_perdure_v1_usage = /*@__PURE__*/
-  fileDesc("ChZwZXJkdXJlL3YxL3VzYWdlLnByb3RvEgpwZXJkdXJlLnYxIo4CCg1Vc2FnZVJlcG9ydGVkEg4KBnJ1bl9pZBgBIAEoCRIPCgdzdGVwX2lkGAIgASgJEhAKCHByb3ZpZGVyGAMgASgJEg0KBW1vZGVsGAQgASgJEhQKDGlucHV0X3Rva2VucxgFIAEoDRIVCg1vdXRwdXRfdG9rZW5zGAYgASgNEhkKEWNhY2hlX3JlYWRfdG9rZW5zGAcgASgNEh0KFWNhY2hlX2NyZWF0aW9uX3Rva2VucxgIIAEoDRIYChByZWFzb25pbmdfdG9rZW5zGAkgASgNEhMKC2Nvc3RfbWljcm9zGAogASgDEhAKCGN1cnJlbmN5GAsgASgJEhMKC3Jlc3BvbnNlX2lkGAwgASgJIkQKCUJ1ZGdldFNldBIUCgxsaW1pdF9taWNyb3MYASABKAMSEAoIY3VycmVuY3kYAiABKAkSDwoHd2Fybl9hdBgDIAEoDSIkCgxCdWRnZXRXYXJuZWQSFAoMc3BlbnRfbWljcm9zGAEgASgDIicKD0J1ZGdldEV4aGF1c3RlZBIUCgxzcGVudF9taWNyb3MYASABKANiBnByb3RvMw");
+  fileDesc("ChZwZXJkdXJlL3YxL3VzYWdlLnByb3RvEgpwZXJkdXJlLnYxIo4CCg1Vc2FnZVJlcG9ydGVkEg4KBnJ1bl9pZBgBIAEoCRIPCgdzdGVwX2lkGAIgASgJEhAKCHByb3ZpZGVyGAMgASgJEg0KBW1vZGVsGAQgASgJEhQKDGlucHV0X3Rva2VucxgFIAEoDRIVCg1vdXRwdXRfdG9rZW5zGAYgASgNEhkKEWNhY2hlX3JlYWRfdG9rZW5zGAcgASgNEh0KFWNhY2hlX2NyZWF0aW9uX3Rva2VucxgIIAEoDRIYChByZWFzb25pbmdfdG9rZW5zGAkgASgNEhMKC2Nvc3RfbWljcm9zGAogASgDEhAKCGN1cnJlbmN5GAsgASgJEhMKC3Jlc3BvbnNlX2lkGAwgASgJIloKCUJ1ZGdldFNldBIUCgxsaW1pdF9taWNyb3MYASABKAMSEAoIY3VycmVuY3kYAiABKAkSDwoHd2Fybl9hdBgDIAEoDRIUCgxsaW1pdF90b2tlbnMYBCABKAMiIAoMQnVkZ2V0TGlmdGVkEhAKCGN1cnJlbmN5GAEgASgJIkwKDEJ1ZGdldFdhcm5lZBIUCgxzcGVudF9taWNyb3MYASABKAMSEAoIY3VycmVuY3kYAiABKAkSFAoMc3BlbnRfdG9rZW5zGAMgASgDIk8KD0J1ZGdldEV4aGF1c3RlZBIUCgxzcGVudF9taWNyb3MYASABKAMSEAoIY3VycmVuY3kYAiABKAkSFAoMc3BlbnRfdG9rZW5zGAMgASgDYgZwcm90bzM");
 
 /**
  * Describes the message perdure.v1.UsageReported.
@@ -25,16 +25,23 @@ export const BudgetSetSchema = /*@__PURE__*/
   messageDesc(file_perdure_v1_usage, 1);
 
 /**
+ * Describes the message perdure.v1.BudgetLifted.
+ * Use `create(BudgetLiftedSchema)` to create a new message.
+ */
+export const BudgetLiftedSchema = /*@__PURE__*/
+  messageDesc(file_perdure_v1_usage, 2);
+
+/**
  * Describes the message perdure.v1.BudgetWarned.
  * Use `create(BudgetWarnedSchema)` to create a new message.
  */
 export const BudgetWarnedSchema = /*@__PURE__*/
-  messageDesc(file_perdure_v1_usage, 2);
+  messageDesc(file_perdure_v1_usage, 3);
 
 /**
  * Describes the message perdure.v1.BudgetExhausted.
  * Use `create(BudgetExhaustedSchema)` to create a new message.
  */
 export const BudgetExhaustedSchema = /*@__PURE__*/
-  messageDesc(file_perdure_v1_usage, 3);
+  messageDesc(file_perdure_v1_usage, 4);
 
