@@ -6,20 +6,20 @@ import { startCluster } from "./latency/cluster.ts";
 import { openFloor } from "./latency/floor.ts";
 import { openPath } from "./latency/path.ts";
 import { type Comparison, compare, tableOf } from "./latency/report.ts";
-import { Samples } from "./latency/samples.ts";
+import { measureRounds } from "./latency/rounds.ts";
 
 const { values } = parseArgs({
   options: {
     json: { type: "boolean", default: false },
-    rounds: { type: "string", default: "6" },
-    seconds: { type: "string", default: "5" },
+    rounds: { type: "string", default: "4" },
+    seconds: { type: "string", default: "10" },
     rates: { type: "string", default: "200,1000" },
+    "sessions-at": { type: "string", default: "50" },
   },
 });
 const rounds = Number(values.rounds);
 const roundMs = Number(values.seconds) * 1_000;
-const tokensPerSecondAndSession = 50;
-const warmUpMs = 3_000;
+const tokensPerSecondAndSession = Number(values["sessions-at"]);
 
 const cluster = await startCluster();
 try {
@@ -35,16 +35,8 @@ async function measure(rate: number): Promise<Comparison> {
   const sessions = Math.max(1, Math.round(rate / tokensPerSecondAndSession));
   const floor = await openFloor(cluster.brokers, cluster.partitions, sessions);
   const path = await openPath(cluster, sessions);
-  const raw = new Samples();
-  const whole = new Samples();
-  await floor.run(rate, warmUpMs);
-  await path.run(rate, warmUpMs);
-  for (let round = 1; round <= rounds; round += 1) {
-    raw.addAll((await floor.run(rate, roundMs)).samples);
-    whole.addAll((await path.run(rate, roundMs)).samples);
-    process.stderr.write(`${rate} tokens/s: round ${round} of ${rounds}\n`);
-  }
+  const measured = await measureRounds({ floor, path }, { rate, rounds, roundMs });
   await path.close();
   await floor.close();
-  return compare(rate, sessions, raw, whole);
+  return compare(rate, sessions, measured);
 }

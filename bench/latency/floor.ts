@@ -2,13 +2,12 @@ import type { Log } from "@perdure/log";
 import { openKafkaLog } from "@perdure/log-kafka";
 import { decodeRecord, encodeRecord } from "@perdure/protocol";
 import { pace } from "./pacer.ts";
+import type { Carrier } from "./rounds.ts";
 import { Series } from "./series.ts";
 
 const topic = "events";
 
-export interface Floor {
-  /** Writes tokens round the sessions for a while, and waits until all have been read back. */
-  run(perSecond: number, durationMs: number): Promise<Series>;
+export interface Floor extends Carrier {
   close(): Promise<void>;
 }
 

@@ -2,6 +2,7 @@ import { connectAgent } from "@perdure/agent";
 import { mintToken } from "@perdure/service-kit";
 import type { Cluster } from "./cluster.ts";
 import { pace } from "./pacer.ts";
+import type { Carrier } from "./rounds.ts";
 import { Series } from "./series.ts";
 import { TokenQueue } from "./token-queue.ts";
 import { openViewer } from "./viewer.ts";
@@ -9,8 +10,7 @@ import { openViewer } from "./viewer.ts";
 const hourMs = 3_600_000;
 const agentName = "bench";
 
-export interface Path {
-  run(perSecond: number, durationMs: number): Promise<Series>;
+export interface Path extends Carrier {
   close(): Promise<void>;
 }
 

@@ -1,4 +1,5 @@
-import type { Samples, Summary } from "./samples.ts";
+import type { Measured } from "./rounds.ts";
+import type { Summary } from "./samples.ts";
 
 export interface Comparison {
   readonly tokensPerSecond: number;
@@ -6,11 +7,13 @@ export interface Comparison {
   readonly rawKafka: Summary;
   readonly perdure: Summary;
   readonly ratio: { readonly p50: number; readonly p95: number; readonly p99: number };
+  /** The most that other programs had of the machine's processors in a round that counts. */
+  readonly othersShare: number;
 }
 
-export function compare(tokensPerSecond: number, sessions: number, raw: Samples, path: Samples): Comparison {
-  const rawKafka = raw.summary();
-  const perdure = path.summary();
+export function compare(tokensPerSecond: number, sessions: number, measured: Measured): Comparison {
+  const rawKafka = measured.raw.summary();
+  const perdure = measured.whole.summary();
   return {
     tokensPerSecond,
     sessions,
@@ -21,15 +24,17 @@ export function compare(tokensPerSecond: number, sessions: number, raw: Samples,
       p95: perdure.p95Ms / rawKafka.p95Ms,
       p99: perdure.p99Ms / rawKafka.p99Ms,
     },
+    othersShare: measured.othersShare,
   };
 }
 
 export function tableOf(comparisons: readonly Comparison[]): string {
-  const rows = comparisons.flatMap(({ tokensPerSecond, sessions, rawKafka, perdure, ratio }) => [
+  const rows = comparisons.flatMap(({ tokensPerSecond, sessions, rawKafka, perdure, ratio, othersShare }) => [
     row(`${tokensPerSecond} tokens/s, ${sessions} sessions`, "p50 ms", "p95 ms", "p99 ms"),
     row("  raw Kafka, produce -> consume", ...figures(rawKafka)),
     row("  agent -> screen", ...figures(perdure)),
     row("  ratio", ...[ratio.p50, ratio.p95, ratio.p99].map((value) => `${value.toFixed(2)}x`)),
+    `  other programs had up to ${(othersShare * 100).toFixed(0)} % of the processors`,
   ]);
   return rows.join("\n");
 }
