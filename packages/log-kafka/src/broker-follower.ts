@@ -1,7 +1,7 @@
-import { setTimeout as sleep } from "node:timers/promises";
+import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promises";
 import type { fetchV13 } from "@platformatic/kafka";
 import type { Cluster } from "./cluster.ts";
-import type { Isolation } from "./fetch-request.ts";
+import type { FetchPlace, Isolation } from "./fetch-request.ts";
 import { placeKey } from "./fetch-session.ts";
 import { fetchedEntries } from "./fetched-entries.ts";
 import { Poller } from "./poller.ts";
@@ -21,9 +21,23 @@ export interface FollowerOwner {
   onAnswered(): void;
 }
 
-interface Wanted {
+/** A subscription as a place to fetch from: the one where it stands then. */
+class Wanted implements FetchPlace {
   readonly topicId: string;
   readonly subscription: Subscription;
+
+  constructor(topicId: string, subscription: Subscription) {
+    this.topicId = topicId;
+    this.subscription = subscription;
+  }
+
+  get partition(): number {
+    return this.subscription.partition;
+  }
+
+  get offset(): number {
+    return this.subscription.fetchOffset;
+  }
 }
 
 /**
@@ -37,6 +51,8 @@ export class BrokerFollower {
   readonly #isolation: Isolation;
   readonly #owner: FollowerOwner;
   readonly #wanted = new Map<string, Wanted>();
+  /** What is wanted, as it stays while a poll runs; undefined where it has changed since. */
+  #snapshot: ReadonlyMap<string, Wanted> | undefined;
   readonly #pollers: Poller[] = [];
   #current: Poller | undefined;
   /** Whether the poll in flight comes back at once. */
@@ -51,7 +67,8 @@ export class BrokerFollower {
   }
 
   want(topicId: string, subscription: Subscription): void {
-    this.#wanted.set(placeKey({ topicId, partition: subscription.partition }), { topicId, subscription });
+    this.#wanted.set(placeKey({ topicId, partition: subscription.partition }), new Wanted(topicId, subscription));
+    this.#snapshot = undefined;
     if (this.#isScheduled) return;
     this.#isScheduled = true;
     queueMicrotask(() => {
@@ -62,7 +79,12 @@ export class BrokerFollower {
 
   forget(topicId: string, subscription: Subscription): void {
     const key = placeKey({ topicId, partition: subscription.partition });
-    if (this.#wanted.get(key)?.subscription === subscription) this.#wanted.delete(key);
+    if (this.#wanted.get(key)?.subscription === subscription) this.#drop(key);
+  }
+
+  #drop(key: string): void {
+    this.#wanted.delete(key);
+    this.#snapshot = undefined;
   }
 
   #start(): void {
@@ -100,23 +122,21 @@ export class BrokerFollower {
 
   async #pause(): Promise<void> {
     const { closing: signal, settings } = this.#cluster;
+    // What listeners send because of what came leaves first: an edge's sockets write at the end of a turn.
+    if (settings.fetchPauseMs === 0) return nextTurn();
     // A log that closes ends the pause; nothing is asked after that.
-    if (settings.fetchPauseMs > 0) await sleep(settings.fetchPauseMs, undefined, { signal }).catch(() => undefined);
+    await sleep(settings.fetchPauseMs, undefined, { signal }).catch(() => undefined);
   }
 
   /** Whether something came that had not been asked for at once. */
   async #pollOnce(poller: Poller): Promise<boolean> {
-    const asked = new Map(this.#wanted);
+    this.#snapshot ??= new Map(this.#wanted);
+    const asked = this.#snapshot;
     // Who follows something new is to hear at once where it stands, also when there is nothing to read.
     const isBrief = [...asked.values()].some(({ subscription }) => !subscription.wasAnswered);
     this.#isBrief = isBrief;
-    const places = [...asked.values()].map(({ topicId, subscription }) => ({
-      topicId,
-      partition: subscription.partition,
-      offset: subscription.fetchOffset,
-    }));
     try {
-      const response = await poller.poll(places, isBrief ? 0 : this.#cluster.settings.longPollMs);
+      const response = await poller.poll(asked, isBrief ? 0 : this.#cluster.settings.longPollMs);
       if (response === undefined) return false;
       this.#owner.onAnswered();
       this.#dispatch(response, asked);
@@ -130,6 +150,7 @@ export class BrokerFollower {
   #giveUpAll(): void {
     const subscriptions = [...this.#wanted.values()].map(({ subscription }) => subscription);
     this.#wanted.clear();
+    this.#snapshot = undefined;
     this.#owner.onMoved(subscriptions);
   }
 
@@ -143,7 +164,7 @@ export class BrokerFollower {
         // Only who was asked for may have the answer, and only while it is still wanted: its place goes forward alone.
         if (subscription === undefined || this.#wanted.get(key)?.subscription !== subscription) continue;
         if (!this.#handle(partition, subscription)) moved.push(subscription);
-        if (partition.errorCode !== Code.none || subscription.isFull) this.#wanted.delete(key);
+        if (partition.errorCode !== Code.none || subscription.isFull) this.#drop(key);
       }
     }
     if (moved.length > 0) this.#owner.onMoved(moved);

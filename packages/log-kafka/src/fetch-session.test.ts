@@ -1,10 +1,13 @@
 import type { fetchV13 } from "@platformatic/kafka";
 import { describe, expect, test } from "vitest";
-import { FetchSession } from "./fetch-session.ts";
+import { FetchSession, placeKey } from "./fetch-session.ts";
 
 function answer(sessionId: number, errorCode = 0): fetchV13.FetchResponse {
   return { throttleTimeMs: 0, errorCode, sessionId, responses: [] };
 }
+
+const all = (...places: ReturnType<typeof at>[]): Map<string, ReturnType<typeof at>> =>
+  new Map(places.map((place) => [placeKey(place), place]));
 
 const at = (partition: number, offset: number): { topicId: string; partition: number; offset: number } => ({
   topicId: "t",
@@ -15,43 +18,47 @@ const at = (partition: number, offset: number): { topicId: string; partition: nu
 describe("FetchSession", () => {
   test("names everything once, then only what changed and what is no longer wanted", () => {
     const session = new FetchSession();
-    expect(session.request([at(0, 5), at(1, 6)])).toMatchObject({
+    expect(session.request(all(at(0, 5), at(1, 6)))).toMatchObject({
       sessionId: 0,
       sessionEpoch: 0,
       places: [at(0, 5), at(1, 6)],
     });
     expect(session.answered(answer(77))).toBe(true);
-    expect(session.request([at(0, 5), at(1, 9), at(2, 0)])).toMatchObject({
+    expect(session.request(all(at(0, 5), at(1, 9), at(2, 0)))).toMatchObject({
       sessionId: 77,
       sessionEpoch: 1,
       places: [at(1, 9), at(2, 0)],
       forgotten: [],
     });
     session.answered(answer(77));
-    expect(session.request([at(2, 0)])).toMatchObject({ sessionEpoch: 2, places: [], forgotten: [at(0, 5), at(1, 9)] });
+    expect(session.request(all(at(2, 0)))).toMatchObject({
+      sessionEpoch: 2,
+      places: [],
+      forgotten: [at(0, 5), at(1, 9)],
+    });
   });
 
   test.each([70, 71, 106])("starts anew when the broker has lost it (%i)", (code) => {
     const session = new FetchSession();
-    session.request([at(0, 5)]);
+    session.request(all(at(0, 5)));
     session.answered(answer(77));
-    session.request([at(0, 6)]);
+    session.request(all(at(0, 6)));
     expect(session.answered(answer(0, code))).toBe(false);
-    expect(session.request([at(0, 6)])).toMatchObject({ sessionId: 0, sessionEpoch: 0, places: [at(0, 6)] });
+    expect(session.request(all(at(0, 6)))).toMatchObject({ sessionId: 0, sessionEpoch: 0, places: [at(0, 6)] });
   });
 
   test("names everything each time where the broker keeps no session for it", () => {
     const session = new FetchSession();
-    session.request([at(0, 5)]);
+    session.request(all(at(0, 5)));
     expect(session.answered(answer(0))).toBe(true);
-    expect(session.request([at(0, 5)])).toMatchObject({ sessionId: 0, sessionEpoch: 0, places: [at(0, 5)] });
+    expect(session.request(all(at(0, 5)))).toMatchObject({ sessionId: 0, sessionEpoch: 0, places: [at(0, 5)] });
   });
 
   test("an answer that never came changes nothing", () => {
     const session = new FetchSession();
-    session.request([at(0, 5)]);
+    session.request(all(at(0, 5)));
     session.answered(answer(77));
-    session.request([at(0, 8)]);
-    expect(session.request([at(0, 8)])).toMatchObject({ sessionId: 77, sessionEpoch: 1, places: [at(0, 8)] });
+    session.request(all(at(0, 8)));
+    expect(session.request(all(at(0, 8)))).toMatchObject({ sessionId: 77, sessionEpoch: 1, places: [at(0, 8)] });
   });
 });

@@ -13,15 +13,28 @@ const LAST_EPOCH = 2 ** 31 - 1;
 export class FetchSession {
   #id = 0;
   #epoch = 0;
-  #remembered = new Map<string, FetchPlace>();
-  #asked = new Map<string, FetchPlace>();
+  readonly #remembered = new Map<string, FetchPlace>();
+  /** What the broker will remember besides, and no longer, once it has answered. */
+  #changed = new Map<string, FetchPlace>();
+  #forgotten = new Map<string, FetchPlace>();
 
-  /** What a fetch of just these places must say. */
-  request(places: readonly FetchPlace[]): SessionPart {
-    this.#asked = new Map(places.map((place) => [placeKey(place), place]));
-    const changed = places.filter((place) => this.#remembered.get(placeKey(place))?.offset !== place.offset);
-    const forgotten = [...this.#remembered].flatMap(([key, place]) => (this.#asked.has(key) ? [] : [place]));
-    return { sessionId: this.#id, sessionEpoch: this.#epoch, places: changed, forgotten };
+  /** What a fetch of just these places must say. Their names are those of `placeKey`. */
+  request(places: ReadonlyMap<string, FetchPlace>): SessionPart {
+    this.#changed = new Map();
+    let knownCount = 0;
+    for (const [key, { topicId, partition, offset }] of places) {
+      const known = this.#remembered.get(key);
+      if (known !== undefined) knownCount += 1;
+      if (known?.offset !== offset) this.#changed.set(key, { topicId, partition, offset });
+    }
+    const isNoneLess = knownCount === this.#remembered.size;
+    this.#forgotten = new Map(isNoneLess ? [] : [...this.#remembered].filter(([key]) => !places.has(key)));
+    return {
+      sessionId: this.#id,
+      sessionEpoch: this.#epoch,
+      places: [...this.#changed.values()],
+      forgotten: [...this.#forgotten.values()],
+    };
   }
 
   /** Takes note of the answer; false where the session was lost, so that the same fetch must be sent again. */
@@ -32,14 +45,15 @@ export class FetchSession {
     }
     this.#id = response.sessionId;
     this.#epoch = this.#epoch === LAST_EPOCH ? 1 : this.#epoch + 1;
-    this.#remembered = this.#asked;
+    for (const [key, place] of this.#changed) this.#remembered.set(key, place);
+    for (const key of this.#forgotten.keys()) this.#remembered.delete(key);
     return true;
   }
 
   reset(): void {
     this.#id = 0;
     this.#epoch = 0;
-    this.#remembered = new Map();
+    this.#remembered.clear();
   }
 }
 

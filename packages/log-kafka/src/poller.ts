@@ -28,7 +28,7 @@ export class Poller {
    * The answer of the broker, which may take `maxWaitMs` where it has nothing to say; `undefined` where it has lost the
    * session, so that the same is to be asked again. Rejects where there is no answer.
    */
-  async poll(places: readonly FetchPlace[], maxWaitMs: number): Promise<fetchV13.FetchResponse | undefined> {
+  async poll(places: ReadonlyMap<string, FetchPlace>, maxWaitMs: number): Promise<fetchV13.FetchResponse | undefined> {
     const pool = this.#pool;
     this.#isPolling = true;
     try {
