@@ -39,7 +39,8 @@ export function grpcTransport(options: GrpcOptions): Transport {
       const { call } = stream;
       call.on("data", (bytes: Buffer) => {
         const message = decoded(ConnectResponseSchema, bytes);
-        if (message !== undefined) listener.onMessage(message);
+        if (message?.kind.case === "batch") for (const each of message.kind.value.messages) listener.onMessage(each);
+        else if (message !== undefined) listener.onMessage(message);
       });
       stream.onClosed((error) => listener.onClosed(error));
       return { send: (bytes) => void call.write(asBuffer(bytes)), drop: stream.drop };

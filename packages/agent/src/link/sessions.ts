@@ -93,7 +93,7 @@ export class Sessions {
       case "verdict":
         this.#outboxOf(kind.value)?.verdict(kind.value);
         // Its bytes are free: others may wait for them.
-        for (const { link } of this.#entries.values()) link.outbox.pump();
+        if (this.#window.wantedMore()) for (const { link } of this.#entries.values()) link.outbox.pump();
         return;
       default:
     }

@@ -5,6 +5,7 @@
 export class SendWindow {
   #limitBytes = 0;
   #usedBytes = 0;
+  #isWantedMore = false;
 
   get usedBytes(): number {
     return this.#usedBytes;
@@ -18,9 +19,19 @@ export class SendWindow {
 
   /** False: there is no room, try again when some bytes have been given back. */
   take(bytes: number): boolean {
-    if (this.#usedBytes > 0 && this.#usedBytes + bytes > this.#limitBytes) return false;
+    if (this.#usedBytes > 0 && this.#usedBytes + bytes > this.#limitBytes) {
+      this.#isWantedMore = true;
+      return false;
+    }
     this.#usedBytes += bytes;
     return true;
+  }
+
+  /** Whether somebody has found no room since this was last asked. */
+  wantedMore(): boolean {
+    const wanted = this.#isWantedMore;
+    this.#isWantedMore = false;
+    return wanted;
   }
 
   give(bytes: number): void {

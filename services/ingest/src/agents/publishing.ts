@@ -1,5 +1,6 @@
 import { PerdureError } from "@perdure/core";
 import type { Record as WireRecord, RecordJson } from "@perdure/protocol";
+import type { Clock } from "@perdure/service-kit";
 import { refusalOf } from "../refusal.ts";
 import type { IngestMetrics } from "../metrics.ts";
 import { actorOf, type AgentIdentity } from "./identity.ts";
@@ -14,6 +15,7 @@ export interface PublishingOptions {
   readonly agent: AgentIdentity;
   readonly outgoing: Outgoing;
   readonly metrics: IngestMetrics;
+  readonly clock: Clock;
 }
 
 /** What an agent writes in one session: into the log under the agent's own name, and the two answers back. */
@@ -24,7 +26,7 @@ export class Publishing {
   constructor(options: PublishingOptions) {
     this.#options = options;
     const session = options.session.id;
-    this.#stored = new StoredMarks((producer, number) =>
+    this.#stored = new StoredMarks(options.clock, (producer, number) =>
       options.outgoing.send({ case: "stored", value: { session, producer, number } }),
     );
   }

@@ -1,4 +1,5 @@
 import type { RecordJson } from "@perdure/protocol";
+import type { Clock } from "@perdure/service-kit";
 
 interface Marks {
   /** Told, or not worth telling any more. */
@@ -11,16 +12,18 @@ interface Marks {
 /** A stream has one writer a session; who uses more than these gets fewer marks, and verdicts all the same. */
 const WRITERS_KEPT = 16;
 
-/**
- * How far each writer's records are in the log, told as one number: once a turn of the loop at most, and not where the
- * verdict has told more.
- */
+/** A verdict comes a few milliseconds behind, and tells more: only where it is late there is something to tell. */
+const TOLD_AFTER_MS = 10;
+
+/** How far each writer's records are in the log, told as one number where the verdict takes its time. */
 export class StoredMarks {
+  readonly #clock: Clock;
   readonly #tell: (producer: string, number: number) => void;
   readonly #marks = new Map<string, Marks>();
   #scheduled = false;
 
-  constructor(tell: (producer: string, number: number) => void) {
+  constructor(clock: Clock, tell: (producer: string, number: number) => void) {
+    this.#clock = clock;
     this.#tell = tell;
   }
 
@@ -56,7 +59,7 @@ export class StoredMarks {
   #schedule(): void {
     if (this.#scheduled) return;
     this.#scheduled = true;
-    setImmediate(() => {
+    this.#clock.after(TOLD_AFTER_MS, () => {
       this.#scheduled = false;
       for (const [producer, marks] of this.#marks) {
         if (marks.stored <= marks.told) continue;

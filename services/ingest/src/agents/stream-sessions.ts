@@ -152,7 +152,8 @@ export class StreamSessions {
   #begin(entry: Entry, session: JoinedSession): void {
     const { agent, outgoing, deps } = this.#options;
     if (this.#over || session.over || entry.joined !== undefined) return;
-    entry.joined = { session, publishing: new Publishing({ session, agent, outgoing, metrics: deps.metrics }) };
+    const { metrics, clock } = deps;
+    entry.joined = { session, publishing: new Publishing({ session, agent, outgoing, metrics, clock }) };
     this.#tellState(session);
     session.follow((accepted) => outgoing.send({ case: "record", value: recordMessage(session.id, accepted) }));
   }

@@ -37,7 +37,8 @@ export class RawAgent {
     this.ended = ended;
     void ended.then(() => this.#wake.resolve());
     call.on("data", (bytes: Buffer) => {
-      this.heard.push(fromBinary(ConnectResponseSchema, bytes).kind);
+      const { kind } = fromBinary(ConnectResponseSchema, bytes);
+      this.heard.push(...(kind.case === "batch" ? kind.value.messages.map((each) => each.kind) : [kind]));
       this.#wake.resolve();
       this.#wake = Promise.withResolvers();
     });

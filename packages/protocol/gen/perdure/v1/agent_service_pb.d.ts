@@ -593,6 +593,12 @@ export declare type ConnectResponse = Message<"perdure.v1.ConnectResponse"> & {
      */
     value: AgentRenewed;
     case: "renewed";
+  } | {
+    /**
+     * @generated from field: perdure.v1.AgentBatch batch = 11;
+     */
+    value: AgentBatch;
+    case: "batch";
   } | { case: undefined; value?: undefined };
 };
 
@@ -655,6 +661,11 @@ export declare type ConnectResponseJson = {
    * @generated from field: perdure.v1.AgentRenewed renewed = 10;
    */
   renewed?: AgentRenewedJson;
+
+  /**
+   * @generated from field: perdure.v1.AgentBatch batch = 11;
+   */
+  batch?: AgentBatchJson;
 };
 
 /**
@@ -662,6 +673,40 @@ export declare type ConnectResponseJson = {
  * Use `create(ConnectResponseSchema)` to create a new message.
  */
 export declare const ConnectResponseSchema: GenMessage<ConnectResponse, {jsonType: ConnectResponseJson}>;
+
+/**
+ * Several messages in their order: what a node has to say at one time goes out as one.
+ *
+ * @generated from message perdure.v1.AgentBatch
+ */
+export declare type AgentBatch = Message<"perdure.v1.AgentBatch"> & {
+  /**
+   * None of them is a batch.
+   *
+   * @generated from field: repeated perdure.v1.ConnectResponse messages = 1;
+   */
+  messages: ConnectResponse[];
+};
+
+/**
+ * Several messages in their order: what a node has to say at one time goes out as one.
+ *
+ * @generated from message perdure.v1.AgentBatch
+ */
+export declare type AgentBatchJson = {
+  /**
+   * None of them is a batch.
+   *
+   * @generated from field: repeated perdure.v1.ConnectResponse messages = 1;
+   */
+  messages?: ConnectResponseJson[];
+};
+
+/**
+ * Describes the message perdure.v1.AgentBatch.
+ * Use `create(AgentBatchSchema)` to create a new message.
+ */
+export declare const AgentBatchSchema: GenMessage<AgentBatch, {jsonType: AgentBatchJson}>;
 
 /**
  * The stream is open.
