@@ -110,7 +110,7 @@ export class CheckpointWriter {
 
   #capture(session: KeptSession): Capture {
     const uncovered = session.takeUncovered();
-    this.#parts.uncovered.remove(session, uncovered?.bytes ?? 0);
+    this.#parts.uncovered.beginCovering(session, uncovered?.bytes ?? 0);
     const { state, setAsideAt } = session;
     if (state === undefined) {
       const entry = this.#setAsideEntry(session, setAsideAt ?? 0);
@@ -175,6 +175,7 @@ export class CheckpointWriter {
   #settle(capture: Capture | undefined, { entry, chain }: Outcome): void {
     if (capture === undefined) return;
     const { session, owing } = capture;
+    this.#parts.uncovered.endCovering(session);
     session.entry = entry;
     if (chain !== undefined) this.#parts.chains.written(session.key, chain);
     session.signals.writtenAsOwing = owing;
@@ -184,6 +185,7 @@ export class CheckpointWriter {
   #giveBack(captures: readonly Capture[]): void {
     const nowMs = this.#parts.clock.now();
     const restored = captures.filter(({ session, uncovered }) => {
+      this.#parts.uncovered.endCovering(session);
       if (uncovered === undefined) this.#parts.uncovered.markStale(session, nowMs);
       else session.giveBack(uncovered);
       return uncovered !== undefined;

@@ -2,7 +2,7 @@ import { RULES_VERSION } from "@perdure/core";
 import { LogError } from "@perdure/log";
 import { encodeIndexEntry, encodeRecord, keyBytes } from "@perdure/protocol";
 import { entryKeyText, TOPICS } from "@perdure/replica";
-import { alteredLog, canonicalText, GatedTail, SampleWriter } from "@perdure/replica/testing";
+import { alteredLog, canonicalText, GatedTail, SampleWriter, until } from "@perdure/replica/testing";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { KeeperTest } from "./testing/keeper-test.ts";
 
@@ -42,6 +42,35 @@ describe("when sessions are checkpointed", () => {
     await say(20);
     await world.test.atRest();
     expect(await world.watermark(0)).toBeGreaterThan(0);
+  });
+
+  it("and a session stays in memory until it is known what became of its checkpoint", async () => {
+    const gate = Promise.withResolvers<void>();
+    const { log, clock } = world.test;
+    let begun = 0;
+    const slow = alteredLog(log, {
+      checkpoint: (ownership, write) =>
+        log.checkpoint(ownership, async (scope) => {
+          begun += 1;
+          await write(scope);
+          await gate.promise;
+        }),
+    });
+    await world.keeper({ checkpointMs: 100, sessionIdleMs: 1_000 }, slow);
+    const turn = async (): Promise<boolean> => {
+      clock.advance(100);
+      await new Promise((resolve) => setImmediate(resolve));
+      return begun > 0;
+    };
+    await until(turn);
+    // It rests for longer than a session is kept, and the index does not know yet what is covered.
+    for (let turns = 0; turns < 40; turns += 1) await turn();
+    await say(1);
+    gate.resolve();
+    await world.covered(KEY);
+    const held = await world.attach(KEY);
+    expect(held.acceptedSince(0)).toBeUndefined();
+    expect(canonicalText(held.state)).toBe(canonicalText(await world.test.foldAll(KEY)));
   });
 
   it("when the keeper stops, so that the next one has nothing to fold", async () => {

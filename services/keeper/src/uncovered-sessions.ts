@@ -7,6 +7,8 @@ import type { KeptSession } from "./kept-session.ts";
 export class UncoveredSessions {
   #sessions = new Set<KeptSession>();
   readonly #stale = new Map<KeptSession, number>();
+  /** Those of a checkpoint under way: until it is known what became of it, the index does not say what they are. */
+  readonly #covering = new Set<KeptSession>();
   #bytes = 0;
 
   /** Bytes of uncovered records. */
@@ -20,8 +22,9 @@ export class UncoveredSessions {
     return end;
   }
 
+  /** Whether it is needed in memory: to be covered, or because it is being covered. */
   has(session: KeptSession): boolean {
-    return this.#sessions.has(session) || this.#stale.has(session);
+    return this.#sessions.has(session) || this.#stale.has(session) || this.#covering.has(session);
   }
 
   /** It has `bytes` more that are uncovered; sessions come in the order of their first uncovered offsets. */
@@ -42,11 +45,17 @@ export class UncoveredSessions {
     if (!this.#stale.has(session)) this.#stale.set(session, nowMs);
   }
 
-  /** It is being covered, or holds nothing to cover. */
-  remove(session: KeptSession, bytes: number): void {
+  /** It is being covered, until `endCovering`. */
+  beginCovering(session: KeptSession, bytes: number): void {
+    this.#covering.add(session);
     this.#sessions.delete(session);
     this.#stale.delete(session);
     this.#bytes -= bytes;
+  }
+
+  /** It has been covered, or has not. */
+  endCovering(session: KeptSession): void {
+    this.#covering.delete(session);
   }
 
   /** These have not been covered after all, and what came later is behind them. */
