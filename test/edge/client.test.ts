@@ -80,6 +80,18 @@ describe("sending", () => {
     expect(await turn.done).toEqual({ run: undefined, messages: [] });
   });
 
+  test("into a session that was closed and opened again in the same page writes anew", async () => {
+    const client = createClient({ url: urlOf(edge), getToken: () => token({ participant: "ann", role: "user" }) });
+    clients.push(client);
+    const before = client.session("send-again");
+    await before.send("before");
+    before.close();
+    const after = client.session("send-again");
+    await after.send("after");
+    await until(after, ({ messages }) => messages.length === 2);
+    expect(texts(after)).toEqual(["before", "after"]);
+  });
+
   test("by two who both find the session new works for both", async () => {
     const [ann, bob] = [open("send-2"), open("send-2", { participant: "bob" })];
     await Promise.all([ann.send("from ann"), bob.send("from bob")]);

@@ -91,10 +91,12 @@ export function createClient(options: ClientOptions): Client {
 
 class PerdureClient implements Client {
   readonly #connection: Connection;
-  readonly #context: Omit<SessionContext, "nextRequestId" | "onHandle">;
+  readonly #context: Omit<SessionContext, "nextRequestId" | "onHandle" | "producer">;
   readonly #outboxes: OutboxStore;
   readonly #unwatchPage: () => void;
   readonly #sessions = new Map<string, { readonly session: Session; readonly engine: SessionEngine }>();
+  /** How often each was opened in this page. */
+  readonly #openings = new Map<string, number>();
   /** Where frames go that name a session by its handle, or answer a request. */
   readonly #byHandle = new Map<number, SessionEngine>();
   readonly #byRequest = new Map<number, SessionEngine>();
@@ -154,6 +156,7 @@ class PerdureClient implements Client {
     if (known !== undefined) return known.session;
     const engine: SessionEngine = new SessionEngine(id, creationOf(options), {
       ...this.#context,
+      producer: this.#newProducer(id),
       nextRequestId: () => {
         this.#requestId += 1;
         this.#byRequest.set(this.#requestId, engine);
@@ -171,6 +174,14 @@ class PerdureClient implements Client {
     engine.onConnection(this.#connection.state, this.#self);
     if (this.#connection.state.phase === "idle") this.#connection.want();
     return session;
+  }
+
+  /** A session that was closed and is opened again counts its records anew, so it does so under another name. */
+  #newProducer(id: string): string {
+    const opening = (this.#openings.get(id) ?? 0) + 1;
+    this.#openings.set(id, opening);
+    const { page } = this.#context;
+    return opening === 1 ? page : `${page}-o${opening}`;
   }
 
   onStatus(listener: (status: Status) => void): () => void {

@@ -6,7 +6,8 @@ import type { OutboxEntry } from "./outbox-lane.ts";
 import { Timer } from "./timer.ts";
 
 export interface CreationOptions {
-  readonly page: string;
+  /** What the producers of its records begin with. */
+  readonly producer: string;
   readonly clock: Clock;
   readonly transmit: (producer: string, entry: OutboxEntry) => boolean;
   readonly onRefused: (error: PerdureError) => void;
@@ -33,7 +34,7 @@ export class Creation {
   request(body: SessionCreatedJson): void {
     if (this.#producer !== undefined) return;
     this.#tries += 1;
-    this.#producer = `${this.#options.page}-c${this.#tries}`;
+    this.#producer = `${this.#options.producer}-c${this.#tries}`;
     const entry: OutboxEntry = { number: 1, born: 0, events: [{ sessionCreated: body }] };
     if (!this.#options.transmit(this.#producer, entry)) this.#producer = undefined;
   }

@@ -5,8 +5,10 @@ import type { PendingRecord } from "./pending.ts";
 import { type LaneOptions, type OutboxEntry, OutboxLane } from "./outbox-lane.ts";
 
 export interface OutboxOptions extends Pick<LaneOptions, "clock" | "transmit"> {
-  /** Names this page load; the producer's id begins with it. */
+  /** Names this page load. */
   readonly page: string;
+  /** What its producers' ids begin with: unique to this outbox. */
+  readonly producer: string;
   readonly save: (page: string, producer: string, entries: readonly OutboxEntry[]) => void;
   /** What waits has changed. */
   readonly onChange: () => void;
@@ -99,8 +101,8 @@ export class Outbox {
     this.#generation += 1;
     this.#last = 0;
     this.#born = seq;
-    const { page } = this.#options;
-    return this.#lane(page, this.#generation === 1 ? page : `${page}-${this.#generation}`);
+    const { page, producer } = this.#options;
+    return this.#lane(page, this.#generation === 1 ? producer : `${producer}-${this.#generation}`);
   }
 
   /** Where the session no longer knows the producer, what comes next goes under a new id. */

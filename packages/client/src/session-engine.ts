@@ -34,6 +34,8 @@ export interface SessionContext {
   readonly schedule: (call: () => void) => void;
   /** Names this page load. */
   readonly page: string;
+  /** Names what this opening of the session writes; begins with the page's name. */
+  readonly producer: string;
   readonly backoff: BackoffSettings;
   readonly states: StateStore;
   readonly outboxes: OutboxStore;
@@ -86,21 +88,22 @@ export class SessionEngine {
     this.id = id;
     this.#create = create;
     this.#context = context;
-    const { clock, page, outboxes, nextRequestId, send } = context;
+    const { clock, page, producer, outboxes, nextRequestId, send } = context;
     this.typing = new Typing(clock, () => this.#changed());
     this.#saveTimer = new Timer(clock);
     this.#link = this.#newLink();
     this.#outbox = new Outbox({
       clock,
       page,
-      transmit: (producer, entry) => this.#exists && this.#link.transmit(producer, entry),
-      save: (ownerPage, producer, entries) => outboxes.save(ownerPage, { session: id, producer, entries }),
+      producer,
+      transmit: (from, entry) => this.#exists && this.#link.transmit(from, entry),
+      save: (ownerPage, from, entries) => outboxes.save(ownerPage, { session: id, producer: from, entries }),
       onChange: () => this.#changed(),
     });
     this.#creation = new Creation({
-      page,
+      producer,
       clock,
-      transmit: (producer, entry) => this.#link.transmit(producer, entry),
+      transmit: (from, entry) => this.#link.transmit(from, entry),
       onRefused: (error) => this.#outbox.fail(error),
     });
     this.pages = new PageRequests({ clock, nextRequestId, send, handle: () => this.#link.handle });
