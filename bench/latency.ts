@@ -2,7 +2,7 @@
 // socket, beside raw Kafka through the same client, interleaved in one run, on one broker with acks=all.
 import { cpus } from "node:os";
 import { parseArgs } from "node:util";
-import { startCluster } from "./latency/cluster.ts";
+import { startCluster } from "./stand/cluster.ts";
 import { openFloor } from "./latency/floor.ts";
 import { openPath } from "./latency/path.ts";
 import { type Comparison, compare, tableOf } from "./latency/report.ts";

@@ -1,6 +1,6 @@
 import { connectAgent } from "@perdure/agent";
 import { mintToken } from "@perdure/service-kit";
-import type { Cluster } from "./cluster.ts";
+import type { Cluster } from "../stand/cluster.ts";
 import { pace } from "./pacer.ts";
 import type { Carrier } from "./rounds.ts";
 import { Series } from "./series.ts";

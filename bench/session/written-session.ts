@@ -12,32 +12,45 @@ const agentInstance = "0123456789abcdef";
 /** Ids are as long as those that the SDKs make. */
 const personProducer = "fedcba9876543210fedcba9876543210";
 const agentProducer = "0123456789abcdef0123456789abcdef";
-const start = 1_700_000_000_000;
+const startMs = 1_700_000_000_000;
+
+const people = { tenant: benchTenant, participant: "ann", role: "ROLE_USER" } as const;
+const agents = { tenant: benchTenant, participant: "bot", role: "ROLE_AGENT", instance: agentInstance } as const;
+
+/** Creates a session. Its offset in the log is the session's epoch. */
+export const creation: RecordJson = {
+  producer: personProducer,
+  first: 1,
+  last: 1,
+  actor: people,
+  audience: "AUDIENCE_ALL",
+  events: [{ sessionCreated: { title: "Trip", policy: { defaultAgent: "bench" } } }],
+};
 
 /**
- * Writes the records of one session as clients and agents do, and folds each to know ids and seqs. `put` takes a
- * record's bytes to where it belongs and answers its offset; without it, offsets count from 0.
+ * The records of one session behind its `creation`, as clients and agents write them. Each is folded here too, to know
+ * ids and seqs; what others write into the session meanwhile must come after `ask`.
  */
 export class WrittenSession {
   readonly state: SessionState = newSession();
-  #person = 0;
+  #person = 1;
   #agent = 0;
-  #born = 0;
-  #offset = 0;
+  #offset: number;
   #runId = "";
   #attempt = 0;
   #messageId = "";
   #partId = "";
   #length = 0;
 
-  /** Creates the session; an agent joins it. */
-  begin(): Written[] {
-    return [
-      this.#byPerson([{ sessionCreated: { title: "Trip", policy: { defaultAgent: "bench" } } }]),
-      this.#byAgent([
-        { agentJoined: { agent: "bench", instance: agentInstance, attachment: "stream-1", node: "ingest-1" } },
-      ]),
-    ];
+  constructor(epoch = 0) {
+    this.#offset = epoch;
+    this.#fold(encodeRecord(creation));
+  }
+
+  /** An agent joins. */
+  join(): Written[] {
+    const joined = { agent: "bench", instance: agentInstance, attachment: "stream-1", node: "ingest-1" };
+    return [this.#byAgent([{ agentJoined: joined }])];
   }
 
   /** A person asks; the agent takes the run and opens its answer. */
@@ -86,28 +99,33 @@ export class WrittenSession {
 
   #byPerson(events: EventJson[]): Written {
     this.#person += 1;
-    const actor = { tenant: benchTenant, participant: "ann", role: "ROLE_USER" } as const;
-    return this.#write({ producer: personProducer, first: this.#person, last: this.#person, born: 0, actor, events });
+    return this.#write({ producer: personProducer, first: this.#person, last: this.#person, actor: people, events });
   }
 
   #byAgent(events: EventJson[]): Written {
     this.#agent += 1;
-    if (this.#agent === 1) this.#born = this.state.seq;
-    const actor = { tenant: benchTenant, participant: "bot", role: "ROLE_AGENT", instance: agentInstance } as const;
-    const numbers = { first: this.#agent, last: this.#agent, born: this.#born };
-    const { epoch } = this.state;
-    const epochText = epoch === undefined ? {} : { epoch: String(epoch) };
-    const attempt = this.#attempt === 0 ? {} : { attempt: this.#attempt };
-    return this.#write({ producer: agentProducer, ...numbers, actor, ...epochText, ...attempt, events });
+    return this.#write({
+      producer: agentProducer,
+      first: this.#agent,
+      last: this.#agent,
+      born: 1,
+      actor: agents,
+      ...(this.#attempt > 0 && { attempt: this.#attempt }),
+      epoch: String(this.state.epoch ?? 0),
+      events,
+    });
   }
 
   #write(record: RecordJson): Written {
     const value = encodeRecord({ audience: "AUDIENCE_ALL", ...record });
+    return { value, offset: this.#fold(value) };
+  }
+
+  #fold(value: Uint8Array): number {
     const offset = this.#offset++;
-    const { verdict } = fold(this.state, decodeRecord(value), { offset, timeMs: start + offset });
-    if (verdict.kind !== "accepted")
-      throw new Error(`the bench wrote a record that is not taken: ${JSON.stringify(verdict)}`);
-    return { value, offset };
+    const { verdict } = fold(this.state, decodeRecord(value), { offset, timeMs: startMs + offset });
+    if (verdict.kind === "accepted") return offset;
+    throw new Error(`the bench wrote a record that is not taken: ${JSON.stringify(verdict)}`);
   }
 }
 

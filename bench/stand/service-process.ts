@@ -1,0 +1,45 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { setTimeout as sleep } from "node:timers/promises";
+
+/** A service as a process of its own. */
+export interface RunningService {
+  readonly pid: number;
+  stop(): Promise<void>;
+}
+
+const readyLimitMs = 60_000;
+
+/** Starts a service and waits until it says that it is ready. */
+export async function startService(
+  name: string,
+  statusPort: number,
+  environment: Readonly<Record<string, string>>,
+): Promise<RunningService> {
+  const { PATH = "", HOME = "" } = process.env;
+  // With node's own flags, so that `--cpu-prof` profiles every process.
+  const child = spawn(process.execPath, [...process.execArgv, `services/${name}/src/main.ts`], {
+    env: { PATH, HOME, PERDURE_STATUS_PORT: String(statusPort), ...environment },
+    stdio: ["ignore", "inherit", "inherit"],
+  });
+  await ready(statusPort);
+  return { pid: child.pid ?? 0, stop: () => end(child) };
+}
+
+async function ready(statusPort: number): Promise<void> {
+  const deadlineMs = Date.now() + readyLimitMs;
+  for (;;) {
+    const response = await fetch(`http://127.0.0.1:${statusPort}/readyz`).catch(() => undefined);
+    if (response?.ok === true) return;
+    if (Date.now() > deadlineMs) throw new Error(`nothing is ready on port ${statusPort}: see the messages above`);
+    await sleep(100);
+  }
+}
+
+/** Asks it to end, and waits. */
+export async function end(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const exited = once(child, "exit");
+  child.kill("SIGTERM");
+  await exited;
+}
