@@ -26,7 +26,7 @@ try {
   const log = await cluster.openLog();
   const measure = async (shape: Shape): Promise<{ edge: Lane; floor: Lane }> => {
     const edge = await openEdgeLane(cluster, log, shape);
-    const floor = await openBareLane(bare, shape);
+    const floor = await openBareLane(bare, cluster, log, shape);
     for (const lane of [edge, floor]) await lane.run(warmUpMs).then(() => forget(lane));
     for (let round = 0; round < rounds; round += 1) for (const lane of [edge, floor]) await lane.run(roundMs);
     await Promise.all([edge.close(), floor.close()]);

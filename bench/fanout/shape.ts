@@ -40,15 +40,13 @@ export async function openEdgeLane(cluster: Cluster, log: Log, shape: Shape): Pr
   const clients = live.ids.flatMap((id) => Array.from({ length: clientsEach }, () => follower(token, id)));
   const crowd = new Crowd();
   await crowd.open(cluster.edgePort, "/v1/connect", clients);
-  let turn = 0;
-  return laneOf("edge", crowd, cluster.service("edge").pid, async (durationMs) => {
-    const written: Promise<void>[] = [];
-    await pace(tokensPerSecond, durationMs, () => written.push(live.token(turn++)));
-    await Promise.all(written);
-  });
+  return laneOf("edge", crowd, cluster.service("edge").pid, (durationMs) => write(live, tokensPerSecond, durationMs));
 }
 
-export async function openBareLane(bare: Bare, { sessions, clientsEach, tokensPerSecond }: Shape): Promise<Lane> {
+/** Meanwhile the broker gets as many tokens as in the other lane, so that the machine is as busy. */
+export async function openBareLane(bare: Bare, cluster: Cluster, log: Log, shape: Shape): Promise<Lane> {
+  const { sessions, clientsEach, tokensPerSecond } = shape;
+  const unread = await LiveSessions.begin(log, cluster.partitions, `unread-${sessions}`, sessions);
   await bare.shareOut(sessions);
   const crowd = new Crowd();
   await crowd.open(
@@ -56,7 +54,15 @@ export async function openBareLane(bare: Bare, { sessions, clientsEach, tokensPe
     "/",
     Array.from({ length: sessions * clientsEach }, () => ({})),
   );
-  return laneOf("bare", crowd, bare.pid, (durationMs) => bare.publish(tokensPerSecond, durationMs));
+  return laneOf("bare", crowd, bare.pid, async (durationMs) => {
+    await Promise.all([bare.publish(tokensPerSecond, durationMs), write(unread, tokensPerSecond, durationMs)]);
+  });
+}
+
+async function write(live: LiveSessions, perSecond: number, durationMs: number): Promise<void> {
+  const written: Promise<void>[] = [];
+  await pace(perSecond, durationMs, () => written.push(live.token()));
+  await Promise.all(written);
 }
 
 function laneOf(name: string, crowd: Crowd, pid: number, publish: (durationMs: number) => Promise<void>): Lane {

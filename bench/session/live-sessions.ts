@@ -9,6 +9,7 @@ export class LiveSessions {
   readonly #log: Log;
   readonly #partitions: number;
   readonly #sessions: readonly WrittenSession[];
+  #turn = 0;
 
   private constructor(log: Log, partitions: number, ids: readonly string[], sessions: readonly WrittenSession[]) {
     this.#log = log;
@@ -31,7 +32,8 @@ export class LiveSessions {
   }
 
   /** One token of one of the sessions, by turns; resolves when it is in the log. */
-  async token(turn: number): Promise<void> {
+  async token(): Promise<void> {
+    const turn = this.#turn++;
     const index = turn % this.ids.length;
     const session = this.#sessions[index];
     if (session !== undefined) await this.#put(index, [session.token(tokenText(turn))]);
