@@ -1,5 +1,6 @@
 import type { ActorJson, AudienceJson } from "@perdure/protocol";
 import type { Accepted } from "./api.ts";
+import type { Rules } from "./rules.ts";
 
 /** What an event is judged and applied with beside its content. */
 export interface Context {
@@ -20,6 +21,13 @@ export interface Context {
   readonly epoch: number | undefined;
   /** Some of the record's numbers were seen before: a merged append, whose text is trimmed. */
   readonly overlaps: boolean;
+  /** By which rules: those of the session as it stood before the record. */
+  readonly rules: Pick<Rules, "appliers">;
+}
+
+/** With what an event is judged as well. */
+export interface JudgedContext extends Context {
+  readonly rules: Rules;
 }
 
 /** Id of the item that the event begins. */
@@ -29,7 +37,7 @@ export const newItemId = (context: Context): string => `${context.producer}:${co
 export const writer = (context: Context): string => context.actor.participant ?? "";
 
 /** How accepted events are applied. */
-export const contextOf = (accepted: Accepted): Context => ({
+export const contextOf = (accepted: Accepted, rules: Context["rules"]): Context => ({
   producer: accepted.producer,
   number: accepted.number,
   index: 0,
@@ -41,4 +49,5 @@ export const contextOf = (accepted: Accepted): Context => ({
   causeSeq: 0,
   epoch: accepted.epoch,
   overlaps: false,
+  rules,
 });

@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import type { EventJson, RecordJson } from "@perdure/protocol";
 import { describe, expect, test } from "vitest";
 import { codeOf, said, seqOf, Story, storyAtWork } from "./testing/story.ts";
-import { applyAccepted, canonical, eventKind, fold, newSession, PerdureError, toHead } from "./index.ts";
+import { applyAccepted, canonical, eventKind, fold, newSession, toHead } from "./index.ts";
 
 const user = { tenant: "acme", participant: "ann", role: "ROLE_USER" } as const;
 
@@ -175,23 +175,7 @@ describe("ephemeral records", () => {
   });
 });
 
-describe("the version of the rules", () => {
-  test("SPEC 14.1: is raised by one, by a record of a node", () => {
-    const { story, ann, node } = storyAtWork();
-    expect(toHead(story.state).rules).toBe(1);
-    expect(codeOf(story.write(ann, { rulesUpgraded: { version: 2 } }))).toBe("forbidden");
-    expect(codeOf(story.write(node, { rulesUpgraded: { version: 3 } }))).toBe("stale_cause");
-    expect(codeOf(story.write(node, { rulesUpgraded: { version: 2 } }))).toBe("accepted");
-    expect(story.state.rules).toBe(2);
-  });
-
-  test("SPEC 14.2: a session with later rules is not folded", () => {
-    const { story, ann, node } = storyAtWork();
-    story.write(node, { rulesUpgraded: { version: 2 } });
-    expect(() => story.write(ann, { runRequested: {} })).toThrow(PerdureError);
-    expect(() => story.write(ann, { runRequested: {} })).toThrow(expect.objectContaining({ code: "rules_too_new" }));
-  });
-
+describe("readers", () => {
   test("SPEC 14.3: readers skip kinds and items they do not know", () => {
     const { story, ann } = storyAtWork();
     const reader = newSession();

@@ -4,14 +4,14 @@ import { isAlive } from "./apply/agents.ts";
 import { applyKind, eventKind } from "./apply/table.ts";
 import { covers, levelOf } from "./audience.ts";
 import type { Code } from "./codes.ts";
-import type { Context } from "./context.ts";
+import type { JudgedContext } from "./context.ts";
 import { type Envelope, readEnvelope } from "./envelope.ts";
-import { PerdureError } from "./errors.ts";
 import { trimAppend } from "./judge/parts.ts";
 import type { Refusal } from "./judge/reasons.ts";
 import { judgeEvent } from "./judge/table.ts";
 import { noteVerdict, type Standing, standingOf } from "./ledger.ts";
-import { RULES_VERSION } from "./limits.ts";
+import { RULE_BOOK, type RuleBook, type Rules, rulesOf } from "./rules.ts";
+import { rulesVersionFor } from "./rules-version.ts";
 import { shed } from "./shed.ts";
 import type { SessionState } from "./state.ts";
 import { beginUndo, endUndo } from "./undo.ts";
@@ -22,21 +22,24 @@ const seqMax = 0xffff_ffff;
 /**
  * Judges a record at its position in the log and, where it is accepted, applies it. Changes `state` in place. Reads no
  * clock: time comes with the position. Throws PerdureError `rules_too_new` where the session follows later rules than
- * this code knows, and nothing else, whatever the record holds.
+ * `book` has, and nothing else, whatever the record holds; then nothing has changed.
  */
-export function fold(state: SessionState, record: RecordJson, position: Position): FoldResult {
-  if (state.rules > RULES_VERSION) {
-    throw new PerdureError("rules_too_new", `The session follows rules ${state.rules}; upgrade this node.`);
-  }
+export function fold(
+  state: SessionState,
+  record: RecordJson,
+  position: Position,
+  book: RuleBook = RULE_BOOK,
+): FoldResult {
+  const events = record.events ?? [];
+  const rules = rulesOf(book, rulesVersionFor(state, events));
   state.covered = Math.max(state.covered, position.offset);
   state.timeMs = Math.max(state.timeMs, position.timeMs);
   const envelope = readEnvelope(record, state.limits);
   if (envelope === undefined) return refusal(state, "invalid_record");
-  const events = record.events ?? [];
-  if (envelope.first === 0) return pass(state, envelope, events);
+  if (envelope.first === 0) return pass(state, envelope, events, rules);
   const standing = standingOf(state, envelope, isAppend(events));
   if (standing.kind !== "next") return { verdict: verdictOf(state, standing), pages: noPages };
-  return judge(state, envelope, events, standing, position.offset);
+  return judge(state, envelope, events, standing, position.offset, rules);
 }
 
 const isAppend = (events: readonly EventJson[]): boolean =>
@@ -67,8 +70,9 @@ function judge(
   events: readonly EventJson[],
   { overlaps, refused }: Extract<Standing, { kind: "next" }>,
   offset: number,
+  rules: Rules,
 ): FoldResult {
-  const context = contextOf(state, envelope, overlaps, offset);
+  const context = contextOf(state, envelope, overlaps, offset, rules);
   const begins = state.epoch === undefined;
   const outcome = refused ?? admit(state, envelope, events) ?? applyAll(state, events, context);
   if (!Array.isArray(outcome)) {
@@ -86,7 +90,13 @@ function judge(
   };
 }
 
-const contextOf = (state: SessionState, envelope: Envelope, overlaps: boolean, offset: number): Context => ({
+const contextOf = (
+  state: SessionState,
+  envelope: Envelope,
+  overlaps: boolean,
+  offset: number,
+  rules: Rules,
+): JudgedContext => ({
   producer: envelope.producer,
   number: envelope.first,
   index: 0,
@@ -98,6 +108,7 @@ const contextOf = (state: SessionState, envelope: Envelope, overlaps: boolean, o
   causeSeq: envelope.causeSeq,
   epoch: offset,
   overlaps,
+  rules,
 });
 
 const acceptedOf = (
@@ -133,7 +144,7 @@ function judgeAttempt(state: SessionState, { attempt, actor, participant }: Enve
 }
 
 /** Judges and applies the events one after another; where one is refused, nothing has happened. */
-function applyAll(state: SessionState, events: readonly EventJson[], context: Context): Refusal | EventJson[] {
+function applyAll(state: SessionState, events: readonly EventJson[], context: JudgedContext): Refusal | EventJson[] {
   if (events.length > 1) beginUndo(state);
   const applied: EventJson[] = [];
   for (const event of events) {
@@ -150,7 +161,11 @@ function applyAll(state: SessionState, events: readonly EventJson[], context: Co
   return applied;
 }
 
-function applyNext(state: SessionState, event: EventJson, context: Context): Refusal | { readonly event: EventJson } {
+function applyNext(
+  state: SessionState,
+  event: EventJson,
+  context: JudgedContext,
+): Refusal | { readonly event: EventJson } {
   const kind = eventKind(event);
   if (kind === undefined) return "unknown_kind";
   if (kind === "transient") return "invalid_event";
@@ -173,15 +188,15 @@ function rewrite(state: SessionState, event: EventJson): EventJson {
 }
 
 /** Ephemeral records go to whoever is here: they take no seq and change nothing. */
-function pass(state: SessionState, envelope: Envelope, events: readonly EventJson[]): FoldResult {
-  const context = contextOf(state, envelope, false, state.covered);
+function pass(state: SessionState, envelope: Envelope, events: readonly EventJson[], rules: Rules): FoldResult {
+  const context = contextOf(state, envelope, false, state.covered, rules);
   const refused = admit(state, envelope, events) ?? judgePassing(state, events, context);
   if (refused !== undefined) return refusal(state, refused);
   const { seq } = state;
   return { verdict: { kind: "passed", seq }, accepted: acceptedOf(state, envelope, 0, events), pages: noPages };
 }
 
-function judgePassing(state: SessionState, events: readonly EventJson[], context: Context): Refusal | undefined {
+function judgePassing(state: SessionState, events: readonly EventJson[], context: JudgedContext): Refusal | undefined {
   for (const event of events) {
     if (eventKind(event) !== "transient") return "invalid_event";
     const reason = judgeEvent(state, "transient", event, context);

@@ -2,14 +2,14 @@ import type { HeadJson, ProducerStateJson } from "@perdure/protocol";
 import * as items from "./from-items.ts";
 import { putMessage } from "./from-messages.ts";
 import { putRun } from "./from-runs.ts";
-import { type Limits, LIMITS, RULES_VERSION } from "./limits.ts";
+import { type Limits, LIMITS } from "./limits.ts";
 import { fromInt64 } from "./sparse.ts";
-import { newSession, type SessionState } from "./state.ts";
+import { FIRST_RULES, newSession, type SessionState } from "./state.ts";
 
 /** The state that a head describes, whole or as a client gets it. What the head does not say has its default. */
 export function fromHead(head: HeadJson, limits: Limits = LIMITS): SessionState {
   const state = newSession(limits);
-  const { covered, seq = 0, timeMs, rules = RULES_VERSION, shedSeq = 0, nextPage = 0 } = head;
+  const { covered, seq = 0, timeMs, rules = FIRST_RULES, shedSeq = 0, nextPage = 0 } = head;
   Object.assign(state, { covered: fromInt64(covered), seq, timeMs: fromInt64(timeMs), rules, shedSeq, nextPage });
   if (head.epoch !== undefined) state.epoch = fromInt64(head.epoch);
   if (head.info !== undefined) state.info = items.infoOf(head.info);

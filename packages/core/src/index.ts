@@ -14,10 +14,12 @@ export { fold } from "./fold.ts";
 export { fromHead } from "./from-head.ts";
 export { toHead } from "./head.ts";
 export type { Body, EventKind } from "./kinds.ts";
-export { type Limits, LIMITS, RULES_VERSION } from "./limits.ts";
+export { type Limits, LIMITS } from "./limits.ts";
 export { isAllowed, mayWrite } from "./permissions.ts";
 export { poolSignals } from "./pools.ts";
+export { RULE_BOOK, type RuleBook, type Rules } from "./rules.ts";
 export {
+  FIRST_RULES,
   type Agent,
   type Control,
   type Document,

@@ -1,6 +1,3 @@
-/** Version of the rules by which this code judges and applies records. */
-export const RULES_VERSION = 1;
-
 /**
  * Every cap of a session's state. All nodes of an installation must use the same ones, since they decide verdicts.
  * Bytes are UTF-8, times are milliseconds of the log's clock.

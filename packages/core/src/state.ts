@@ -18,7 +18,7 @@ import type {
   TombstoneJson,
   UsageTotalJson,
 } from "@perdure/protocol";
-import { type Limits, LIMITS, RULES_VERSION } from "./limits.ts";
+import { type Limits, LIMITS } from "./limits.ts";
 
 /** A *State message of the schema inside the state: every field there, int64 as number; `Sometimes` may be absent. */
 type Item<Json, Int64 extends keyof Json = never, Sometimes extends keyof Json = never> = {
@@ -103,6 +103,7 @@ export interface SessionState {
   covered: number;
   seq: number;
   timeMs: number;
+  /** Version of the rules by which the next record is judged. */
   rules: number;
   shedSeq: number;
   nextPage: number;
@@ -143,6 +144,9 @@ export interface SessionState {
   undo: (() => void)[] | undefined;
 }
 
+/** The rules that a life begins under, unless its first record names later ones. */
+export const FIRST_RULES = 1;
+
 export const audienceAll: AudienceJson = "AUDIENCE_ALL";
 
 const noInfo = (): SessionInfo => ({
@@ -164,7 +168,7 @@ export function newSession(limits: Limits = LIMITS): SessionState {
     covered: -1,
     seq: 0,
     timeMs: 0,
-    rules: RULES_VERSION,
+    rules: FIRST_RULES,
     shedSeq: 0,
     nextPage: 0,
     info: noInfo(),

@@ -191,6 +191,8 @@ export interface DetachedFrame {
   readonly h: number;
   readonly code: string;
   readonly message?: string;
+  /** With `rules_too_new`: connect again, to another node, not before. */
+  readonly retryAfterMs?: number;
 }
 
 /** A frame was refused. */

@@ -2,7 +2,7 @@ import type { RoleJson, SessionPolicyJson } from "@perdure/protocol";
 import { type Context, writer } from "../context.ts";
 import type { Body } from "../kinds.ts";
 import { sparse } from "../sparse.ts";
-import type { SessionState } from "../state.ts";
+import { FIRST_RULES, type SessionState } from "../state.ts";
 import { bury } from "../tombstones.ts";
 import { add, drop, touch } from "../undo.ts";
 import { closeMessage } from "./messages.ts";
@@ -14,6 +14,7 @@ const policyOf = (policy: SessionPolicyJson | undefined): SessionPolicyJson => s
 
 export function sessionCreated(state: SessionState, body: Body<"sessionCreated">, context: Context): void {
   state.epoch = context.epoch;
+  state.rules = Math.max(FIRST_RULES, body.rules ?? 0);
   state.info = {
     title: body.title ?? "",
     tags: [...(body.tags ?? [])],

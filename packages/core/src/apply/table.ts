@@ -21,8 +21,11 @@ type Apply<K extends EventKind> = (state: SessionState, body: Body<K>, context: 
 // Passed on, or refused by this version of the rules.
 const nothing = (): void => undefined;
 
-/** How each kind of event changes the state, once it is accepted. A kind that is missing here does not compile. */
-const appliers: { readonly [K in EventKind]: Apply<K> } = {
+/** How each kind of event changes the state, once it is accepted. */
+export type Appliers = { readonly [K in EventKind]: Apply<K> };
+
+/** Those of version 1. A kind that is missing here does not compile. */
+export const appliers: Appliers = {
   sessionCreated: session.sessionCreated,
   sessionUpdated: session.sessionUpdated,
   sessionClosed: session.sessionClosed,
@@ -105,6 +108,9 @@ export function eventKind(event: EventJson): EventKind | undefined {
   return kind;
 }
 
+/** By version of the rules: the first is version 1. */
+export const APPLIERS: readonly Partial<Appliers>[] = [appliers];
+
 /** Applies an accepted event. Kinds that are not known are skipped. */
 export function applyEvent(state: SessionState, event: EventJson, context: Context): void {
   const kind = eventKind(event);
@@ -119,5 +125,6 @@ export function applyKind<K extends EventKind>(
   context: Context,
 ): void {
   const body: Body<K> | undefined = event[kind];
-  if (body !== undefined) appliers[kind](state, body, context);
+  const apply: Apply<K> | undefined = context.rules.appliers[kind];
+  if (body !== undefined) apply?.(state, body, context);
 }

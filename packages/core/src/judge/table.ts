@@ -2,7 +2,7 @@ import type { AnyEvent, Body, EventKind } from "../kinds.ts";
 import { isAllowed } from "../permissions.ts";
 import { audienceAll, type SessionState } from "../state.ts";
 import { textBytes } from "../weight.ts";
-import type { Context } from "../context.ts";
+import type { JudgedContext } from "../context.ts";
 import * as agents from "./agents.ts";
 import * as controls from "./controls.ts";
 import * as documents from "./documents.ts";
@@ -31,8 +31,11 @@ interface Rule<K extends EventKind> {
 const unsupported: { readonly judge: () => Refusal } = { judge: () => "unsupported_kind" };
 const passes = (): undefined => undefined;
 
-/** By which rules each kind of event is judged. A kind that is missing here does not compile. */
-const rules: { readonly [K in EventKind]: Rule<K> } = {
+/** How each kind of event is judged. */
+export type Judges = { readonly [K in EventKind]: Rule<K> };
+
+/** Those of version 1. A kind that is missing here does not compile. */
+export const judges: Judges = {
   sessionCreated: { judge: session.sessionCreated, forAll: true },
   sessionUpdated: { judge: session.sessionUpdated, forAll: true },
   sessionClosed: { judge: session.sessionClosed, forAll: true },
@@ -111,10 +114,11 @@ export function judgeEvent<K extends EventKind>(
   state: SessionState,
   kind: K,
   event: Pick<AnyEvent, K>,
-  context: Context,
+  context: JudgedContext,
 ): Refusal | undefined {
   const body: Body<K> | undefined = event[kind];
-  const rule: Rule<K> = rules[kind];
+  const rule: Rule<K> | undefined = context.rules.judges[kind];
+  if (rule === undefined) return "unknown_kind";
   if (state.epoch === undefined && kind !== "sessionCreated") return "session_not_found";
   if (!isAllowed(context.actor.role, kind)) return "forbidden";
   const wrong = checkShape(kind, event);

@@ -6,6 +6,8 @@ import {
   type Limits,
   LIMITS,
   newSession,
+  RULE_BOOK,
+  type RuleBook,
   type SessionState,
 } from "../index.ts";
 import type { ActorJson, EventJson, PageJson, RecordJson, RoleJson } from "@perdure/protocol";
@@ -38,8 +40,11 @@ export class Story {
   readonly pages: PageJson[] = [];
   readonly accepted: Accepted[] = [];
   timeMs = 1_000_000;
+  /** The rules that the code which folds it knows. */
+  book: RuleBook;
 
-  constructor(limits: Partial<Limits> = {}) {
+  constructor(limits: Partial<Limits> = {}, book = RULE_BOOK) {
+    this.book = book;
     this.state = newSession({ ...LIMITS, ...limits });
   }
 
@@ -64,7 +69,7 @@ export class Story {
   put(record: RecordJson): FoldResult {
     const entry = { record, offset: this.log.length, timeMs: this.timeMs };
     this.log.push(entry);
-    const result = fold(this.state, record, entry);
+    const result = fold(this.state, record, entry, this.book);
     if (result.accepted !== undefined) this.accepted.push(result.accepted);
     this.pages.push(...result.pages);
     return result;

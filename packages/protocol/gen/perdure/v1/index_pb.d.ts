@@ -24,7 +24,7 @@ export declare type IndexEntry = Message<"perdure.v1.IndexEntry"> & {
   headOffset: bigint;
 
   /**
-   * What that head covers.
+   * What that head covers; -1: there is no head yet.
    *
    * @generated from field: int64 covered = 2;
    */
@@ -82,6 +82,22 @@ export declare type IndexEntry = Message<"perdure.v1.IndexEntry"> & {
    * @generated from field: optional int64 set_aside = 10;
    */
   setAside?: bigint | undefined;
+
+  /**
+   * Offset of the first record that the keeper did not judge, for want of the rules that the session follows. The head
+   * covers nothing from there on although the watermark has passed it, so `events` are kept from there on until a keeper
+   * that knows the rules has folded it. Absent: all is well.
+   *
+   * @generated from field: optional int64 unjudged_from = 11;
+   */
+  unjudgedFrom?: bigint | undefined;
+
+  /**
+   * With `unjudged_from`: the lowest version of the rules that may be enough to judge it.
+   *
+   * @generated from field: uint32 needs_rules = 12;
+   */
+  needsRules: number;
 };
 
 /**
@@ -98,7 +114,7 @@ export declare type IndexEntryJson = {
   headOffset?: string;
 
   /**
-   * What that head covers.
+   * What that head covers; -1: there is no head yet.
    *
    * @generated from field: int64 covered = 2;
    */
@@ -156,6 +172,22 @@ export declare type IndexEntryJson = {
    * @generated from field: optional int64 set_aside = 10;
    */
   setAside?: string;
+
+  /**
+   * Offset of the first record that the keeper did not judge, for want of the rules that the session follows. The head
+   * covers nothing from there on although the watermark has passed it, so `events` are kept from there on until a keeper
+   * that knows the rules has folded it. Absent: all is well.
+   *
+   * @generated from field: optional int64 unjudged_from = 11;
+   */
+  unjudgedFrom?: string;
+
+  /**
+   * With `unjudged_from`: the lowest version of the rules that may be enough to judge it.
+   *
+   * @generated from field: uint32 needs_rules = 12;
+   */
+  needsRules?: number;
 };
 
 /**

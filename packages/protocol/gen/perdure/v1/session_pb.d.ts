@@ -120,6 +120,14 @@ export declare type SessionCreated = Message<"perdure.v1.SessionCreated"> & {
    * @generated from field: string metadata = 4;
    */
   metadata: string;
+
+  /**
+   * Version of the rules that the life begins under; 0: the first. Filled in by the node that writes the record: the one
+   * that all live nodes know.
+   *
+   * @generated from field: uint32 rules = 5;
+   */
+  rules: number;
 };
 
 /**
@@ -153,6 +161,14 @@ export declare type SessionCreatedJson = {
    * @generated from field: string metadata = 4;
    */
   metadata?: string;
+
+  /**
+   * Version of the rules that the life begins under; 0: the first. Filled in by the node that writes the record: the one
+   * that all live nodes know.
+   *
+   * @generated from field: uint32 rules = 5;
+   */
+  rules?: number;
 };
 
 /**

@@ -1,0 +1,1 @@
+export { NEXT_RULE_BOOK } from "./next-rules.ts";
