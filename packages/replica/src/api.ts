@@ -22,6 +22,12 @@ export interface Replica {
    */
   readPage(sessionKey: string, epoch: number, pageNumber: number): Promise<PageJson | undefined>;
 
+  /**
+   * Appends what this node has to say of a session that it does not follow, and whose verdict it does not wait for.
+   * Throws LogError: nothing is known to be stored.
+   */
+  append(sessionKey: string, record: RecordJson): Promise<Appended>;
+
   /** Starts nothing new, lets go of every session with `onLost("unavailable")`, tail and timer. The log stays open. */
   close(): Promise<void>;
 }

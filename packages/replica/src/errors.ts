@@ -1,4 +1,7 @@
-import { PerdureError, RULES_VERSION, type SessionState } from "@perdure/core";
+import { PerdureError, type RuleBook } from "@perdure/core";
+
+/** When to look for a node that knows the rules: not at once, since all who followed the session here are sent away. */
+const RULES_RETRY_MS = 1_000;
 
 /** The session cannot be folded past `offset`. Rules that are too new keep their own code: another node may know them. */
 export function unfoldable(sessionKey: string, offset: number, cause: unknown): PerdureError {
@@ -9,9 +12,10 @@ export function unfoldable(sessionKey: string, offset: number, cause: unknown): 
 }
 
 /** Throws `rules_too_new` where the session follows later rules than this process knows. */
-export function checkRules(sessionKey: string, { rules }: SessionState): void {
-  if (rules <= RULES_VERSION) return;
-  throw new PerdureError("rules_too_new", `${sessionKey} follows rules ${rules}, this node knows ${RULES_VERSION}`);
+export function checkRules(sessionKey: string, rules: number, book: RuleBook): void {
+  if (rules <= book.length) return;
+  const message = `${sessionKey} follows rules ${rules}, this node knows ${book.length}: connect to another`;
+  throw new PerdureError("rules_too_new", message, { retryAfterMs: RULES_RETRY_MS });
 }
 
 /** What `decode` returns; throws `set_aside` where the log has bytes that are not what they should be. */
@@ -34,9 +38,9 @@ export function unavailable(cause: unknown, retryAfterMs: number): PerdureError 
   return new PerdureError("unavailable", `${message}; try again in ${retryAfterMs} ms`, { retryAfterMs, cause });
 }
 
-export function historyLost(partition: number): PerdureError {
+export function historyLost(what: string): PerdureError {
   return new PerdureError(
     "history_lost",
-    `records of partition ${partition} left the log before heads covered them: look at the retention of the events topic`,
+    `records of ${what} left the log before heads covered them: look at the retention of the events topic`,
   );
 }

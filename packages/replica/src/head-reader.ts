@@ -1,4 +1,4 @@
-import { fromHead, type SessionState } from "@perdure/core";
+import { fromHead, newSession, type RuleBook, type SessionState } from "@perdure/core";
 import type { Log } from "@perdure/log";
 import { decodeHead, type IndexEntryJson } from "@perdure/protocol";
 import { entryKeyText } from "./entry-key.ts";
@@ -14,7 +14,10 @@ export async function readHead(
   partition: number,
   sessionKey: string,
   entry: IndexEntryJson,
+  book: RuleBook,
 ): Promise<SessionState | undefined> {
+  checkRules(sessionKey, entry.needsRules ?? 0, book);
+  if (Number(entry.covered ?? 0) < 0) return newSession();
   const offset = Number(entry.headOffset ?? 0);
   const [found] = await log.read(TOPICS.heads, partition, offset, { maxBytes: 1 });
   if (found?.offset !== offset || found.value === null || entryKeyText(found) !== sessionKey) return undefined;
@@ -22,6 +25,6 @@ export async function readHead(
   const head = readable(sessionKey, "head", () => decodeHead(value));
   if (head.epoch !== entry.epoch) return undefined;
   const state = fromHead(head);
-  checkRules(sessionKey, state);
+  checkRules(sessionKey, state.rules, book);
   return state;
 }

@@ -1,7 +1,8 @@
-import type { PerdureError } from "@perdure/core";
-import { partitionOf } from "@perdure/log";
-import type { PageJson } from "@perdure/protocol";
+import { FIRST_RULES, type PerdureError, RULE_BOOK } from "@perdure/core";
+import { type Appended, partitionOf } from "@perdure/log";
+import type { PageJson, RecordJson } from "@perdure/protocol";
 import type { HeldSession, Replica, SessionListener } from "./api.ts";
+import { appendRecord } from "./append-record.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import { catchingUp, unavailable } from "./errors.ts";
 import { IdleSet } from "./idle-set.ts";
@@ -80,6 +81,10 @@ class LogReplica implements Replica {
     return page;
   }
 
+  async append(sessionKey: string, record: RecordJson): Promise<Appended> {
+    return appendRecord(this.#options.log, this.#partitionOf(sessionKey), sessionKey, record);
+  }
+
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
@@ -116,12 +121,14 @@ class LogReplica implements Replica {
   }
 
   #follow(partition: number): PartitionReplica {
-    const { log, logger } = this.#options;
+    const { log, logger, book = RULE_BOOK, newSessionRules = () => FIRST_RULES } = this.#options;
     return new PartitionReplica({
       partition,
       log,
       logger,
       limits: this.#limits,
+      book,
+      newSessionRules,
       eventsTail: this.#eventsTail,
       indexTail: this.#indexTail,
       idleSessions: this.#idleSessions,

@@ -1,3 +1,4 @@
+import type { RuleBook } from "@perdure/core";
 import type { Log } from "@perdure/log";
 import type { Clock } from "./clock.ts";
 
@@ -54,4 +55,8 @@ export interface ReplicaOptions {
   /** Default: the system's. */
   readonly clock?: Clock;
   readonly limits?: Partial<ReplicaLimits>;
+  /** The rules that this process judges by. Default: all that the code knows. */
+  readonly book?: RuleBook;
+  /** The version under which sessions begin that are created through this process. Default: the first. */
+  readonly newSessionRules?: () => number;
 }

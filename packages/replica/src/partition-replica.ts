@@ -1,11 +1,13 @@
-import type { PerdureError } from "@perdure/core";
+import type { PerdureError, RuleBook } from "@perdure/core";
 import type { Appended, Entry, Log, LogError } from "@perdure/log";
-import { encodeRecord, type IndexEntryJson, keyBytes, type RecordJson } from "@perdure/protocol";
+import type { IndexEntryJson, RecordJson } from "@perdure/protocol";
 import type { HeldSession, SessionListener } from "./api.ts";
+import { appendRecord } from "./append-record.ts";
 import { entryKeyText } from "./entry-key.ts";
 import { catchingUp, historyLost, unavailable } from "./errors.ts";
 import type { IdleSet } from "./idle-set.ts";
 import { LatestEnd } from "./latest-end.ts";
+import { withLifeRules } from "./life-rules.ts";
 import type { ReplicaLimits, ReplicaLogger } from "./options.ts";
 import type { PartitionTail } from "./partition-tail.ts";
 import { Position } from "./position.ts";
@@ -20,6 +22,8 @@ export interface PartitionParts {
   readonly log: Log;
   readonly logger: ReplicaLogger;
   readonly limits: ReplicaLimits;
+  readonly book: RuleBook;
+  readonly newSessionRules: () => number;
   readonly eventsTail: PartitionTail;
   readonly indexTail: PartitionTail;
   readonly idleSessions: IdleSet<SessionFold>;
@@ -129,21 +133,23 @@ export class PartitionReplica {
     if (start > covered + 1) await this.#index.current();
     if (start <= this.#index.watermark + 1 && covered < end) return;
     this.#parts.logger.error({ partition: this.partition, start, end, covered }, "history is lost");
-    throw historyLost(this.partition);
+    throw historyLost(`partition ${this.partition}`);
   }
 
   #loaderOf(ring: Ring): SessionLoader {
-    const { log, limits, logger } = this.#parts;
+    const { log, limits, logger, book } = this.#parts;
     return new SessionLoader({
       log,
       partition: this.partition,
       index: this.#index,
       ring,
+      book,
       retryAfterMs: limits.retryAfterMs,
       newFold: ({ sessionKey, state }) =>
         new SessionFold({
           sessionKey,
           state,
+          book,
           limits,
           logger,
           append: (record) => this.#append(sessionKey, record),
@@ -215,7 +221,7 @@ export class PartitionReplica {
   }
 
   async #append(sessionKey: string, record: RecordJson): Promise<Appended> {
-    const entry = { key: keyBytes(sessionKey), value: encodeRecord(record) };
-    return this.#parts.log.append(TOPICS.events, this.partition, entry, { lane: sessionKey });
+    const { log, newSessionRules } = this.#parts;
+    return appendRecord(log, this.partition, sessionKey, withLifeRules(record, newSessionRules));
   }
 }

@@ -1,4 +1,4 @@
-import { type Accepted, fold, PerdureError, type SessionState, type Verdict } from "@perdure/core";
+import { type Accepted, fold, PerdureError, type RuleBook, type SessionState, type Verdict } from "@perdure/core";
 import type { Appended } from "@perdure/log";
 import { decodeRecord, type RecordJson } from "@perdure/protocol";
 import type { HeldSession, Publication, SessionListener } from "./api.ts";
@@ -12,6 +12,7 @@ import { UnwrittenPages } from "./unwritten-pages.ts";
 export interface SessionFoldParts {
   readonly sessionKey: string;
   readonly state: SessionState;
+  readonly book: RuleBook;
   readonly limits: ReplicaLimits;
   readonly logger: ReplicaLogger;
   readonly append: (record: RecordJson) => Promise<Appended>;
@@ -90,8 +91,9 @@ export class SessionFold {
 
   #fold({ offset, timeMs, value }: RawRecord): void {
     const { epoch } = this.state;
-    const { verdict, accepted, pages } = fold(this.state, decodeRecord(value), { offset, timeMs });
-    checkRules(this.sessionKey, this.state);
+    const { book } = this.#parts;
+    const { verdict, accepted, pages } = fold(this.state, decodeRecord(value), { offset, timeMs }, book);
+    checkRules(this.sessionKey, this.state.rules, book);
     if (epoch !== undefined && this.state.epoch !== epoch) {
       this.close(new PerdureError("session_replaced", `${this.sessionKey} has begun a new life: attach again`));
       return;
@@ -117,8 +119,12 @@ export class SessionFold {
 
   #setAside(record: RawRecord, cause: unknown): void {
     const { sessionKey } = this;
-    this.#parts.logger.error({ sessionKey, offset: record.offset, error: cause }, "a session cannot be folded");
-    this.close(unfoldable(sessionKey, record.offset, cause));
+    const { logger } = this.#parts;
+    const error = unfoldable(sessionKey, record.offset, cause);
+    const details = { sessionKey, offset: record.offset, error: cause };
+    if (error.code === "rules_too_new") logger.warn(details, "a session follows later rules than this node knows");
+    else logger.error(details, "a session cannot be folded");
+    this.close(error);
   }
 
   #release(listener: SessionListener): void {

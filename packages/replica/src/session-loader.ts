@@ -1,12 +1,13 @@
-import { newSession, PerdureError } from "@perdure/core";
+import { newSession, PerdureError, type RuleBook } from "@perdure/core";
 import { type Log, LogError } from "@perdure/log";
 import type { IndexEntryJson } from "@perdure/protocol";
 import { entryKeyText } from "./entry-key.ts";
-import { catchingUp } from "./errors.ts";
+import { catchingUp, historyLost } from "./errors.ts";
 import { readHead } from "./head-reader.ts";
 import type { Ring } from "./ring.ts";
 import type { SessionFold, SessionFoldParts } from "./session-fold.ts";
 import type { SessionIndex } from "./session-index.ts";
+import { readRecords } from "./session-records.ts";
 import { TOPICS } from "./topics.ts";
 
 export interface LoaderParts {
@@ -14,6 +15,7 @@ export interface LoaderParts {
   readonly partition: number;
   readonly index: SessionIndex;
   readonly ring: Ring;
+  readonly book: RuleBook;
   readonly retryAfterMs: number;
   readonly newFold: (parts: Pick<SessionFoldParts, "sessionKey" | "state">) => SessionFold;
 }
@@ -31,7 +33,7 @@ export class SessionLoader {
 
   /**
    * The session at the end of the ring; `adopt` is called in the same tick, so that no record comes in between.
-   * Throws `catching_up`, `set_aside`, `rules_too_new`, and LogError.
+   * Throws `catching_up`, `set_aside`, `rules_too_new`, `history_lost`, and LogError.
    */
   async load(sessionKey: string, adopt: (session: SessionFold) => void): Promise<SessionFold> {
     for (let tried = 0; tried < LOADS_TRIED; tried += 1) {
@@ -45,8 +47,10 @@ export class SessionLoader {
   /** Undefined: the head has moved in the meantime. */
   async #tryLoad(sessionKey: string, adopt: (session: SessionFold) => void): Promise<SessionFold | undefined> {
     const mark = this.#parts.index.mark(sessionKey);
-    const session = await this.#fromHead(sessionKey, this.#parts.index.get(sessionKey));
+    const entry = this.#parts.index.get(sessionKey);
+    const session = await this.#fromHead(sessionKey, entry);
     if (session === undefined) return undefined;
+    if (entry?.unjudgedFrom !== undefined) await this.#readUnjudged(session, Number(entry.unjudgedFrom));
     while (this.#ringReaches(session, mark)) {
       const missing = this.#foldRing(session);
       if (session.lost !== undefined) throw session.lost;
@@ -64,8 +68,22 @@ export class SessionLoader {
     if (entry.setAside !== undefined) {
       throw new PerdureError("set_aside", `${sessionKey} cannot be folded past offset ${entry.setAside}`);
     }
-    const state = await readHead(this.#parts.log, this.#parts.partition, sessionKey, entry);
+    const state = await readHead(this.#parts.log, this.#parts.partition, sessionKey, entry, this.#parts.book);
     return state === undefined ? undefined : this.#parts.newFold({ sessionKey, state });
+  }
+
+  /** What the watermark has passed although no head covers it, up to where the ring begins. */
+  async #readUnjudged(session: SessionFold, from: number): Promise<void> {
+    const { log, partition, ring } = this.#parts;
+    const { sessionKey } = session;
+    try {
+      const records = readRecords({ log, partition, sessionKey }, from, () => ring.start);
+      for await (const record of records) session.take(record);
+    } catch (error) {
+      if (error instanceof LogError && error.code === "offset_trimmed") throw historyLost(sessionKey);
+      throw error;
+    }
+    if (session.lost !== undefined) throw session.lost;
   }
 
   /**

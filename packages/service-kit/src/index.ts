@@ -21,6 +21,7 @@ export { createLogger, type Logger } from "./logger.ts";
 export { createMetrics, LATENCY_BUCKETS_S } from "./metrics.ts";
 export { beatNode, type NodeBeat, type NodeBeatOptions } from "./node-beat.ts";
 export { openLog, type OpenLogOptions } from "./open-log.ts";
+export { isRunning, rulesOfAll } from "./rules-of-all.ts";
 export { EXIT_CODES, type RunOptions, runService, type Service } from "./run-service.ts";
 export { type Readiness, startStatusServer, type StatusServer, type StatusServerOptions } from "./status-server.ts";
 export { startTracing, type Tracing, type TracingOptions } from "./tracing.ts";

@@ -85,6 +85,21 @@ describe("a node's lease", () => {
     ]);
   });
 
+  test("tells which rules all know whose leases run, itself among them (SPEC 14)", async () => {
+    const beat = await begin({ rules: 3 });
+    expect(beat.rulesOfAll).toBe(3);
+    const lease = { node: "ingest-1", incarnation: 1, beat: 1, leaseMs: 6_000 };
+    await write({ ...lease, rules: 2, state: "NODE_LEASE_STATE_LIVE" });
+    await expect.poll(() => beat.rulesOfAll).toBe(2);
+    await write({ ...lease, rules: 2, state: "NODE_LEASE_STATE_DRAINING" });
+    await write({ ...lease, node: "edge-9", state: "NODE_LEASE_STATE_LIVE" });
+    await expect.poll(() => beat.rulesOfAll).toBe(1);
+    await write({ ...lease, node: "edge-9", state: "NODE_LEASE_STATE_EXPIRED" });
+    await expect.poll(() => beat.rulesOfAll).toBe(2);
+    await write({ ...lease, rules: 2, state: "NODE_LEASE_STATE_LEFT" });
+    await expect.poll(() => beat.rulesOfAll).toBe(3);
+  });
+
   test("is renewed at each beat", async () => {
     await begin();
     clock.strike();

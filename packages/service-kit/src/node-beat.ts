@@ -9,6 +9,7 @@ import {
   type NodeLeaseStateJson,
 } from "@perdure/protocol";
 import { type Clock, systemClock } from "./clock.ts";
+import { rulesOfAll } from "./rules-of-all.ts";
 
 export interface NodeBeatOptions {
   readonly log: Log;
@@ -35,6 +36,8 @@ export interface NodeBeatOptions {
 export interface NodeBeat {
   /** The life that the node is in; changes with `onExpired`. */
   readonly incarnation: number;
+  /** The highest version of the rules that every node knows whose lease runs, as far as this one has heard. */
+  readonly rulesOfAll: number;
   /** Says that this node takes nobody in any more; beats on. */
   drain(): Promise<void>;
   /** Says that this node is gone in good order, and ends. */
@@ -76,6 +79,11 @@ class LeaseKeeper implements NodeBeat {
 
   get incarnation(): number {
     return this.#incarnation;
+  }
+
+  get rulesOfAll(): number {
+    const others = [...this.#view.entries()].map((entry) => this.#leaseOf(entry));
+    return rulesOfAll([...others.filter((lease) => lease !== undefined), this.#lease()]);
   }
 
   async begin(): Promise<void> {

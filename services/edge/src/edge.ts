@@ -1,4 +1,4 @@
-import { RULES_VERSION } from "@perdure/core";
+import { RULE_BOOK, type RuleBook } from "@perdure/core";
 import type { Log } from "@perdure/log";
 import { createReplica, type Replica, TOPICS } from "@perdure/replica";
 import { beatNode, type Clock, type Logger, type NodeBeat, systemClock, type Verifier } from "@perdure/service-kit";
@@ -28,6 +28,8 @@ export interface EdgeOptions {
   readonly metrics: Registry;
   readonly clock?: Clock;
   readonly limits?: Partial<EdgeLimits>;
+  /** The rules that it judges by. Default: all that the code knows. */
+  readonly book?: RuleBook;
   /** Another process beats under this node's name: stop. */
   readonly onReplaced: () => void;
 }
@@ -41,6 +43,8 @@ export interface EdgeSettings extends GateConfig {
   readonly port: number;
   readonly leaseMs: number;
   readonly beatMs: number;
+  /** The highest version of the rules that this node says it knows. Default: all. */
+  readonly rulesMax?: number;
 }
 
 export interface Edge {
@@ -56,10 +60,11 @@ const LEAVE_MS = 3_000;
 
 /** Serves clients until stopped. Rejects where the log cannot be reached or the port is in use. */
 export async function startEdge(options: EdgeOptions): Promise<Edge> {
-  const { log, partitions, config, logger, clock = systemClock } = options;
+  const { log, partitions, config, logger, clock = systemClock, book = RULE_BOOK } = options;
   const onNewLife: (() => void)[] = [];
   const beat = await beginLease(options, clock, () => onNewLife.forEach((call) => call()));
-  const replica = options.replica ?? createReplica({ log, partitions, logger, clock });
+  const newSessionRules = (): number => beat.rulesOfAll;
+  const replica = options.replica ?? createReplica({ log, partitions, logger, clock, book, newSessionRules });
   const app = App();
   const node = { name: config.node, incarnation: () => beat.incarnation };
   const { connections, rooms } = assemble(options, { app, replica, node, clock });
@@ -91,13 +96,13 @@ export async function startEdge(options: EdgeOptions): Promise<Edge> {
 }
 
 function beginLease(options: EdgeOptions, clock: Clock, rejoin: () => void): Promise<NodeBeat> {
-  const { log, config, logger, onReplaced } = options;
+  const { log, config, logger, onReplaced, book = RULE_BOOK } = options;
   return beatNode({
     log,
     topic: TOPICS.nodes,
     node: config.node,
     kind: "NODE_KIND_EDGE",
-    rules: RULES_VERSION,
+    rules: Math.min(book.length, config.rulesMax ?? book.length),
     leaseMs: config.leaseMs,
     beatMs: config.beatMs,
     clock,

@@ -98,14 +98,14 @@ describe("a session that is lost here", () => {
 
   test("is opened again, however often it takes, so that members who do not come back have left", async () => {
     await enter();
-    replica.away = true;
+    replica.away = "unavailable";
     replica.lose("unavailable");
     for (let tries = 0; tries < 3; tries += 1) {
       clock.advance(1_000);
       await settle();
     }
     expect(replica.state.members.size).toBe(1);
-    replica.away = false;
+    replica.away = undefined;
     clock.advance(1_000);
     await settle();
     clock.advance(2_000);
@@ -122,5 +122,41 @@ describe("a session that is lost here", () => {
     clock.advance(10_000);
     await settle();
     expect(replica.state.seq).toBe(seq);
+  });
+});
+
+describe("a session whose rules this node does not know (SPEC 9, SPEC 14)", () => {
+  const gone = { events: [{ nodeExpired: { node: "edge-1", incarnation: 1 } }], actor: { role: "ROLE_SYSTEM" } };
+
+  test("hears that nobody is here any more, once, and is not opened again", async () => {
+    await enter();
+    const { attaches } = replica;
+    replica.away = "rules_too_new";
+    replica.lose("rules_too_new");
+    expect(told).toMatchObject([{ t: "detached", code: "rules_too_new" }]);
+    clock.advance(60_000);
+    await settle();
+    expect(replica.attaches).toBe(attaches);
+    expect(replica.appended).toMatchObject([gone]);
+  });
+
+  test("hears it as well where that is found out when its leaves are to be written", async () => {
+    await enter();
+    replica.away = "rules_too_new";
+    replica.lose("unavailable");
+    clock.advance(1_000);
+    await settle();
+    expect(replica.appended).toMatchObject([gone]);
+    clock.advance(60_000);
+    await settle();
+    expect(replica.appended).toHaveLength(1);
+  });
+
+  test("is told nothing where nobody was here", async () => {
+    const { release } = await rooms.use(KEY);
+    replica.lose("rules_too_new");
+    release();
+    await settle();
+    expect(replica.appended).toEqual([]);
   });
 });

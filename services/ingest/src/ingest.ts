@@ -1,8 +1,8 @@
 import { Server, ServerCredentials } from "@grpc/grpc-js";
-import { RULES_VERSION } from "@perdure/core";
+import { FIRST_RULES, RULE_BOOK, type RuleBook } from "@perdure/core";
 import type { Log } from "@perdure/log";
 import { createReplica, type Replica, TOPICS } from "@perdure/replica";
-import { beatNode, type Clock, createVerifier, type Logger, systemClock } from "@perdure/service-kit";
+import { beatNode, type Clock, createVerifier, type Logger, type NodeBeat, systemClock } from "@perdure/service-kit";
 import type { Registry } from "prom-client";
 import { Agents } from "./agents/agent-service.ts";
 import type { AgentDeps } from "./agents/deps.ts";
@@ -25,13 +25,17 @@ export interface IngestOptions {
   readonly metrics: Registry;
   readonly clock?: Clock;
   readonly limits?: Partial<IngestLimits>;
+  /** The rules that it judges by. Default: all that the code knows. */
+  readonly book?: RuleBook;
   /** Another process has taken this node's name: it should stop. */
   readonly onReplaced?: () => void;
 }
 
 /** What the library needs of the configuration; main adds where the log and the status server are. */
-export type IngestServerConfig = Omit<IngestConfig, "log" | "logLevel" | "status" | "drainMs"> & {
+export type IngestServerConfig = Omit<IngestConfig, "log" | "logLevel" | "status" | "drainMs" | "rulesMax"> & {
   readonly partitions: number;
+  /** The highest version of the rules that this node says it knows. Default: all. */
+  readonly rulesMax?: number;
 };
 
 /** A running ingest node. */
@@ -48,8 +52,12 @@ const CLOSE_MS = 1_000;
 
 /** Starts a node: where agents and backends publish. Rejects where the port is in use or the log cannot be written. */
 export async function startIngest(options: IngestOptions): Promise<Ingest> {
-  const { log, config, logger, clock = systemClock } = options;
-  const replica = options.replica ?? createReplica({ log, partitions: config.partitions, logger, clock });
+  const { log, config, logger, clock = systemClock, book = RULE_BOOK } = options;
+  const { partitions } = config;
+  let newSessionRules = (): number => FIRST_RULES;
+  const replica =
+    options.replica ??
+    createReplica({ log, partitions, logger, clock, book, newSessionRules: () => newSessionRules() });
   const server = new Server(serverOptions({ ...DEFAULT_INGEST_LIMITS, ...options.limits }));
   let port: number;
   try {
@@ -58,19 +66,8 @@ export async function startIngest(options: IngestOptions): Promise<Ingest> {
     if (options.replica === undefined) await replica.close();
     throw error;
   }
-  const beat = await beatNode({
-    log,
-    topic: TOPICS.nodes,
-    node: config.node,
-    kind: "NODE_KIND_INGEST",
-    rules: RULES_VERSION,
-    leaseMs: config.leaseMs,
-    beatMs: config.beatMs,
-    clock,
-    onExpired: () => agents.announceAll(),
-    onReplaced: () => options.onReplaced?.(),
-    onProblem: (error) => logger.warn({ err: error }, "the node's lease could not be written or read"),
-  });
+  const beat = await beginLease(options, clock, () => agents.announceAll());
+  newSessionRules = () => beat.rulesOfAll;
   const deps: AgentDeps = {
     replica,
     node: {
@@ -112,6 +109,23 @@ export async function startIngest(options: IngestOptions): Promise<Ingest> {
       if (options.replica === undefined) await replica.close();
     },
   };
+}
+
+function beginLease(options: IngestOptions, clock: Clock, onNewLife: () => void): Promise<NodeBeat> {
+  const { log, config, logger, book = RULE_BOOK } = options;
+  return beatNode({
+    log,
+    topic: TOPICS.nodes,
+    node: config.node,
+    kind: "NODE_KIND_INGEST",
+    rules: Math.min(book.length, config.rulesMax ?? book.length),
+    leaseMs: config.leaseMs,
+    beatMs: config.beatMs,
+    clock,
+    onExpired: onNewLife,
+    onReplaced: () => options.onReplaced?.(),
+    onProblem: (error) => logger.warn({ err: error }, "the node's lease could not be written or read"),
+  });
 }
 
 function serverOptions({ maxMessageBytes }: IngestLimits) {

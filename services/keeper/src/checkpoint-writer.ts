@@ -25,6 +25,8 @@ export interface CheckpointWriterParts {
   readonly chains: PageChains;
   readonly uncovered: UncoveredSessions;
   readonly batchBytes: number;
+  /** The highest version of the rules that this process judges by. */
+  readonly knownRules: number;
   /** The offset that the tail reads next. */
   readonly next: () => number;
   /** The log does not take the session's head. */
@@ -43,7 +45,7 @@ interface Capture {
   readonly session: KeptSession;
   readonly uncovered: Uncovered | undefined;
   readonly entry: IndexEntryJson;
-  /** Undefined where the session is set aside: its last good head stays. */
+  /** Undefined where the session is not folded here: its last good head stays. */
   readonly head: Uint8Array | undefined;
   readonly pages: readonly PageJson[];
   readonly owing: boolean;
@@ -59,6 +61,7 @@ interface Outcome {
 /** Writes heads, pages, index entries and the watermark of one partition, all or none of them visible. */
 export class CheckpointWriter {
   readonly #parts: CheckpointWriterParts;
+  #watermark = -1;
 
   constructor(parts: CheckpointWriterParts) {
     this.#parts = parts;
@@ -73,8 +76,7 @@ export class CheckpointWriter {
       await this.#parts.log.checkpoint(ownership, async (scope) => {
         const writes = await this.#begin(scope, sessions, captures);
         outcomes = await Promise.all(writes);
-        // What is covered now: all below the first record that came too late for this checkpoint.
-        done.watermark = this.#parts.uncovered.lowest(this.#parts.next()) - 1;
+        done.watermark = this.#coveredNow();
         const value = encodeWatermark({ covered: String(done.watermark) });
         await scope.append(TOPICS.index, { key: keyBytes(WATERMARK_KEY), value });
       });
@@ -82,6 +84,7 @@ export class CheckpointWriter {
       this.#giveBack(captures);
       throw error;
     }
+    this.#watermark = done.watermark;
     for (const [at, outcome] of outcomes.entries()) this.#settle(captures[at], outcome);
     return { watermark: done.watermark, sessions: captures.length, bytes: sum(captures.map(sizeBytes)) };
   }
@@ -108,12 +111,22 @@ export class CheckpointWriter {
     return writes;
   }
 
+  /**
+   * All below the first record that came too late for this checkpoint. The watermark does not go back for records that it
+   * has passed unjudged: the index says where they are.
+   */
+  #coveredNow(): number {
+    const { index, uncovered, next } = this.#parts;
+    return Math.max(this.#watermark, index.watermark, uncovered.lowest(next()) - 1);
+  }
+
   #capture(session: KeptSession): Capture {
     const uncovered = session.takeUncovered();
     this.#parts.uncovered.beginCovering(session, uncovered?.bytes ?? 0);
     const { state, setAsideAt } = session;
     if (state === undefined) {
-      const entry = this.#setAsideEntry(session, setAsideAt ?? 0);
+      const unjudged = session.status === "rules_too_new";
+      const entry = unjudged ? this.#unjudgedEntry(session, uncovered) : this.#setAsideEntry(session, setAsideAt ?? 0);
       return { session, uncovered, entry, head: undefined, pages: [], owing: false };
     }
     const owing = session.signals.pendingCount > 0;
@@ -123,7 +136,16 @@ export class CheckpointWriter {
 
   /** Its last good head stays; what comes from `offset` on is not covered by it. */
   #setAsideEntry({ key, entry }: KeptSession, offset: number): IndexEntryJson {
-    return { ...(entry ?? this.#parts.index.find(key)), setAside: String(offset) };
+    const { unjudgedFrom: _from, needsRules: _needs, ...known } = entry ?? this.#parts.index.find(key) ?? {};
+    return { ...known, setAside: String(offset) };
+  }
+
+  /** Its head in the log stays; who knows the rules goes on from the first record that it does not cover. */
+  #unjudgedEntry({ key, entry, unjudgedFrom }: KeptSession, uncovered: Uncovered | undefined): IndexEntryJson {
+    const known = entry ?? this.#parts.index.find(key) ?? { covered: "-1" };
+    const offsets = [known.unjudgedFrom, unjudgedFrom, uncovered?.offset].filter((offset) => offset !== undefined);
+    const from = Math.min(...offsets.map(Number));
+    return { ...known, unjudgedFrom: String(from), needsRules: this.#parts.knownRules + 1 };
   }
 
   async #writeSession(scope: CheckpointScope, { session, uncovered, head, pages, entry }: Capture): Promise<Outcome> {

@@ -1,4 +1,3 @@
-import { RULES_VERSION } from "@perdure/core";
 import { LogError } from "@perdure/log";
 import { encodeIndexEntry, encodeRecord, keyBytes } from "@perdure/protocol";
 import { entryKeyText, TOPICS } from "@perdure/replica";
@@ -214,22 +213,5 @@ describe("a head that the log does not take", () => {
     expect(await world.indexEntry("acme/two")).toMatchObject({ seq: 1 });
     expect(await world.indexEntry(KEY)).toMatchObject({ setAside: "0" });
     await expect(world.attach(KEY)).rejects.toMatchObject({ code: "set_aside" });
-  });
-});
-
-describe("rules that this keeper does not know", () => {
-  it("hold the watermark, because nobody here may cover what follows them", async () => {
-    await world.keeper();
-    await world.covered(KEY);
-    const newer = new SampleWriter("n", "ROLE_SYSTEM");
-    const upgrade = [{ rulesUpgraded: { version: RULES_VERSION + 1 } }];
-    await world.test.append(KEY, newer.record(upgrade, { cause: { seq: 1 } }));
-    await world.test.append("acme/two", new SampleWriter("o", "ROLE_USER").create());
-    await world.pass(20_000);
-    expect(await world.watermark(0)).toBe(0);
-    expect(await world.indexEntry("acme/two")).toMatchObject({ covered: "2" });
-    expect(await world.indexEntry(KEY)).toMatchObject({ seq: 1 });
-    await expect(world.attach(KEY)).rejects.toMatchObject({ code: "rules_too_new" });
-    expect((await world.attach("acme/two")).state.seq).toBe(1);
   });
 });

@@ -53,6 +53,7 @@ function toConfig(values: z.output<z.ZodObject<typeof variables>>, problems: Pro
       partitions: log.partitions,
       leaseMs: node.leaseMs,
       beatMs: node.beatMs,
+      rulesMax: node.rulesMax,
       checkpointMs: values.PERDURE_CHECKPOINT_MS,
       checkpointBytes: values.PERDURE_CHECKPOINT_BYTES,
       uncoveredBytesMax: Math.max(DEFAULT_KEEPER_SETTINGS.uncoveredBytesMax, 2 * values.PERDURE_CHECKPOINT_BYTES),

@@ -17,6 +17,8 @@ export interface DerivationsParts {
   readonly producer: string;
   readonly node: string;
   readonly isOver: (life: NodeLife) => boolean;
+  /** The version of the rules that every live node knows; 0: that is not known now. */
+  readonly knownByAll: () => number;
   readonly append: (sessionKey: string, record: RecordJson) => Promise<Appended>;
   readonly signals: SignalSender;
   readonly queue: DueQueue;
@@ -67,7 +69,7 @@ export class Derivations {
   }
 
   #owed(session: KeptSession, state: SessionState, nowMs: number): Owed[] {
-    const owed: Owed[] = dues(state).filter(({ atMs }) => atMs <= nowMs);
+    const owed: Owed[] = [...this.#upgrade(session, state), ...dues(state).filter(({ atMs }) => atMs <= nowMs)];
     if (!session.nodesChanged) return owed;
     const over = state.epoch === undefined ? [] : nodesOf(state).filter(this.#parts.isOver);
     session.nodesChanged = over.length > 0;
@@ -77,6 +79,14 @@ export class Derivations {
       events: [{ nodeExpired: { node, incarnation } }],
     }));
     return [...expired, ...owed];
+  }
+
+  /** One version at a time, and none that a live node does not know. */
+  #upgrade(session: KeptSession, state: SessionState): Owed[] {
+    session.upgradeDue &&= state.epoch !== undefined && state.rules < this.#parts.knownByAll();
+    if (!session.upgradeDue) return [];
+    const events = [{ rulesUpgraded: { version: state.rules + 1 } }];
+    return [{ causeSeq: state.seq, audience: "AUDIENCE_ALL", events }];
   }
 
   async #write(session: KeptSession, state: SessionState, owed: readonly Owed[]): Promise<void> {

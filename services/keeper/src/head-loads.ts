@@ -1,6 +1,7 @@
-import { newSession, PerdureError } from "@perdure/core";
+import { newSession, PerdureError, type RuleBook } from "@perdure/core";
+import type { IndexEntryJson } from "@perdure/protocol";
 import { type Log, LogError } from "@perdure/log";
-import { type Clock, readHead, type SessionIndex } from "@perdure/replica";
+import { type Clock, type RawRecord, readHead, readRecords, type SessionIndex } from "@perdure/replica";
 import type { Logger } from "@perdure/service-kit";
 import { saysOwing } from "./index-entry.ts";
 import type { KeptSession } from "./kept-session.ts";
@@ -11,10 +12,13 @@ export interface HeadLoadsParts {
   readonly index: SessionIndex;
   readonly clock: Clock;
   readonly logger: Logger;
+  readonly book: RuleBook;
+  /** Where the partition's tail begins. */
+  readonly tailStart: () => number;
   readonly atOnce: number;
   readonly retryMs: number;
-  /** Its head is here, or the reason why not: its status says. */
-  readonly onLoaded: (session: KeptSession) => void;
+  /** Its head is here, or the reason why not: its status says. `bytes`: by which it is less covered than it was. */
+  readonly onLoaded: (session: KeptSession, bytes: number) => void;
 }
 
 const LOADS_TRIED = 5;
@@ -56,8 +60,9 @@ export class HeadLoads {
   }
 
   async #load(session: KeptSession): Promise<void> {
+    let bytes: number | undefined;
     try {
-      for (let tried = 1; !(await this.#tryLoad(session)); tried += 1) {
+      for (let tried = 1; (bytes = await this.#tryLoad(session)) === undefined; tried += 1) {
         if (tried === LOADS_TRIED) throw new LogError("corrupt", "the index names a head that is not in the log");
         await this.#parts.index.current();
       }
@@ -67,23 +72,40 @@ export class HeadLoads {
       const status = error instanceof PerdureError && error.code === "rules_too_new" ? error.code : "set_aside";
       session.stop(status, session.uncovered?.offset ?? 0, error);
     }
-    if (!this.#closed) this.#parts.onLoaded(session);
+    if (!this.#closed) this.#parts.onLoaded(session, bytes ?? 0);
   }
 
-  /** False: the head that the index named has been compacted away; a later one is in the log. */
-  async #tryLoad(session: KeptSession): Promise<boolean> {
-    const { log, partition, index } = this.#parts;
+  /**
+   * The bytes by which the session is less covered than it was. Undefined: the head that the index named has been
+   * compacted away; a later one is in the log.
+   */
+  async #tryLoad(session: KeptSession): Promise<number | undefined> {
+    const { log, partition, index, book } = this.#parts;
     const entry = index.get(session.key);
-    if (entry === undefined) {
-      session.loaded(newSession(), true);
-    } else if (entry.setAside !== undefined) {
+    if (entry === undefined) return session.loaded(newSession(), true);
+    if (entry.setAside !== undefined) {
       session.foundSetAside(Number(entry.setAside));
-    } else {
-      const state = await readHead(log, partition, session.key, entry);
-      if (state === undefined) return false;
-      if (!this.#closed) session.loaded(state, !saysOwing(entry));
+      return 0;
     }
-    return true;
+    if ((entry.needsRules ?? 0) > book.length) {
+      session.foundUnjudged(Number(entry.unjudgedFrom ?? 0));
+      return 0;
+    }
+    const state = await readHead(log, partition, session.key, entry, book);
+    if (state === undefined) return undefined;
+    const unjudged = await this.#unjudged(session.key, entry);
+    return this.#closed ? 0 : session.loaded(state, !saysOwing(entry), unjudged);
+  }
+
+  /** What no head covers although the watermark has passed it. */
+  async #unjudged(sessionKey: string, { unjudgedFrom }: IndexEntryJson): Promise<RawRecord[]> {
+    if (unjudgedFrom === undefined) return [];
+    const { log, partition, tailStart } = this.#parts;
+    const records: RawRecord[] = [];
+    for await (const record of readRecords({ log, partition, sessionKey }, Number(unjudgedFrom), tailStart)) {
+      records.push(record);
+    }
+    return records;
   }
 
   #later(session: KeptSession, error: LogError): void {

@@ -6,6 +6,8 @@ export interface KeptTotals {
   readonly partitions: number;
   readonly sessions: number;
   readonly uncoveredBytes: number;
+  /** Sessions that wait for a keeper which knows their rules. */
+  readonly unjudged: number;
   /** Silent nodes that are not declared dead because they are too many at once. */
   readonly heldExpiries: number;
 }
@@ -52,6 +54,11 @@ export class KeeperMetrics {
       });
     gauge("perdure_keeper_partitions", "Partitions kept", ({ partitions }) => partitions);
     gauge("perdure_keeper_sessions", "Sessions in memory", ({ sessions }) => sessions);
+    gauge(
+      "perdure_keeper_unjudged_sessions",
+      "Sessions that wait for a keeper which knows their rules",
+      ({ unjudged }) => unjudged,
+    );
     gauge(
       "perdure_keeper_held_expiries",
       "Silent nodes that are not declared dead, because they are too many at once",

@@ -1,9 +1,10 @@
 import { randomUUID } from "node:crypto";
-import { RULES_VERSION } from "@perdure/core";
+import { FIRST_RULES, RULE_BOOK, type RuleBook } from "@perdure/core";
 import type { Group, Log } from "@perdure/log";
 import { type Clock, createReplica, PartitionTail, type Replica, systemClock, TOPICS } from "@perdure/replica";
 import { beatNode, createMetrics, type Logger, type NodeBeat, type Readiness } from "@perdure/service-kit";
 import { ExpiryHold } from "./expiry-hold.ts";
+import { FleetRules } from "./fleet-rules.ts";
 import { KeeperMetrics } from "./keeper-metrics.ts";
 import { KeptPartitions } from "./kept-partitions.ts";
 import { NodeExpiry } from "./node-expiry.ts";
@@ -20,6 +21,8 @@ export interface KeeperOptions {
   /** Where its metrics go; default: a registry of its own. */
   readonly metrics?: ReturnType<typeof createMetrics>;
   readonly clock?: Clock;
+  /** The rules that it judges by. Default: all that the code knows. */
+  readonly book?: RuleBook;
   /** One that the process has already; without it the keeper makes its own, for the pools. */
   readonly replica?: Replica;
   /** Another process runs under this one's name, and this one should end. */
@@ -52,7 +55,9 @@ class GroupKeeper implements Keeper {
   readonly #indexTail: PartitionTail;
   readonly #replica: Replica;
   readonly #links: PoolLinks;
+  readonly #book: RuleBook;
   readonly #leases: NodeLeases;
+  readonly #fleetRules: FleetRules;
   readonly #expiryHold: ExpiryHold;
   readonly #expiry: NodeExpiry;
   readonly #partitions: KeptPartitions;
@@ -61,27 +66,31 @@ class GroupKeeper implements Keeper {
   #stopping: Promise<void> | undefined;
 
   constructor(options: KeeperOptions) {
-    const { log, logger, config, clock = systemClock } = options;
+    const { log, logger, config, clock = systemClock, book = RULE_BOOK } = options;
     this.#options = options;
+    this.#book = book;
     this.#clock = clock;
     this.#timers = new Timers(clock);
     this.#settings = { ...DEFAULT_KEEPER_SETTINGS, ...config };
     const { node, partitions, beatMs, retryMs } = this.#settings;
     this.#eventsTail = new PartitionTail(log, TOPICS.events, clock, logger);
     this.#indexTail = new PartitionTail(log, TOPICS.index, clock, logger);
-    this.#replica = options.replica ?? createReplica({ log, partitions, logger, clock });
+    const newSessionRules = (): number => this.#beat?.rulesOfAll ?? FIRST_RULES;
+    this.#replica = options.replica ?? createReplica({ log, partitions, logger, clock, book, newSessionRules });
     const producer = randomUUID();
     // A pool may be kept here too: its offers and these signals are two writers.
     const signals = { producer: `${producer}-pools`, node, retryMs };
     this.#links = new PoolLinks({ ...signals, replica: this.#replica, clock, logger });
     this.#leases = new NodeLeases({ log, clock, logger, onOver: () => this.#nodesEnded() });
+    this.#fleetRules = new FleetRules({ leases: this.#leases, logger, onRaised: () => this.#rulesKnown() });
     const metrics = this.#newMetrics();
     this.#partitions = this.#newPartitions(producer, metrics);
     const isInCharge = (): boolean => this.#partitions.owns(0);
     const onAlert = (): void => metrics.alert("mass_expiry");
     this.#expiryHold = new ExpiryHold({ clock, logger, holdMs: this.#settings.expiryHoldMs, onAlert });
     const expiry = { log, clock, logger, leases: this.#leases, hold: this.#expiryHold };
-    this.#expiry = new NodeExpiry({ ...expiry, node, beatMs, isInCharge });
+    const onLook = (listenedMs: number): void => this.#fleetRules.look(listenedMs);
+    this.#expiry = new NodeExpiry({ ...expiry, node, beatMs, isInCharge, onLook });
   }
 
   async start(): Promise<void> {
@@ -146,18 +155,20 @@ class GroupKeeper implements Keeper {
       indexTail: this.#indexTail,
       leases: this.#leases,
       signals: this.#links,
+      book: this.#book,
+      knownByAll: () => this.#fleetRules.knownByAll,
     });
   }
 
   #beatNode(): Promise<NodeBeat> {
     const { log, logger, onReplaced } = this.#options;
-    const { node, leaseMs, beatMs } = this.#settings;
+    const { node, leaseMs, beatMs, rulesMax } = this.#settings;
     return beatNode({
       log,
       topic: TOPICS.nodes,
       node,
       kind: "NODE_KIND_KEEPER",
-      rules: RULES_VERSION,
+      rules: Math.min(this.#book.length, rulesMax),
       leaseMs,
       beatMs,
       clock: this.#clock,
@@ -176,11 +187,15 @@ class GroupKeeper implements Keeper {
     for (const keeper of this.#partitions.opened()) keeper.nodesEnded();
   }
 
+  #rulesKnown(): void {
+    for (const keeper of this.#partitions.opened()) keeper.rulesKnown();
+  }
+
   async #trim(): Promise<void> {
     const { log } = this.#options;
     const { eventsKeptMs } = this.#settings;
-    for (const { partition, watermark } of this.#partitions.opened()) {
-      const trim = () => trimPartition({ log, clock: this.#clock, eventsKeptMs }, partition, watermark);
+    for (const { partition, trimmable } of this.#partitions.opened()) {
+      const trim = () => trimPartition({ log, clock: this.#clock, eventsKeptMs }, partition, trimmable);
       await this.#quietly("trim", trim);
     }
   }

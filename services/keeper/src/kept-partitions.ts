@@ -35,6 +35,7 @@ export class KeptPartitions implements GroupListener {
     return {
       partitions: keepers.length,
       sessions: keepers.reduce((sum, { loadedCount }) => sum + loadedCount, 0),
+      unjudged: keepers.reduce((sum, { unjudgedCount }) => sum + unjudgedCount, 0),
       uncoveredBytes: keepers.reduce((sum, { uncoveredBytes }) => sum + uncoveredBytes, 0),
     };
   }

@@ -1,4 +1,4 @@
-import { type Accepted, eventKind, fold, PerdureError, type SessionState } from "@perdure/core";
+import { type Accepted, eventKind, fold, PerdureError, type RuleBook, type SessionState } from "@perdure/core";
 import { decodeRecord, type IndexEntryJson, type PageJson } from "@perdure/protocol";
 import { checkRules, Publications, type RawRecord } from "@perdure/replica";
 import { owedSignals } from "./owed-signals.ts";
@@ -38,7 +38,7 @@ export type KeptStatus =
   | "folded"
   /** A record of it could not be folded. */
   | "set_aside"
-  /** It follows rules that this process does not know: nothing of it may be covered here. */
+  /** It follows rules that this process does not know: the index says so, and the watermark goes on. */
   | "rules_too_new";
 
 const JOINS = new Set(["memberJoined", "agentJoined", "agentResumed"]);
@@ -64,6 +64,7 @@ const QUIET = new Set([
 export class KeptSession {
   readonly key: string;
   readonly tenant: string;
+  readonly #book: RuleBook;
   /** Verdicts on what the keeper itself wrote here. */
   readonly written = new Publications();
   /** What the keeper owes to pools. */
@@ -77,16 +78,20 @@ export class KeptSession {
   nodesChanged = true;
   /** Something may follow from it since it was looked at. */
   changed = true;
+  /** It is its turn to follow later rules. */
+  upgradeDue = false;
   /** When it was last touched. */
   usedMs: number;
   #state: SessionState | undefined;
   #waiting: RawRecord[] = [];
   #status: KeptStatus = "loading";
   #setAsideAt: number | undefined;
+  #unjudgedFrom: number | undefined;
   #failure: unknown;
 
-  constructor(key: string, nowMs: number) {
+  constructor(key: string, nowMs: number, book: RuleBook) {
     this.key = key;
+    this.#book = book;
     this.tenant = key.slice(0, key.indexOf("/"));
     this.usedMs = nowMs;
   }
@@ -105,6 +110,11 @@ export class KeptSession {
     return this.#setAsideAt;
   }
 
+  /** With the status `rules_too_new`: offset of the first record that nobody has judged for a head; undefined: none yet. */
+  get unjudgedFrom(): number | undefined {
+    return this.#unjudgedFrom;
+  }
+
   /** Nothing of it is under way. */
   get isResting(): boolean {
     return this.#status !== "loading" && !this.deriving.running && this.signals.pendingCount === 0;
@@ -120,7 +130,11 @@ export class KeptSession {
   /** The next record of the session. Returns the bytes by which it is less covered than before. */
   take(record: RawRecord, nowMs: number): number {
     this.usedMs = nowMs;
-    if (this.#status === "set_aside" || this.#status === "rules_too_new") return 0;
+    if (this.#status === "set_aside") return 0;
+    if (this.#status === "rules_too_new") {
+      this.#noteUnjudged(record.offset);
+      return 0;
+    }
     const bytes = record.value.length;
     this.uncovered ??= { offset: record.offset, sinceMs: nowMs, bytes: 0, pages: [] };
     this.uncovered.bytes += bytes;
@@ -129,19 +143,39 @@ export class KeptSession {
     return bytes;
   }
 
-  /** The state of its head has arrived: what waited is folded onto it. `told`: its pools know what they should. */
-  loaded(state: SessionState, told: boolean): void {
+  /**
+   * The state of its head has arrived: what waited is folded onto it, and before that the records `unjudged`, which the
+   * watermark has passed. `told`: its pools know what they should. Returns the bytes by which it is less covered.
+   */
+  loaded(state: SessionState, told: boolean, unjudged: readonly RawRecord[] = []): number {
     this.#state = state;
     if (told) this.signals.owed = new Set(owedSignals(state, this.key).keys());
     this.#status = "folded";
     const waiting = this.#waiting;
     this.#waiting = [];
-    for (const record of waiting) this.#fold(state, record);
+    const bytes = this.#uncover(unjudged);
+    for (const record of [...unjudged, ...waiting]) this.#fold(state, record);
+    return bytes;
+  }
+
+  #uncover(unjudged: readonly RawRecord[]): number {
+    const [first] = unjudged;
+    if (first === undefined) return 0;
+    const bytes = unjudged.reduce((sum, { value }) => sum + value.length, 0);
+    const { sinceMs = this.usedMs, bytes: later = 0, pages = [] } = this.uncovered ?? {};
+    this.uncovered = { offset: first.offset, sinceMs, bytes: bytes + later, pages };
+    return bytes;
   }
 
   /** The index says that it was set aside at `offset`. */
   foundSetAside(offset: number): void {
     this.#setAside(offset, undefined);
+  }
+
+  /** The index says that it was not judged from `offset` on, and that this process does not know the rules either. */
+  foundUnjudged(offset: number): void {
+    this.#unjudgedFrom = offset;
+    this.#end("rules_too_new", undefined);
   }
 
   /** Its head cannot be read, or written, by this process; nothing from `offset` on can be covered. */
@@ -170,8 +204,8 @@ export class KeptSession {
   #fold(state: SessionState, { offset, timeMs, value }: RawRecord): void {
     if (offset <= state.covered || this.#status !== "folded") return;
     try {
-      const { verdict, accepted, pages } = fold(state, decodeRecord(value), { offset, timeMs });
-      checkRules(this.key, state);
+      const { verdict, accepted, pages } = fold(state, decodeRecord(value), { offset, timeMs }, this.#book);
+      checkRules(this.key, state.rules, this.#book);
       this.uncovered?.pages.push(...pages);
       if (accepted !== undefined) this.#note(accepted);
       this.written.judged(offset, verdict);
@@ -189,6 +223,13 @@ export class KeptSession {
     }
   }
 
+  /** The watermark may pass a record only once the index says from where on nothing was judged. */
+  #noteUnjudged(offset: number): void {
+    if (this.#unjudgedFrom !== undefined) return;
+    this.#unjudgedFrom = offset;
+    this.uncovered = { offset, sinceMs: this.usedMs, bytes: 0, pages: [] };
+  }
+
   #setAside(offset: number, failure: unknown): void {
     this.#setAsideAt = offset;
     this.#end("set_aside", failure);
@@ -196,6 +237,7 @@ export class KeptSession {
 
   #end(status: KeptStatus, failure: unknown): void {
     this.#status = status;
+    if (status === "rules_too_new") this.#unjudgedFrom ??= this.uncovered?.offset;
     this.#failure = failure;
     this.#waiting = [];
     this.#state = undefined;

@@ -15,6 +15,11 @@ export class LiveIndex {
     else this.#holders.set(sessionKey, { nodes, many: manyNodes });
   }
 
+  /** Sessions that somebody is in. */
+  keys(): IterableIterator<string> {
+    return this.#holders.keys();
+  }
+
   /** Sessions that a life which is over still holds, or may hold because its nodes are too many to list. */
   heldBy(isOver: (life: NodeLife) => boolean): string[] {
     const found: string[] = [];

@@ -1,3 +1,4 @@
+import type { RuleBook } from "@perdure/core";
 import type { Clock, SessionIndex } from "@perdure/replica";
 import { KeptSession } from "./kept-session.ts";
 import type { PageChains } from "./page-chains.ts";
@@ -5,6 +6,7 @@ import type { UncoveredSessions } from "./uncovered-sessions.ts";
 
 export interface LoadedSessionsParts {
   readonly clock: Clock;
+  readonly book: RuleBook;
   readonly index: SessionIndex;
   readonly uncovered: UncoveredSessions;
   readonly chains: PageChains;
@@ -40,7 +42,7 @@ export class LoadedSessions {
   need(key: string): KeptSession {
     const known = this.#sessions.get(key);
     if (known !== undefined) return known;
-    const session = new KeptSession(key, this.#parts.clock.now());
+    const session = new KeptSession(key, this.#parts.clock.now(), this.#parts.book);
     this.#sessions.set(key, session);
     this.#parts.load(session);
     return session;
@@ -82,6 +84,12 @@ export class LoadedSessions {
     const known = this.#parts.index.find(key);
     // Zeros are absent in what was read.
     const same = (one = "0", other = "0"): boolean => one === other;
-    return known !== undefined && same(known.headOffset, entry.headOffset) && same(known.covered, entry.covered);
+    return (
+      known !== undefined &&
+      same(known.headOffset, entry.headOffset) &&
+      same(known.covered, entry.covered) &&
+      known.setAside === entry.setAside &&
+      known.unjudgedFrom === entry.unjudgedFrom
+    );
   }
 }

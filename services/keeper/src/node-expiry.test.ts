@@ -35,6 +35,7 @@ function watching({ holdMs = 30_000, isInCharge = (): boolean => true } = {}) {
     node: "keeper",
     beatMs: 2_000,
     isInCharge,
+    onLook: () => undefined,
   });
   return { clock, hear, expired, expiry, hold, alerts };
 }

@@ -1,7 +1,7 @@
 import type { Log } from "@perdure/log";
 import { encodeNodeLease, keyBytes, type NodeLeaseJson } from "@perdure/protocol";
 import { type Clock, TOPICS } from "@perdure/replica";
-import type { Logger } from "@perdure/service-kit";
+import { isRunning, type Logger } from "@perdure/service-kit";
 import type { ExpiryHold } from "./expiry-hold.ts";
 import type { NodeLeases } from "./node-leases.ts";
 
@@ -16,12 +16,13 @@ export interface NodeExpiryParts {
   readonly beatMs: number;
   /** Whether it is this keeper's turn: only the owner of partition 0 declares lives over. */
   readonly isInCharge: () => boolean;
+  /** Looks at the leases as well; `listenedMs`: for how long this keeper has heard everything. */
+  readonly onLook: (listenedMs: number) => void;
 }
 
 /** How late the keeper's own beat may come back for it to trust what it does not hear of others. */
 const OWN_BEAT_LATE_MS = 2_000;
 const PARTITION = 0;
-const RUNNING = new Set(["NODE_LEASE_STATE_LIVE", "NODE_LEASE_STATE_DRAINING"]);
 
 /** A node whose lease runs, and how long it was listened for in vain. */
 interface Watched {
@@ -64,9 +65,11 @@ export class NodeExpiry {
     if (!this.#hearsAll(nowMs)) {
       this.#listeningSinceMs = undefined;
       this.#parts.hold.forget();
+      this.#parts.onLook(0);
       return;
     }
     this.#listeningSinceMs ??= nowMs;
+    this.#parts.onLook(nowMs - this.#listeningSinceMs);
     if (this.#parts.isInCharge()) this.#judge(this.#running(nowMs, this.#listeningSinceMs));
     else this.#parts.hold.forget();
   }
@@ -74,7 +77,7 @@ export class NodeExpiry {
   #running(nowMs: number, sinceMs: number): Watched[] {
     const running: Watched[] = [];
     for (const [node, { lease, heardMs }] of this.#parts.leases.all()) {
-      if (RUNNING.has(lease.state ?? "")) running.push({ node, lease, silentMs: nowMs - Math.max(heardMs, sinceMs) });
+      if (isRunning(lease)) running.push({ node, lease, silentMs: nowMs - Math.max(heardMs, sinceMs) });
     }
     return running;
   }

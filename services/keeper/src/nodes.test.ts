@@ -1,4 +1,3 @@
-import { RULES_VERSION } from "@perdure/core";
 import { type Appended, LogError } from "@perdure/log";
 import { decodeNodeLease, encodeNodeLease, keyBytes, type NodeLeaseStateJson } from "@perdure/protocol";
 import { entryKeyText, TOPICS } from "@perdure/replica";
@@ -35,7 +34,7 @@ async function edge(node: string, alive: () => boolean = () => true): Promise<No
     node,
     topic: TOPICS.nodes,
     kind: "NODE_KIND_EDGE",
-    rules: RULES_VERSION,
+    rules: 1,
     leaseMs: 6_000,
     beatMs: 2_000,
     onExpired: () => undefined,

@@ -1,6 +1,7 @@
-import type { Appended, Entry, Log, LogError, Ownership } from "@perdure/log";
-import { encodeRecord, type IndexEntryJson, keyBytes, type RecordJson } from "@perdure/protocol";
-import { type Clock, entryKeyText, type PartitionTail, SessionIndex, TOPICS } from "@perdure/replica";
+import type { RuleBook } from "@perdure/core";
+import type { Entry, Log, LogError, Ownership } from "@perdure/log";
+import type { IndexEntryJson } from "@perdure/protocol";
+import { appendRecord, type Clock, entryKeyText, type PartitionTail, SessionIndex, TOPICS } from "@perdure/replica";
 import type { Logger } from "@perdure/service-kit";
 import { CheckpointWriter } from "./checkpoint-writer.ts";
 import { Checkpointer } from "./checkpointer.ts";
@@ -14,6 +15,7 @@ import { LoadedSessions } from "./loaded-sessions.ts";
 import type { NodeLeases } from "./node-leases.ts";
 import { PageChains } from "./page-chains.ts";
 import type { SignalSender } from "./pool-links.ts";
+import { RulesUpgrades } from "./rules-upgrades.ts";
 import type { KeeperSettings } from "./settings.ts";
 import { UncoveredSessions } from "./uncovered-sessions.ts";
 
@@ -29,6 +31,9 @@ export interface PartitionKeeperParts {
   readonly indexTail: PartitionTail;
   readonly leases: Pick<NodeLeases, "isOver">;
   readonly signals: SignalSender;
+  /** The rules that this process judges by, and the version that every live node knows; 0: that is not known now. */
+  readonly book: RuleBook;
+  readonly knownByAll: () => number;
   /** The partition can no longer be kept as it is; what was in memory is void. */
   readonly onLost: (keeper: PartitionKeeper, ownership: Ownership, reason: string) => void;
 }
@@ -46,15 +51,19 @@ export class PartitionKeeper {
   readonly #loads: HeadLoads;
   readonly #checkpointer: Checkpointer;
   readonly #derivations: Derivations;
+  readonly #upgrades: RulesUpgrades;
+  /** Sessions with records that the watermark has passed unjudged, and where those begin. */
+  readonly #unjudged = new Map<string, number>();
   /** Whoever waits until less is uncovered. */
   #room: PromiseWithResolvers<void> | undefined;
   #ownership: Ownership;
+  #tailStart = 0;
   #next = 0;
   #opened = false;
   #closed = false;
 
   constructor(parts: PartitionKeeperParts, ownership: Ownership) {
-    const { log, clock, logger, settings, indexTail: tail } = parts;
+    const { log, clock, logger, settings, book, knownByAll, indexTail: tail } = parts;
     this.#parts = parts;
     this.#ownership = ownership;
     this.partition = ownership.partition;
@@ -70,13 +79,16 @@ export class PartitionKeeper {
       index: this.#index,
       clock,
       logger,
+      book,
+      tailStart: () => this.#tailStart,
       atOnce: settings.loadsAtOnce,
       retryMs: settings.retryMs,
-      onLoaded: (session) => this.#loaded(session),
+      onLoaded: (session, bytes) => this.#loaded(session, bytes),
     });
     this.#sessions = new LoadedSessions({
       ...settings,
       clock,
+      book,
       index: this.#index,
       uncovered: this.#uncovered,
       chains: this.#chains,
@@ -89,10 +101,18 @@ export class PartitionKeeper {
       producer: parts.producer,
       node: settings.node,
       isOver: (life) => parts.leases.isOver(life),
-      append: (sessionKey, record) => this.#append(sessionKey, record),
+      knownByAll,
+      append: (sessionKey, record) => appendRecord(log, this.partition, sessionKey, record),
       signals: parts.signals,
       queue: this.#queue,
       onSettled: (session) => this.#markStale(session),
+    });
+    this.#upgrades = new RulesUpgrades({
+      clock,
+      knownByAll,
+      perSecond: settings.upgradesPerSecond,
+      need: (key) => this.#sessions.need(key),
+      write: (session) => this.#derivations.examine(session),
     });
   }
 
@@ -108,6 +128,16 @@ export class PartitionKeeper {
   /** Offset up to which heads in the log cover the partition. */
   get watermark(): number {
     return this.#index.watermark;
+  }
+
+  /** Offset of the last record that nobody has to read again. */
+  get trimmable(): number {
+    return Math.min(this.watermark, ...[...this.#unjudged.values()].map((offset) => offset - 1));
+  }
+
+  /** Sessions that wait for a keeper which knows their rules. */
+  get unjudgedCount(): number {
+    return this.#unjudged.size;
   }
 
   get loadedCount(): number {
@@ -133,12 +163,14 @@ export class PartitionKeeper {
       this.#parts.logger.error({ partition: this.partition, start, end, covered }, "history is lost");
       return this.#lose("history_lost");
     }
+    this.#tailStart = covered + 1;
     this.#next = covered + 1;
     this.#parts.eventsTail.follow(this.partition, this.#next, {
       onEntries: (entries, nextOffset) => this.#take(entries, nextOffset),
       onLost: (error) => this.#overtaken(error),
     });
     this.#opened = true;
+    this.#judgeUnjudged();
     this.nodesEnded();
     this.#sessions.start();
   }
@@ -151,6 +183,13 @@ export class PartitionKeeper {
       this.#derivations.examine(session);
     }
     for (const key of this.#live.heldBy((life) => this.#parts.leases.isOver(life))) this.#sessions.need(key);
+  }
+
+  /** Every live node knows later rules: sessions that somebody is in, or that are in memory, follow them soon. */
+  rulesKnown(): void {
+    if (!this.#opened) return;
+    for (const session of this.#sessions.values()) this.#upgrades.offer(session);
+    for (const key of this.#live.keys()) this.#upgrades.enqueue(key);
   }
 
   /** Covers everything that has been folded. Throws LogError. */
@@ -167,6 +206,7 @@ export class PartitionKeeper {
     this.#loads.close();
     this.#checkpointer.close();
     this.#derivations.close();
+    this.#upgrades.close();
     this.#queue.close();
     this.#sessions.close();
     this.#room?.resolve();
@@ -181,6 +221,7 @@ export class PartitionKeeper {
       chains: this.#chains,
       uncovered: this.#uncovered,
       batchBytes: settings.checkpointBatchBytes,
+      knownRules: this.#parts.book.length,
       next: () => this.#next,
       onStopped: (session) => this.#look(session),
     });
@@ -227,7 +268,8 @@ export class PartitionKeeper {
     this.#room = undefined;
   }
 
-  #loaded(session: KeptSession): void {
+  #loaded(session: KeptSession, bytes: number): void {
+    this.#uncovered.add(session, bytes);
     const dueMs = Number(this.#index.find(session.key)?.dueMs ?? 0);
     session.signals.writtenAsOwing = dueMs > 0 && dueMs <= this.#parts.clock.now();
     this.#look(session);
@@ -244,6 +286,14 @@ export class PartitionKeeper {
     if (!session.changed) return;
     session.changed = false;
     this.#derivations.examine(session);
+    this.#upgrades.offer(session);
+  }
+
+  /** Goes on with the sessions that an earlier keeper did not know the rules of, where this one does. */
+  #judgeUnjudged(): void {
+    for (const key of this.#unjudged.keys()) {
+      if ((this.#index.find(key)?.needsRules ?? 0) <= this.#parts.book.length) this.#sessions.need(key);
+    }
   }
 
   /** Somebody has to look at it: it does not hold up others, but nothing of it goes on. */
@@ -271,12 +321,9 @@ export class PartitionKeeper {
   /** Of sessions in memory more is known than their entry says. */
   #noteEntry(key: string, entry: IndexEntryJson): void {
     this.#live.note(key, entry);
+    if (entry.unjudgedFrom === undefined) this.#unjudged.delete(key);
+    else this.#unjudged.set(key, Number(entry.unjudgedFrom));
     if (this.#sessions.get(key) === undefined) this.#queue.set(key, Number(entry.dueMs ?? 0));
-  }
-
-  async #append(sessionKey: string, record: RecordJson): Promise<Appended> {
-    const entry = { key: keyBytes(sessionKey), value: encodeRecord(record) };
-    return this.#parts.log.append(TOPICS.events, this.partition, entry, { lane: sessionKey });
   }
 
   #overtaken(error: LogError): void {

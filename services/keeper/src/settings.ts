@@ -22,6 +22,8 @@ export interface KeeperSettings {
   readonly eventsKeptMs: number;
   /** How often the oldest records are removed. */
   readonly trimMs: number;
+  /** Sessions of a partition, a second, whose rules are raised once every live node knows the next version. */
+  readonly upgradesPerSecond: number;
   /** How often a node renews its lease. */
   readonly beatMs: number;
   readonly leaseMs: number;
@@ -29,6 +31,8 @@ export interface KeeperSettings {
   readonly expiryHoldMs: number;
   /** How long after a failure something is tried again. */
   readonly retryMs: number;
+  /** The highest version of the rules that this node says it knows: sessions are upgraded no further. */
+  readonly rulesMax: number;
 }
 
 const MIB = 1024 * 1024;
@@ -44,8 +48,10 @@ export const DEFAULT_KEEPER_SETTINGS: Omit<KeeperSettings, "node" | "partitions"
   sessionsKept: 2_000,
   eventsKeptMs: 7 * 24 * 60 * 60 * 1000,
   trimMs: 10 * 60 * 1000,
+  upgradesPerSecond: 100,
   beatMs: 2_000,
   leaseMs: 6_000,
   expiryHoldMs: 30_000,
   retryMs: 1_000,
+  rulesMax: Number.MAX_SAFE_INTEGER,
 };

@@ -8,13 +8,13 @@ export interface TrimmerParts {
 }
 
 /**
- * Removes the records of a partition that are older than they are kept and that heads cover. Returns the offset at
+ * Removes the records of a partition up to `covered` that are older than they are kept. Returns the offset at
  * which the partition begins now. Throws LogError.
  */
-export async function trimPartition(parts: TrimmerParts, partition: number, watermark: number): Promise<number> {
+export async function trimPartition(parts: TrimmerParts, partition: number, covered: number): Promise<number> {
   const { log, clock, eventsKeptMs } = parts;
   const { start } = await log.bounds(TOPICS.events, partition);
-  const before = await firstSince(log, partition, start, watermark + 1, clock.now() - eventsKeptMs);
+  const before = await firstSince(log, partition, start, covered + 1, clock.now() - eventsKeptMs);
   if (before > start) await log.trim(TOPICS.events, partition, before);
   return before;
 }

@@ -90,5 +90,5 @@ export class UncoveredSessions {
 }
 
 function isCoverable({ status }: KeptSession): boolean {
-  return status === "folded" || status === "set_aside";
+  return status !== "loading";
 }

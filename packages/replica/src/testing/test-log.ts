@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { canonical, fold, newSession, type SessionState, toHead } from "@perdure/core";
+import { canonical, fold, newSession, type RuleBook, type SessionState, toHead } from "@perdure/core";
 import { type Appended, type Entry, type Log, partitionOf } from "@perdure/log";
 import { openEmbeddedLog } from "@perdure/log-embedded";
 import { decodeRecord, encodeRecord, keyBytes, type RecordJson } from "@perdure/protocol";
@@ -81,11 +81,11 @@ export class TestLog {
   }
 
   /** The session as the whole log tells it, without heads; call it while nothing has been trimmed. */
-  async foldAll(sessionKey: string): Promise<SessionState> {
+  async foldAll(sessionKey: string, book?: RuleBook): Promise<SessionState> {
     const state = newSession();
     for (const entry of await this.entries(TOPICS.events, this.partitionOf(sessionKey))) {
       if (entry.value === null || entryKeyText(entry) !== sessionKey) continue;
-      fold(state, decodeRecord(entry.value), entry);
+      fold(state, decodeRecord(entry.value), entry, book);
     }
     return state;
   }

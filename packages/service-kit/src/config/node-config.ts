@@ -23,6 +23,8 @@ export const nodeVariables = {
   /** The lease that says this node lives, and how often it is renewed. */
   PERDURE_LEASE_MS: integer(1_000, 600_000).default(6_000),
   PERDURE_BEAT_MS: integer(100, 60_000).default(2_000),
+  /** The highest version of the rules that this node says it knows: sessions are upgraded no further. Default: all. */
+  PERDURE_RULES_MAX: integer(1, Number.MAX_SAFE_INTEGER).default(Number.MAX_SAFE_INTEGER),
 };
 
 export interface NodeConfig {
@@ -32,6 +34,7 @@ export interface NodeConfig {
   readonly drainMs: number;
   readonly leaseMs: number;
   readonly beatMs: number;
+  readonly rulesMax: number;
 }
 
 /** `kind` (edge, ingest, keeper) begins the name that a node has where none is set: `kind-host-pid`. */
@@ -47,5 +50,6 @@ export function nodeConfig(
     drainMs: values.PERDURE_DRAIN_MS,
     leaseMs: values.PERDURE_LEASE_MS,
     beatMs: values.PERDURE_BEAT_MS,
+    rulesMax: values.PERDURE_RULES_MAX,
   };
 }

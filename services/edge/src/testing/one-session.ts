@@ -1,4 +1,4 @@
-import { type Accepted, fold, newSession, PerdureError } from "@perdure/core";
+import { type Accepted, type Code, fold, newSession, PerdureError } from "@perdure/core";
 import type { RecordJson } from "@perdure/protocol";
 import type { HeldSession, Publication, Replica, SessionListener } from "@perdure/replica";
 
@@ -6,7 +6,10 @@ import type { HeldSession, Publication, Replica, SessionListener } from "@perdur
 export class OneSession implements Replica {
   readonly state = newSession();
   attaches = 0;
-  away = false;
+  /** Why it cannot be attached now. */
+  away: Code | undefined;
+  /** Of what was appended without being judged here. */
+  readonly appended: RecordJson[] = [];
   readonly #recentCount: number;
   #recent: Accepted[] = [];
   #offset = 0;
@@ -20,7 +23,7 @@ export class OneSession implements Replica {
   async attach(sessionKey: string, listener: SessionListener): Promise<HeldSession> {
     this.attaches += 1;
     await Promise.resolve();
-    if (this.away) throw new PerdureError("unavailable", "away", { retryAfterMs: 10 });
+    if (this.away !== undefined) throw new PerdureError(this.away, "away", { retryAfterMs: 10 });
     this.#listener = listener;
     return {
       sessionKey,
@@ -41,6 +44,11 @@ export class OneSession implements Replica {
     if (accepted !== undefined) this.#listener?.onAccepted(accepted);
     return { stored: Promise.resolve({ partition: 0, offset: this.#offset }), applied: Promise.resolve(verdict) };
   }
+
+  append = async (_sessionKey: string, record: RecordJson): ReturnType<Replica["append"]> => {
+    this.appended.push(record);
+    return Promise.resolve({ partition: 0, offset: 0 });
+  };
 
   lose(code: string): void {
     this.#listener?.onLost(code);
@@ -73,6 +81,12 @@ export class ManySessions implements Replica {
     const session = this.#sessions.get(sessionKey);
     if (session === undefined) throw new PerdureError("unavailable", `there is no ${sessionKey}`);
     return session.attach(sessionKey, listener);
+  }
+
+  async append(sessionKey: string, record: RecordJson): ReturnType<Replica["append"]> {
+    const session = this.#sessions.get(sessionKey);
+    if (session === undefined) throw new PerdureError("unavailable", `there is no ${sessionKey}`);
+    return session.append(sessionKey, record);
   }
 
   readPage = (): Promise<undefined> => Promise.resolve(undefined);

@@ -27,6 +27,10 @@ export class CountingReplica implements Replica {
     return this.#replica.readPage(sessionKey, epoch, pageNumber);
   }
 
+  append(sessionKey: string, record: RecordJson): ReturnType<Replica["append"]> {
+    return this.#replica.append(sessionKey, record);
+  }
+
   close(): Promise<void> {
     return this.#replica.close();
   }

@@ -1,4 +1,4 @@
-import { type Accepted, type EventKind, eventKind } from "@perdure/core";
+import { type Accepted, type EventKind, eventKind, type RuleBook } from "@perdure/core";
 import type { Log } from "@perdure/log";
 import { decodeIndexEntry, decodeWatermark, type IndexEntryJson, WATERMARK_KEY } from "@perdure/protocol";
 import {
@@ -31,28 +31,39 @@ export class KeeperTest {
   }
 
   /** Ready when this returns. `log`: the test's own, with something done to it. */
-  async keeper(settings: Partial<KeeperSettings> = {}, log: Log = this.test.log): Promise<Keeper> {
+  async keeper(settings: Partial<KeeperSettings> = {}, log: Log = this.test.log, book?: RuleBook): Promise<Keeper> {
     const { clock, partitions } = this.test;
     const node = settings.node ?? `keeper-${this.#keepers.length}`;
-    const keeper = await startKeeper({ log, clock, logger, config: { ...settings, node, partitions } });
+    const keeper = await startKeeper({
+      log,
+      clock,
+      logger,
+      config: { ...settings, node, partitions },
+      ...(book && { book }),
+    });
     this.#keepers.push(keeper);
     await until(() => keeper.readiness().ready);
     return keeper;
   }
 
-  replica(): Replica {
+  /** `book`: the rules that it knows. */
+  replica(book?: RuleBook): Replica {
     const { log, clock, partitions } = this.test;
-    const replica = createReplica({ log, clock, partitions, logger: new TestLogger() });
+    const replica = createReplica({ log, clock, partitions, logger: new TestLogger(), ...(book && { book }) });
     this.#replicas.push(replica);
     return replica;
   }
 
   /** The session as a node that has just opened it sees it, and what it hears from then on. */
-  async attach(key: string): Promise<HeldSession & { readonly heard: Accepted[] }> {
+  async attach(key: string, book?: RuleBook): Promise<HeldSession & { readonly heard: Accepted[]; lost: string[] }> {
     const heard: Accepted[] = [];
-    const listener: SessionListener = { onAccepted: (accepted) => heard.push(accepted), onLost: () => undefined };
-    const held = await this.replica().attach(key, listener);
-    return Object.assign(held, { heard });
+    const lost: string[] = [];
+    const listener: SessionListener = {
+      onAccepted: (accepted) => heard.push(accepted),
+      onLost: (code) => lost.push(code),
+    };
+    const held = await this.replica(book).attach(key, listener);
+    return Object.assign(held, { heard, lost });
   }
 
   async watermark(partition: number): Promise<number> {
