@@ -83,7 +83,7 @@ const tables: { readonly [K in Kind]: Fields<FrameOf<K>> } = {
   },
   lagging: { h: uint32 },
   caught_up: { h: uint32 },
-  detached: { h: uint32, code, message: optional(text) },
+  detached: { h: uint32, code, message: optional(text), retryAfterMs: optional(milliseconds) },
   error: {
     id: optional(uint32),
     h: optional(uint32),

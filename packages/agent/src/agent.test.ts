@@ -100,6 +100,32 @@ describe("an agent and its node", () => {
     await node.until(() => node.last.of("auth").length > 1);
   });
 
+  test("looks for another node where one does not know a session's rules (SPEC 14), and less and less often", async () => {
+    const { agent, node, clock, connected } = setUp();
+    await connected();
+    void agent.serve(() => Promise.resolve());
+    node.last.tell({ case: "offer", value: run("r") });
+    const waits: number[] = [];
+    for (let round = 0; round < 3; round += 1) {
+      const { length } = node.streams;
+      expect(node.last.of("acceptOffer")).toMatchObject([run("r")]);
+      const refused = { ...run("r"), code: "rules_too_new", retryAfterMs: 1_000 };
+      node.last.tell({ case: "refused", value: refused });
+      node.last.tell({ case: "refused", value: refused });
+      const startedMs = clock.now();
+      while (node.streams.length === length) {
+        clock.advance(100);
+        await Promise.resolve();
+      }
+      waits.push(clock.now() - startedMs);
+      await node.until(() => node.last.said.length > 0);
+      node.last.welcome();
+    }
+    expect(waits[0]).toBeGreaterThanOrEqual(1_000);
+    expect(waits[1]).toBeGreaterThan(waits[0] ?? 0);
+    expect(waits[2]).toBeGreaterThan(waits[1] ?? 0);
+  });
+
   test("asked to move, it goes within the time, and says the same name there", async () => {
     const { node, connected, clock } = setUp();
     await connected();

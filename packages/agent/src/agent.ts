@@ -187,7 +187,8 @@ export class Agent {
 
   #refused(message: AgentRefused): void {
     const { session, runId, code, retryAfterMs } = message;
-    if (runId !== "" && retryAfterMs > 0) {
+    if (runId !== "" && code === "rules_too_new") this.#connection.moveAfter(retryAfterMs);
+    else if (runId !== "" && retryAfterMs > 0) {
       this.#parts.clock.after(retryAfterMs, () => {
         if (this.#accepting.has(keyOf(session, runId))) this.#accept(session, runId);
       });

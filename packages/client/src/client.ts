@@ -139,6 +139,7 @@ class PerdureClient implements Client {
       outboxes: this.#outboxes,
       send: (frame) => this.#connection.send(frame),
       renew: () => this.#connection.renew(),
+      move: () => this.#connection.move(),
       onReport: (session, code, message) => this.#report({ session, code, message }),
     };
     this.#unwatchPage = watchPage({

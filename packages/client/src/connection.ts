@@ -85,6 +85,11 @@ export class Connection {
     this.#dispatch({ kind: "wanted" });
   }
 
+  /** Leaves this node for another one, if the address leads to several. */
+  move(): void {
+    this.#dispatch({ kind: "moved" });
+  }
+
   /** Asks the app for a new token, and tells the server; connects where it is not connected. */
   renew(): void {
     if (this.#state.phase === "open") void this.#renew();

@@ -42,6 +42,8 @@ export interface SessionContext {
   readonly send: (frame: ClientFrame) => boolean;
   /** Asks for a new token; where it says more, sessions that were refused are tried again. */
   readonly renew: () => void;
+  /** Connects again, to another node where there is one. */
+  readonly move: () => void;
   readonly nextRequestId: () => number;
   readonly onHandle: (handle: number, added: boolean) => void;
   readonly onReport: (session: string, code: string, message: string) => void;
@@ -280,7 +282,7 @@ export class SessionEngine {
   }
 
   #newLink(): SessionLink {
-    const { clock, random, backoff, send, nextRequestId, onHandle, onReport } = this.#context;
+    const { clock, random, backoff, send, move, nextRequestId, onHandle, onReport } = this.#context;
     return new SessionLink({
       session: this.id,
       mirror: this.#mirror,
@@ -293,6 +295,7 @@ export class SessionEngine {
       onState: () => this.#statusChanged(),
       onAttached: () => this.#attached(),
       onUpdated: () => this.#changed(),
+      onElsewhere: move,
       onReport: (code, message) => onReport(this.id, code, message),
     });
   }

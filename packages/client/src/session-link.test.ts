@@ -10,6 +10,7 @@ let mirror: Mirror;
 let sent: ClientFrame[];
 let states: LinkState["phase"][];
 let reports: string[];
+let moves: number[];
 let handles: Set<number>;
 let link: SessionLink;
 let updates: number;
@@ -20,6 +21,7 @@ beforeEach(() => {
   sent = [];
   states = [];
   reports = [];
+  moves = [];
   handles = new Set();
   updates = 0;
   let requestId = 0;
@@ -35,6 +37,7 @@ beforeEach(() => {
     onState: ({ phase }) => states.push(phase),
     onAttached: () => undefined,
     onUpdated: () => (updates += 1),
+    onElsewhere: () => moves.push(clock.now()),
     onReport: (code) => reports.push(code),
   });
 });
@@ -173,5 +176,39 @@ describe("following a session", () => {
     link.connected();
     link.onAttached(attached({ id: 1 }));
     expect(link.state.phase).toBe("attaching");
+  });
+});
+
+describe("a node that does not know the session's rules (SPEC 14)", () => {
+  const tooNew = { t: "detached", h: 7, code: "rules_too_new", retryAfterMs: 500 } as const;
+
+  test("is left for another one, not before the time it names, and less and less often", () => {
+    live();
+    link.onDetached(tooNew);
+    expect(link.state).toMatchObject({ phase: "waiting", failure: { code: "rules_too_new", retryable: true } });
+    clock.advance(499);
+    expect(moves).toEqual([]);
+    clock.advance(1_000);
+    expect(moves).toHaveLength(1);
+    const waits: number[] = [];
+    for (let round = 0; round < 4; round += 1) {
+      link.disconnected();
+      link.connected();
+      const last = sent.filter((frame) => frame.t === "attach").at(-1);
+      const startedMs = clock.now();
+      link.onError({ t: "error", id: last?.id ?? 0, code: "rules_too_new", message: "", retryAfterMs: 500 });
+      clock.advance(10_000);
+      waits.push((moves.at(-1) ?? 0) - startedMs);
+    }
+    expect(moves).toHaveLength(5);
+    expect(waits.at(-1)).toBeGreaterThan(waits[0] ?? 0);
+  });
+
+  test("is not asked again on the same connection", () => {
+    live();
+    sent.length = 0;
+    link.onDetached(tooNew);
+    clock.advance(60_000);
+    expect(sent).toEqual([]);
   });
 });

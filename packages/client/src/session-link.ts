@@ -43,6 +43,8 @@ export interface SessionLinkOptions {
   readonly onAttached: (frame: AttachedFrame) => void;
   /** It was brought up to date after it had lagged. */
   readonly onUpdated: () => void;
+  /** This node cannot serve the session, another one may: the connection is to be made anew. */
+  readonly onElsewhere: () => void;
   /** Something that should not happen, and was mended. */
   readonly onReport: (code: string, message: string) => void;
 }
@@ -164,7 +166,7 @@ export class SessionLink {
 
   onDetached(frame: DetachedFrame): void {
     this.#dropHandle();
-    this.#failed(failureFrom(frame.code, frame.message));
+    this.#failed(failureFrom(frame.code, frame.message, frame.retryAfterMs));
   }
 
   /** An answer to an attach that was refused. */
@@ -208,7 +210,9 @@ export class SessionLink {
     this.#failures += 1;
     this.#become({ phase: "waiting", failure, retryAtMs: clock.now() + delayMs });
     this.#retry.start(delayMs, () => {
-      if (this.#connected) this.#attach();
+      if (!this.#connected) return;
+      if (failure.code === "rules_too_new") this.#options.onElsewhere();
+      else this.#attach();
     });
   }
 

@@ -32,6 +32,8 @@ export interface ConnectionSessionsParts {
   readonly logger: Logger;
 }
 
+/** Clients of a session that this node can no longer judge go elsewhere after this long at the earliest, in milliseconds. */
+const MOVE_AFTER_MS = 500;
 /** What waits below this share of the cap lets something large go out. */
 const LOW_WATER = 0.125;
 /** After this a request is worth another try, in milliseconds. */
@@ -90,7 +92,8 @@ export class ConnectionSessions implements Subscriber {
 
   detached(attachment: Attachment, code: Code, message: string): void {
     this.#forget(attachment);
-    this.send({ t: "detached", h: attachment.room.handle, code, message });
+    const retryAfterMs = code === "rules_too_new" ? { retryAfterMs: MOVE_AFTER_MS } : {};
+    this.send({ t: "detached", h: attachment.room.handle, code, message, ...retryAfterMs });
   }
 
   /** A new token of the same holder. What it does not cover any more is let go. */

@@ -1,6 +1,6 @@
 import { type Code, CODES, isCode, PerdureError } from "@perdure/core";
 import { parseSessionKey } from "@perdure/protocol";
-import type { Replica } from "@perdure/replica";
+import { leaveUnjudged, type Replica } from "@perdure/replica";
 import type { Clock, Logger } from "@perdure/service-kit";
 import type { Fanout } from "./fanout.ts";
 import type { EdgeLimits } from "./limits.ts";
@@ -139,20 +139,35 @@ export class Rooms {
   #lost(room: Room, code: Code): void {
     const { sessionKey } = room.held;
     const owesLeaves = room.presence.hasMembers;
+    const { seq } = room.held.state;
     this.#rooms.delete(sessionKey);
     room.onLost(code);
-    if (owesLeaves && CODES[code].retryable) this.#reopenLater(sessionKey);
+    if (owesLeaves) this.#seeThatTheyLeave(sessionKey, seq, code);
+  }
+
+  #seeThatTheyLeave(sessionKey: string, seq: number, code: Code): void {
+    if (code === "rules_too_new") this.#leaveUnjudged(sessionKey, seq);
+    else if (CODES[code].retryable) this.#reopenLater(sessionKey, seq);
+  }
+
+  /** This node will not be able to write leaves one by one: it says in one word that it holds nobody there. */
+  #leaveUnjudged(sessionKey: string, seq: number): void {
+    const { replica, node, logger } = this.#options;
+    const life = { node: node.name, incarnation: node.incarnation() };
+    leaveUnjudged(replica, life, { sessionKey, seq }).catch((error: unknown) =>
+      logger.warn({ session: sessionKey, err: error }, "it could not be said that nobody is here any more"),
+    );
   }
 
   /** The members that were listed here leave once their clients do not come back: opening the room sees to that. */
-  #reopenLater(sessionKey: string): void {
+  #reopenLater(sessionKey: string, seq: number): void {
     if (this.#closed || this.#reopening.has(sessionKey)) return;
     const cancel = this.#options.clock.after(REOPEN_MS, () => {
       this.#reopening.delete(sessionKey);
       this.use(sessionKey).then(
         ({ release }) => release(),
         (error: unknown) => {
-          if (CODES[refusalOf(error, this.#options.logger).code].retryable) this.#reopenLater(sessionKey);
+          this.#seeThatTheyLeave(sessionKey, seq, refusalOf(error, this.#options.logger).code);
         },
       );
     });

@@ -13,6 +13,10 @@ const FIRST_CEILING_MS = 100;
 const LAST_CEILING_MS = 2_000;
 /** What may stand in a header as it is; whether it is a token, the node says. */
 const TOKEN_PATTERN = /^[\x21-\x7e]+$/;
+/** Delays between two moves to look for a node that can serve a session double up to this many times. */
+const MOVE_DOUBLINGS = 5;
+/** After this long without one the next move is the first again, in milliseconds. */
+const MOVES_FORGOTTEN_MS = 120_000;
 /** A node that does not answer a hello for this long is left. */
 const WELCOME_WITHIN_MS = 10_000;
 /** A token is renewed when this part of its time is left. */
@@ -50,6 +54,8 @@ export class Connection {
   #failedTries = 0;
   #stopRenewal: (() => void) | undefined;
   #stopMove: (() => void) | undefined;
+  #moves = 0;
+  #lastMoveMs = 0;
   #ended = Promise.withResolvers<void>();
 
   constructor(options: ConnectionOptions) {
@@ -81,6 +87,17 @@ export class Connection {
     this.#leaveStream();
     this.#failedTries = 0;
     void this.#try();
+  }
+
+  /** Looks for another node after a time that grows with each move: there may be none yet that can do better. */
+  moveAfter(delayMs: number): void {
+    if (this.#stopMove !== undefined || this.#state.phase !== "open") return;
+    const nowMs = this.#options.clock.now();
+    if (nowMs - this.#lastMoveMs > MOVES_FORGOTTEN_MS) this.#moves = 0;
+    const leastMs = delayMs * 2 ** Math.min(this.#moves, MOVE_DOUBLINGS);
+    this.#moves += 1;
+    this.#lastMoveMs = nowMs;
+    this.#stopMove = this.#options.clock.after(leastMs * (1 + this.#options.random()), () => this.restart());
   }
 
   /** Says goodbye and settles when the node has closed the stream, or after `withinMs`. */

@@ -203,10 +203,13 @@ export class AgentStream {
             deps,
             agent,
             onOffer: (offer) => outgoing.send({ case: "offer", value: offer }),
-            onFenced: (error) => this.close(error),
+            onRefused: (error) => this.close(error),
           });
     const allows = (session: string): boolean => this.#grant.allows(session) || pool?.offers(session) === true;
-    this.#open = { agent, pool, sessions: new StreamSessions({ deps, agent, outgoing, allows }) };
+    const onElsewhere = (): void => {
+      this.#moved = true;
+    };
+    this.#open = { agent, pool, sessions: new StreamSessions({ deps, agent, outgoing, allows, onElsewhere }) };
     this.#options.onHello(this);
     void this.#begin(this.#open);
   }

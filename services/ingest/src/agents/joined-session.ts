@@ -1,7 +1,7 @@
 import { type Accepted, type Code, isCode, PerdureError, type SessionState, type Verdict } from "@perdure/core";
 import type { EventJson } from "@perdure/protocol";
-import type { HeldSession, Replica, SessionListener } from "@perdure/replica";
-import type { Clock } from "@perdure/service-kit";
+import { type HeldSession, leaveUnjudged, type Replica, type SessionListener } from "@perdure/replica";
+import type { Clock, Logger } from "@perdure/service-kit";
 import { refusedBy } from "../refusal.ts";
 import { actorOf, type AgentIdentity, type NodeIdentity } from "./identity.ts";
 import { type NodeEvents, SessionWriter } from "./session-writer.ts";
@@ -13,6 +13,7 @@ export interface JoinedSessionOptions {
   readonly agent: AgentIdentity;
   readonly node: NodeIdentity;
   readonly clock: Clock;
+  readonly logger: Logger;
   /** Runs that the instance takes here: its capacity in a pool, else 0. */
   readonly capacity: number;
   /** Throws where the agent may not be in the session. */
@@ -130,6 +131,16 @@ export class JoinedSession {
     if (this.#over) return;
     this.#over = true;
     this.#onAccepted = undefined;
+    if (code === "rules_too_new") this.#leaveUnjudged();
     this.#options.onLost(code);
+  }
+
+  /** The loss cannot be written from the state any more; the session hears that this node holds nobody there. */
+  #leaveUnjudged(): void {
+    const { replica, sessionKey, node, logger } = this.#options;
+    const life = { node: node.name, incarnation: node.incarnation };
+    leaveUnjudged(replica, life, { sessionKey, seq: this.held.state.seq }).catch((error: unknown) =>
+      logger.warn({ session: this.id, err: error }, "it could not be said that nobody is here any more"),
+    );
   }
 }

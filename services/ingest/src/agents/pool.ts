@@ -1,4 +1,4 @@
-import type { Accepted, PerdureError, PoolRun } from "@perdure/core";
+import { type Accepted, type Code, CODES, PerdureError, type PoolRun } from "@perdure/core";
 import { type EventJson, type LostReasonJson, poolSessionId, type RunRefJson, sessionKey } from "@perdure/protocol";
 import { refusalOf } from "../refusal.ts";
 import type { AgentDeps } from "./deps.ts";
@@ -12,8 +12,8 @@ export interface PoolOptions {
   readonly agent: AgentIdentity;
   /** The pool offers a run to this instance. */
   onOffer(offer: { readonly session: string; readonly runId: string }): void;
-  /** The instance is fenced in its pool: it has to go on as another one. */
-  onFenced(error: PerdureError): void;
+  /** The instance is fenced in its pool and has to go on as another one, or the pool can only be followed elsewhere. */
+  onRefused(error: PerdureError): void;
 }
 
 const REENTER_MS = 500;
@@ -45,7 +45,7 @@ export class PoolMembership {
       agent,
       capacity: agent.capacity,
       check: () => undefined,
-      onLost: () => void this.#enterAgain(),
+      onLost: (code) => this.#lost(code),
     });
     this.#joined = joined;
     if (this.#over) joined.detach();
@@ -137,6 +137,11 @@ export class PoolMembership {
     }
   }
 
+  #lost(code: Code): void {
+    if (code === "rules_too_new") this.#failed(new PerdureError(code, CODES[code].meaning));
+    else void this.#enterAgain();
+  }
+
   async #enterAgain(): Promise<void> {
     const { clock } = this.#options.deps;
     while (!this.#over) {
@@ -153,7 +158,7 @@ export class PoolMembership {
 
   #failed(error: unknown): void {
     const refused = refusalOf(error);
-    if (refused.code === "fenced") this.#options.onFenced(refused);
+    if (refused.code === "fenced" || refused.code === "rules_too_new") this.#options.onRefused(refused);
     else this.#options.deps.logger.warn({ pool: this.#id, err: error }, "a pool could not be entered");
   }
 

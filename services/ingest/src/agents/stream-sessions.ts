@@ -21,6 +21,8 @@ export interface StreamSessionsOptions {
   readonly outgoing: Outgoing;
   /** Whether the stream may be in the session. */
   allows(session: string): boolean;
+  /** The agent was told to look for another node. */
+  onElsewhere(): void;
 }
 
 interface Entry {
@@ -126,6 +128,7 @@ export class StreamSessions {
   refuse(session: string, error: unknown, runId = ""): void {
     const { code, message, retryAfterMs = 0 } = refusalOf(error);
     if (code === "internal") this.#options.deps.logger.error({ session, err: error }, "a session could not be joined");
+    if (code === "rules_too_new") this.#options.onElsewhere();
     this.#options.outgoing.send({ case: "refused", value: { session, code, message, retryAfterMs, runId } });
   }
 
