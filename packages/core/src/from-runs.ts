@@ -5,7 +5,7 @@ import { fromInt64 } from "./sparse.ts";
 import type { Run, SessionState, Step } from "./state.ts";
 import { reweigh, settle, unweigh, weighRun, weighStep } from "./weight.ts";
 
-/** A run's steps that the JSON does not name stay as they are. */
+/** A run's steps that the JSON does not name stay as they are, and so does what it was requested with. */
 export function putRun(state: SessionState, json: RunStateJson): void {
   const { id = "", steps = [] } = json;
   const before = state.runs.get(id);
@@ -15,9 +15,9 @@ export function putRun(state: SessionState, json: RunStateJson): void {
     phase: "RUN_PHASE_UNSPECIFIED",
     agent: "",
     inputMessageId: "",
-    input: "",
-    tools: "",
-    context: "",
+    input: before?.input ?? "",
+    tools: before?.tools ?? "",
+    context: before?.context ?? "",
     parentRunId: "",
     parentCallId: "",
     requestedBy: "",

@@ -1,6 +1,17 @@
 import { describe, expect, test } from "vitest";
 import { codeOf, openText, said, storyAtWork } from "./testing/story.ts";
-import { covers, levelOf, patchSince, project, projectAccepted, projectPage } from "./index.ts";
+import type { EventJson, MessageStateJson } from "@perdure/protocol";
+import {
+  covers,
+  fromHead,
+  levelOf,
+  mergePatch,
+  patchSince,
+  project,
+  projectAccepted,
+  projectPage,
+  type SessionState,
+} from "./index.ts";
 
 describe("levels", () => {
   test("SPEC 13.5: follow the role, and each includes the ones below", () => {
@@ -15,6 +26,9 @@ describe("levels", () => {
     expect(covers("all", undefined)).toBe(true);
   });
 });
+
+const messageOf = (state: SessionState, messageId: string): MessageStateJson | undefined =>
+  project(state, "all").messages?.find(({ id }) => id === messageId);
 
 /** A message for all with a part for agents, and one for staff. */
 function secrets() {
@@ -92,6 +106,38 @@ describe("a patch", () => {
       undefined,
       undefined,
     ]);
+  });
+
+  test("SPEC 10.10: is about as large as what changed", () => {
+    const { story, ann, bot, runId, attempt } = storyAtWork({ settledBytes: 10_000_000 });
+    const write = (event: EventJson, from = bot) => {
+      const { seq } = story.state;
+      expect(codeOf(story.write(from, event, from === bot ? { attempt } : {}))).toBe("accepted");
+      return JSON.stringify(patchSince(story.state, seq, "all")).length;
+    };
+    const messages = Array.from({ length: 200 }, (_unused, index) => {
+      story.write(ann, said(ann, `${index} ${"x".repeat(100)}`));
+      return `ann:${ann.number}:0`;
+    });
+    const messageId = messages[100] ?? "";
+    const whole = JSON.stringify(project(story.state, "all")).length;
+    const itemBytes = () => JSON.stringify(messageOf(story.state, messageId)).length;
+    const titled = write({ messageUpdated: { messageId, metadata: "{}" } }, ann);
+    expect(titled).toBeLessThan(itemBytes() + 100);
+    expect(titled).toBeLessThan(whole / 50);
+    // Nor does a run bring what it was requested with, when its reader has that.
+    const context = "y".repeat(50_000);
+    story.write(ann, { runRequested: { agent: "planner", context, input: context } });
+    const progress = write({ agentProgress: { runId, label: "half way", fraction: 500 } });
+    expect(progress).toBeLessThan(700);
+    const other = `ann:${ann.number}:0`;
+    const { seq } = story.state;
+    story.write(ann, { controlCancel: { runId: other } });
+    expect(JSON.stringify(patchSince(story.state, seq, "all")).length).toBeLessThan(1_000);
+    const reader = fromHead(project(story.state, "all"));
+    const patch = patchSince(story.state, seq, "all");
+    mergePatch(reader, patch ?? {});
+    expect(reader.runs.get(other)).toMatchObject({ context, input: context, phase: "RUN_PHASE_CANCELLED" });
   });
 
   test("SPEC 10.4: there is none for a cursor below what was shed, or ahead of the session", () => {

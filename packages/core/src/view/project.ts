@@ -1,4 +1,11 @@
-import type { HeadJson, MessageStateJson, PageJson, PartSpecJson, PartStateJson } from "@perdure/protocol";
+import type {
+  HeadJson,
+  MessageStateJson,
+  PageJson,
+  PartSpecJson,
+  PartStateJson,
+  RunStateJson,
+} from "@perdure/protocol";
 import type { Level } from "../api.ts";
 import { covers } from "../audience.ts";
 import {
@@ -28,7 +35,7 @@ export const project = (state: SessionState, level: Level): HeadJson =>
 
 /**
  * What changed after `seq`, as a reader of this level gets it: items whole (of messages and runs only the parts and
- * steps that changed), and tombstones of what is gone. Undefined where the state no longer knows all of that.
+ * steps that changed; of runs that the reader has, not what they were requested with), and tombstones of what is gone. Undefined where the state no longer knows all of that.
  */
 export function patchSince(state: SessionState, seq: number, level: Level): HeadJson | undefined {
   if (seq < state.shedSeq || seq > state.seq) return undefined;
@@ -73,9 +80,16 @@ function messageSince(message: Message, seq: number, level: Level): MessageState
   ];
 }
 
-function runSince(run: Run, seq: number): ReturnType<typeof runJson>[] {
+function runSince(run: Run, seq: number): RunStateJson[] {
   const steps = run.steps.filter(({ changed }) => changed > seq);
-  return steps.length === 0 && run.changed <= seq ? [] : [runJson(run, steps)];
+  if (steps.length === 0 && run.changed <= seq) return [];
+  const json = runJson(run, steps);
+  return [run.requested > seq ? json : withoutRequest(json)];
+}
+
+/** It may be a thousand times what a progress says. */
+function withoutRequest({ input: _input, tools: _tools, context: _context, ...run }: RunStateJson): RunStateJson {
+  return run;
 }
 
 function shownPart({ pendingSurrogate: _pending, ...part }: PartStateJson, level: Level): PartStateJson {
