@@ -14,12 +14,12 @@ export interface HistoryPage {
 export type PageReader = (before: number | undefined) => Promise<Pick<PageFrame, "page" | "before">>;
 
 /**
- * The past page by page, newest first, as far as it is not in the view. `known`: ids of what the view shows already,
- * since a client keeps what it has seen for longer than the server keeps it at hand.
+ * The past page by page, newest first, as far as it is not in the view. `known`: ids of messages and runs that the view shows
+ * already, since a client keeps what it has seen for longer than the server keeps it at hand.
  */
 export async function* walkHistory(
   read: PageReader,
-  known: (messageId: string) => boolean,
+  known: (id: string) => boolean,
 ): AsyncGenerator<HistoryPage, void, undefined> {
   let later: MessageStateJson[] = [];
   let before: number | undefined;
@@ -48,7 +48,7 @@ function joined(messages: readonly MessageStateJson[]): MessageStateJson[] {
   return [...byId.values()];
 }
 
-function viewOf(page: PageJson, known: (messageId: string) => boolean): HistoryPage {
+function viewOf(page: PageJson, known: (id: string) => boolean): HistoryPage {
   const { epoch = "0", messages = [], runs = [] } = page;
   const { messageById, runs: runViews } = new ViewBuilder().build({
     id: "",
@@ -60,5 +60,6 @@ function viewOf(page: PageJson, known: (messageId: string) => boolean): HistoryP
     chosenVersions: new Map(),
     nowMs: 0,
   });
-  return { messages: [...messageById.values()].filter(({ id }) => !known(id)), runs: runViews };
+  const isNews = ({ id }: { readonly id: string }): boolean => !known(id);
+  return { messages: [...messageById.values()].filter(isNews), runs: runViews.filter(isNews) };
 }

@@ -133,7 +133,7 @@ export class Session {
   history(): AsyncGenerator<HistoryPage, void, undefined> {
     return walkHistory(
       (before) => this.#engine.pages.read(before),
-      (messageId) => this.view.messageById.has(messageId),
+      (id) => this.view.messageById.has(id) || this.view.runs.some((run) => run.id === id),
     );
   }
 
