@@ -185,11 +185,11 @@ export class ConnectionSessions implements Subscriber {
   }
 
   async #attach(frame: AttachFrame): Promise<void> {
-    const { rooms, limits, clock } = this.#parts;
+    const { rooms, clock } = this.#parts;
     const startedMs = clock.now();
     const { room, release } = await rooms.use(sessionKey(this.grant.tenant, frame.session));
     try {
-      if (frame.cursor !== undefined) await room.reach(frame.cursor, limits.cursorWaitMs);
+      if (frame.cursor !== undefined) await rooms.reach(room, frame.cursor);
       await this.#answers.add(() => this.#enter(room, frame, startedMs));
     } finally {
       release();

@@ -29,8 +29,6 @@ export interface EdgeLimits {
   readonly settleMs: number;
   /** How long a slow client may take over what waits for it before it is closed, in milliseconds. */
   readonly lagMs: number;
-  /** How long an attach waits for the log where its cursor is ahead of this node, in milliseconds. */
-  readonly cursorWaitMs: number;
   /** Longest time that a refused newcomer is told to wait, in milliseconds. */
   readonly maxRetryAfterMs: number;
 }
@@ -54,6 +52,5 @@ export const DEFAULT_EDGE_LIMITS: EdgeLimits = {
   beatMs: 10_000,
   settleMs: 2_000,
   lagMs: 30_000,
-  cursorWaitMs: 1_000,
   maxRetryAfterMs: 30_000,
 };

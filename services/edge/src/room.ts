@@ -1,8 +1,7 @@
 import { type Accepted, type Code, CODES, type Level, levelOf } from "@perdure/core";
-import type { Cursor, LeaveReasonJson } from "@perdure/protocol";
+import type { LeaveReasonJson } from "@perdure/protocol";
 import type { HeldSession } from "@perdure/replica";
 import type { Clock, Logger } from "@perdure/service-kit";
-import { hasReached } from "./attach-answer.ts";
 import type { Attachment, Subscriber } from "./attachment.ts";
 import { wireRecord } from "./encode.ts";
 import { type Fanout, LEVELS, topicOf } from "./fanout.ts";
@@ -36,7 +35,6 @@ export class Room {
   /** Of the attachments, those that are sent what happens. */
   readonly #following = new Set<Attachment>();
   readonly #counts: Record<Level, number> = { all: 0, staff: 0, agents: 0 };
-  readonly #waiting = new Set<() => void>();
   #userCount = 0;
   #lost: Code | undefined;
   #publishedSeq: number;
@@ -114,7 +112,6 @@ export class Room {
     if (accepted.seq === 0) this.#pass(accepted);
     else this.#publish(accepted);
     this.presence.onAccepted(accepted);
-    for (const call of this.#waiting) call();
     for (const { participantRemoved } of accepted.events) {
       if (participantRemoved?.participant !== undefined) this.#expel(participantRemoved.participant);
     }
@@ -128,22 +125,7 @@ export class Room {
   onLost(code: Code): void {
     this.#lost = code;
     this.presence.end();
-    for (const call of this.#waiting) call();
     this.#detachAll(() => true, code);
-  }
-
-  /** Resolves when the session has come as far as the cursor, and in any case after `waitMs`. */
-  async reach(cursor: Cursor, waitMs: number): Promise<void> {
-    if (hasReached(this.held.state, cursor)) return;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    const cancel = this.#options.clock.after(waitMs, resolve);
-    const check = (): void => {
-      if (hasReached(this.held.state, cursor)) resolve();
-    };
-    this.#waiting.add(check);
-    await promise;
-    this.#waiting.delete(check);
-    cancel();
   }
 
   #publish(accepted: Accepted): void {

@@ -1,7 +1,8 @@
 import { type Code, CODES, isCode, PerdureError } from "@perdure/core";
-import { parseSessionKey } from "@perdure/protocol";
+import { type Cursor, parseSessionKey } from "@perdure/protocol";
 import { leaveUnjudged, type Replica } from "@perdure/replica";
 import type { Clock, Logger } from "@perdure/service-kit";
+import { hasReached } from "./attach-answer.ts";
 import type { Fanout } from "./fanout.ts";
 import type { EdgeLimits } from "./limits.ts";
 import type { EdgeMetrics } from "./metrics.ts";
@@ -65,6 +66,17 @@ export class Rooms {
     } finally {
       this.#pendingCount -= 1;
     }
+  }
+
+  /**
+   * Resolves when the session is as far as the cursor, or as everything that the log had by the time of the call: whoever
+   * comes from another node may have seen more than this one has read. Throws what the replica throws.
+   */
+  async reach(room: Room, cursor: Cursor): Promise<void> {
+    if (hasReached(room.held.state, cursor)) return;
+    const { replica } = this.#options;
+    const held = await replica.attach(room.held.sessionKey, { onAccepted: () => undefined, onLost: () => undefined });
+    held.detach();
   }
 
   /** The node begins another life: everybody here joins again under it. */
