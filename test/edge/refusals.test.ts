@@ -1,6 +1,7 @@
 import { get } from "node:http";
 import type { Edge } from "@perdure/edge";
-import { ManualClock } from "@perdure/replica/testing";
+import { TOPICS } from "@perdure/replica";
+import { GatedTail, ManualClock } from "@perdure/replica/testing";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { RawClient } from "./raw-client.ts";
 import { token, urlOf, World } from "./support.ts";
@@ -191,12 +192,16 @@ test("an attach that is under way when its token is replaced by one that does no
   const { client, attached: frame } = await attached("narrowed-1");
   await client.send({ t: "send", h: frame.h, p: "narrow", n: 1, born: 0, ev: [{ sessionCreated: {} }] });
   await client.next("ack");
-  await client.send({ t: "attach", id: 2, session: "narrowed-1" });
-  const { epoch } = await client.next("attached", ({ id }) => id === 2);
-  const second = await greeted();
-  // Held back, since the cursor is ahead of what this node knows.
-  await second.send({ t: "attach", id: 3, session: "narrowed-1", cursor: { epoch, seq: 1_000 } });
+  // Held back, since this node has not read the session yet.
+  const slow = new GatedTail(world.log, TOPICS.events);
+  const behind = await world.edge({ log: slow.log });
+  slow.hold();
+  const second = new RawClient(urlOf(behind));
+  await second.hello(await token());
+  await second.send({ t: "attach", id: 3, session: "narrowed-1" });
   await second.send({ t: "auth", token: await token({ sessions: ["other"] }) });
+  await second.find((frames) => frames.filter((sent) => "t" in sent && sent.t === "welcome")[1]);
+  slow.release();
   expect(await second.next("error")).toMatchObject({ id: 3, code: "forbidden_session" });
   for (const one of [client, second]) one.close();
 });

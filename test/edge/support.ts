@@ -2,6 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { startEdge, type Edge, type EdgeOptions } from "@perdure/edge";
+import { type Keeper, type KeeperOptions, startKeeper } from "@perdure/keeper";
 import type { Log } from "@perdure/log";
 import { openEmbeddedLog } from "@perdure/log-embedded";
 import type { ActorJson, EventJson, RecordJson } from "@perdure/protocol";
@@ -18,6 +19,7 @@ export class World {
   readonly replica: Replica;
   readonly #dir: string;
   readonly #edges: Edge[] = [];
+  readonly #keepers: Keeper[] = [];
   readonly #replicas: Replica[] = [];
   #nodes = 0;
 
@@ -29,7 +31,11 @@ export class World {
 
   static async open(): Promise<World> {
     const dir = await mkdtemp(path.join(tmpdir(), "perdure-edge-"));
-    const log = await openEmbeddedLog({ dir });
+    return World.on(await openEmbeddedLog({ dir }), dir);
+  }
+
+  /** On a log of another kind; `dir` goes with the world. */
+  static async on(log: Log, dir: string): Promise<World> {
     await log.provision(topicSpecs(PARTITIONS));
     return new World(log, dir);
   }
@@ -69,7 +75,17 @@ export class World {
     return edge;
   }
 
+  /** A keeper that covers what happens at once. `log`: as another process has it. */
+  async keeper(settings: Partial<KeeperOptions["config"]> = {}, log = this.log): Promise<Keeper> {
+    this.#nodes += 1;
+    const config = { node: `keeper-${this.#nodes}`, partitions: PARTITIONS, checkpointMs: 20, ...settings };
+    const keeper = await startKeeper({ log, logger: quiet, config });
+    this.#keepers.push(keeper);
+    return keeper;
+  }
+
   async close(): Promise<void> {
+    for (const keeper of this.#keepers) await keeper.stop();
     for (const edge of this.#edges) await edge.stop();
     for (const replica of this.#replicas) await replica.close();
     await this.log.close();

@@ -1,0 +1,327 @@
+import { createClient } from "@perdure/client";
+import type { Edge } from "@perdure/edge";
+import { partitionOf } from "@perdure/log";
+import { type HeldSession, TOPICS } from "@perdure/replica";
+import { GatedTail } from "@perdure/replica/testing";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { RawClient } from "./raw-client.ts";
+import { Reader, shownOf } from "./reader.ts";
+import { PARTITIONS, StubAgent, TENANT, token, urlOf, World, Writer } from "./support.ts";
+
+const SESSION = "trip";
+const KEY = `${TENANT}/${SESSION}`;
+const PARTITION = partitionOf(KEY, PARTITIONS);
+const LONG = "a passage of some length, as answers are. ".repeat(100);
+const ignore = { onAccepted: () => undefined, onLost: () => undefined };
+
+let world: World;
+let backend: Writer;
+let held: HeldSession;
+let reader: Reader;
+
+beforeEach(async () => {
+  world = await World.open();
+  held = await world.replica.attach(KEY, ignore);
+  backend = new Writer(held, { participant: "backend", role: "ROLE_SERVICE" }, "backend");
+  await backend.write([{ sessionCreated: { title: "a trip" } }]);
+  reader = new Reader(SESSION);
+});
+
+afterEach(async () => {
+  reader.leave();
+  await world.close();
+});
+
+/** Writes a message that is closed at once; answers its id. */
+async function say(text: string): Promise<string> {
+  const { idOf } = await backend.write([{ messageOpened: { role: "MESSAGE_ROLE_ASSISTANT" } }]);
+  const messageId = idOf(0);
+  await backend.write([
+    { partOpened: { messageId, part: { kind: "PART_KIND_TEXT", text }, complete: true } },
+    { messageClosed: { messageId, finish: "FINISH_REASON_STOP" } },
+  ]);
+  return messageId;
+}
+
+/** An agent in the middle of its answer. */
+async function answering(): Promise<StubAgent> {
+  await backend.write([{ runRequested: { agent: "helper" } }]);
+  const agent = await StubAgent.join(world, SESSION);
+  await agent.accept();
+  await agent.open();
+  return agent;
+}
+
+/** The reader has all that there is, and shows what the server shows. */
+async function expectWhole(one = reader): Promise<void> {
+  const { seq } = held.state;
+  await one.reach((state) => state.seq >= seq);
+  const server = await world.freshReplica().attach(KEY, ignore);
+  await one.reach((state) => state.seq >= server.state.seq);
+  expect(shownOf(one.state, server.state)).toBe(shownOf(server.state, server.state));
+}
+
+/** A keeper has covered everything; nothing of it is left in the log where `trimmed`. */
+async function covered({ trimmed = false } = {}): Promise<void> {
+  await expect
+    .poll(async () => (await world.freshReplica().attach(KEY, ignore)).acceptedSince(held.state.seq - 1))
+    .toBeUndefined();
+  if (!trimmed) return;
+  await expect
+    .poll(async () => {
+      const { start, end } = await world.log.bounds(TOPICS.events, PARTITION);
+      return end - start;
+    })
+    .toBe(0);
+}
+
+describe("a client that comes back with a cursor (SPEC 10: resume)", () => {
+  test("gets the records since from the edge that it was on", async () => {
+    const edge = await world.edge();
+    await say("one");
+    await reader.attach(edge);
+    reader.leave();
+    await say("two");
+    const { records } = await reader.attach(edge);
+    expect(reader.hows).toEqual(["snapshot", "resumed"]);
+    expect(JSON.stringify(records)).not.toContain('"one"');
+    await expectWhole();
+  });
+
+  test("gets the records since from another edge, also where heads have long covered what it knows", async () => {
+    await world.keeper();
+    await reader.attach(await world.edge());
+    reader.leave();
+    await covered();
+    await say("two");
+    await reader.attach(await world.edge());
+    expect(reader.hows[0]).toBe("snapshot");
+    await expectWhole();
+  });
+
+  test("gets what changed where the records since are no longer in the log", async () => {
+    await world.keeper({ eventsKeptMs: 0, trimMs: 20 });
+    const agent = await answering();
+    await agent.say("one ");
+    await reader.attach(await world.edge());
+    reader.leave();
+    for (let word = 0; word < 20; word += 1) await agent.say(`word ${word} `);
+    await say("beside it");
+    await agent.finish();
+    await covered({ trimmed: true });
+    const { head } = await reader.attach(await world.edge());
+    expect(reader.hows.at(-1)).toBe("patched");
+    expect(head?.messages).toHaveLength(2);
+    await expectWhole();
+  });
+
+  test("gets the recent state where it has missed too much, and the rest from history, back to the first event", async () => {
+    await world.keeper({ eventsKeptMs: 0, trimMs: 20 });
+    const ids = [await say(`first ${LONG}`)];
+    await reader.attach(await world.edge());
+    reader.leave();
+    for (let count = 0; count < 60; count += 1) ids.push(await say(`${count} ${LONG}`));
+    await covered({ trimmed: true });
+    await reader.attach(await world.edge());
+    expect(reader.hows).toEqual(["snapshot", "snapshot"]);
+    await expectWhole();
+    const pages = await reader.history();
+    const past = pages.flatMap(({ messages = [] }) => messages.map(({ id = "" }) => id));
+    expect(pages.length).toBeGreaterThan(3);
+    expect([...past, ...reader.state.messages.keys()].toSorted()).toEqual(ids.toSorted());
+    expect(pages.at(-1)?.messages?.[0]?.parts?.[0]?.part?.text).toContain("first ");
+  });
+
+  test("goes on where it was after its edge was started again", async () => {
+    const config = { node: "edge-x" };
+    const agent = await answering();
+    const first = await world.edge({ config });
+    await reader.attach(first);
+    await agent.say("one ");
+    await reader.reach(({ seq }) => seq === agent.state.seq);
+    await first.stop();
+    await agent.say("two ");
+    await reader.attach(await world.edge({ config }));
+    await agent.say("three");
+    await agent.finish();
+    await expectWhole();
+    expect(reader.hows).toEqual(["snapshot", "resumed"]);
+  });
+
+  test("waits where it has seen more than the edge that it comes to, and loses nothing of what it saw", async () => {
+    const agent = await answering();
+    const slow = new GatedTail(world.log, TOPICS.events);
+    const behind = await world.edge({ log: slow.log });
+    const other = new Reader(SESSION);
+    await other.attach(behind);
+    await agent.say("one ");
+    await other.reach(({ seq }) => seq >= agent.state.seq);
+    slow.hold();
+    await agent.say("two ");
+    await agent.say("three ");
+    await reader.attach(await world.edge());
+    const { seq } = reader.cursor;
+    reader.leave();
+    let answered = false;
+    const attached = reader.attach(behind).finally(() => {
+      answered = true;
+    });
+    // Who knows nothing is served meanwhile.
+    const newcomer = new Reader(SESSION);
+    expect((await newcomer.attach(behind)).seq).toBeLessThan(seq);
+    newcomer.leave();
+    expect(answered).toBe(false);
+    slow.release();
+    expect((await attached).seq).toBeGreaterThanOrEqual(seq);
+    expect(reader.hows).toEqual(["snapshot", "resumed"]);
+    await expectWhole();
+    other.leave();
+  });
+
+  test("goes on in the middle of hand-overs between keepers, wherever it comes back", async () => {
+    const agent = await answering();
+    const readers = Array.from({ length: 4 }, () => new Reader(SESSION));
+    const usual = await world.edge();
+    const forgetful = await world.edge({ replica: world.freshReplica({ recentRecords: 4 }) });
+    const edgeOf = (round: number): Edge => (round % 2 === 0 ? usual : forgetful);
+    await Promise.all(readers.map((one, index) => one.attach(edgeOf(index))));
+    let keeper = await world.keeper();
+    for (let round = 0; round < 8; round += 1) {
+      const one = readers[round % readers.length];
+      one?.leave();
+      for (let word = 0; word < 15; word += 1) await agent.say(`${round}.${word} `);
+      const next = await world.keeper();
+      await agent.say("| ");
+      // The node that it comes to has just begun, or has been there all the time.
+      const back = one?.attach(round % 3 === 0 ? await world.edge() : edgeOf(round));
+      await keeper.stop();
+      await agent.say(". ");
+      await back;
+      keeper = next;
+    }
+    await agent.finish();
+    for (const one of readers) {
+      await expectWhole(one);
+      one.leave();
+    }
+    expect(new Set(readers.flatMap(({ hows }) => hows))).toEqual(new Set(["snapshot", "resumed", "patched"]));
+  });
+
+  test("is told so where its cursor is of an earlier life of the name, or of none", async () => {
+    const edge = await world.edge();
+    await reader.attach(edge);
+    const { epoch } = reader.cursor;
+    const raw = new RawClient(urlOf(edge));
+    await raw.hello(await token());
+    const seq = 1;
+    await raw.send({ t: "attach", id: 1, session: SESSION, cursor: { epoch: String(Number(epoch) + 1), seq } });
+    expect(await raw.next("attached")).toMatchObject({ how: "snapshot", code: "session_replaced", epoch });
+    raw.close();
+  });
+});
+
+describe("what a patch weighs (SPEC 10.10)", () => {
+  test("one changed message of 200 weighs about what that message does", async () => {
+    await world.keeper();
+    const ids: string[] = [];
+    for (let count = 0; count < 200; count += 1) ids.push(await say(`${count} ${"x".repeat(40)}`));
+    await reader.attach(await world.edge());
+    const known = [...reader.state.messages.keys()];
+    reader.leave();
+    const messageId = known[Math.floor(known.length / 2)] ?? "";
+    await backend.write([{ messageUpdated: { messageId, metadata: '{"seen":true}' } }]);
+    await covered();
+    const forgetful = await world.edge({ replica: world.freshReplica({ recentRecords: 1 }) });
+    const frame = await reader.attach(forgetful);
+    expect(frame.how).toBe("patched");
+    expect(frame.head?.messages?.map(({ id }) => id)).toEqual([messageId]);
+    const wholeBytes = JSON.stringify(frame.head?.messages).length;
+    const { head: _head, ...envelope } = frame;
+    const envelopeBytes = JSON.stringify(envelope).length;
+    const bytes = JSON.stringify(frame).length;
+    // The rest is who came and went meanwhile: this reader itself.
+    expect(bytes - envelopeBytes).toBeLessThan(2 * wholeBytes + 600);
+    expect(bytes).toBeLessThan(2_000);
+    await expectWhole();
+  });
+});
+
+describe("history that is read while tokens stream (SPEC 10.3)", () => {
+  test("meets what the client shows without gap and overlap, messages and runs", async () => {
+    await world.keeper();
+    const edge = await world.edge();
+    const ids: string[] = [];
+    for (let count = 0; count < 30; count += 1) ids.push(await say(`${count} ${LONG}`));
+    const early = await answering();
+    await early.finish();
+    const client = createClient({ url: urlOf(edge), getToken: () => token(), baseDelayMs: 1 });
+    const session = client.session(SESSION);
+    await expect.poll(() => session.view.messages.length).toBeGreaterThan(0);
+    const past: string[] = [];
+    const runs: string[] = [];
+    const agent = await answering();
+    const walking = (async () => {
+      for await (const page of session.history()) {
+        past.push(...page.messages.map(({ id }) => id));
+        runs.push(...page.runs.map(({ id }) => id));
+        await agent.say("a token ");
+        // What is shown now leaves the server while the walk goes on.
+        for (let count = 0; count < 5; count += 1) ids.push(await say(`later ${LONG}`));
+      }
+    })();
+    await walking;
+    await agent.finish();
+    await expect.poll(() => session.view.messages.map(({ id }) => id)).toContain(ids.at(-1));
+    const shown = session.view.messages.map(({ id }) => id);
+    for (const id of ids) expect([id, [...past, ...shown].filter((one) => one === id).length]).toEqual([id, 1]);
+    const shownRuns = session.view.runs.map(({ id }) => id);
+    for (const { runId } of [early, agent]) {
+      expect([...runs, ...shownRuns].filter((id) => id === runId)).toHaveLength(1);
+    }
+    // A walk that begins now still meets it: what has left the server since is shown already.
+    expect(held.state.runs.has(early.runId)).toBe(false);
+    const again: string[] = [];
+    for await (const page of session.history()) {
+      again.push(...page.messages.map(({ id }) => id));
+      for (const { id } of page.runs) expect(shownRuns).not.toContain(id);
+    }
+    for (const id of ids) expect([id, [...again, ...shown].filter((one) => one === id).length]).toEqual([id, 1]);
+    client.close();
+  });
+});
+
+describe("records that left the log before heads covered them (SPEC 12: explicit)", () => {
+  test("are told as history_lost, never as a new session, to whoever comes, with a cursor or without", async () => {
+    await say("one");
+    await reader.attach(await world.edge());
+    await world.log.trim(TOPICS.events, PARTITION, (await world.log.bounds(TOPICS.events, PARTITION)).end - 1);
+    const late = await world.edge();
+    await expect(reader.attach(late)).rejects.toMatchObject({ code: "history_lost" });
+    await expect(new Reader(SESSION).attach(late)).rejects.toMatchObject({ code: "history_lost" });
+    const answer = await fetch(`http://127.0.0.1:${late.port}/v1/sessions/${SESSION}`, {
+      headers: { authorization: `Bearer ${await token()}` },
+    });
+    expect([answer.status, await answer.json()]).toMatchObject([410, { code: "history_lost" }]);
+  });
+
+  test("overtake a reader that had not read them: it starts again where heads have them, else it says so", async () => {
+    const slow = new GatedTail(world.log, TOPICS.events);
+    const behind = await world.edge({ log: slow.log });
+    await reader.attach(behind);
+    slow.hold();
+    const keeper = await world.keeper({ eventsKeptMs: 0, trimMs: 20 });
+    for (let count = 0; count < 30; count += 1) await say(`${count} ${LONG}`);
+    await covered({ trimmed: true });
+    slow.release();
+    const again = new Reader(SESSION);
+    await expect
+      .poll(async () => {
+        const frame = await again.attach(behind).catch((error: unknown) => error);
+        return frame instanceof Error ? frame.message : "whole";
+      })
+      .toBe("whole");
+    await expectWhole(again);
+    again.leave();
+    await keeper.stop();
+  });
+});
