@@ -5,7 +5,7 @@
 import { BinaryReader } from "@bufbuild/protobuf/wire";
 import type { ActorJson, AudienceJson, PartAppendedJson, RecordJson, RoleJson } from "./schema.ts";
 
-const roles: readonly (RoleJson | undefined)[] = [
+export const ROLES_BY_NUMBER: readonly (RoleJson | undefined)[] = [
   undefined,
   "ROLE_USER",
   "ROLE_AGENT",
@@ -14,7 +14,7 @@ const roles: readonly (RoleJson | undefined)[] = [
   "ROLE_SERVICE",
   "ROLE_SYSTEM",
 ];
-const audiences: readonly (AudienceJson | undefined)[] = [
+export const AUDIENCES_BY_NUMBER: readonly (AudienceJson | undefined)[] = [
   undefined,
   "AUDIENCE_ALL",
   "AUDIENCE_STAFF",
@@ -22,7 +22,7 @@ const audiences: readonly (AudienceJson | undefined)[] = [
 ];
 
 /** `Event.part_appended`: its field number * 8 + 2, the wire type of messages. All tags below are made in this way. */
-const PART_APPENDED_TAG = 61 * 8 + 2;
+export const PART_APPENDED_TAG = 61 * 8 + 2;
 
 /** Reads the value behind `tag` into `json`; false where that is no case for the fast path. */
 type ReadField<Json> = (reader: BinaryReader, tag: number, json: Json) => boolean;
@@ -69,7 +69,7 @@ function readRecordField(reader: BinaryReader, tag: number, record: RecordJson):
     case 48:
       return (record.attempt = reader.uint32()) !== 0;
     case 56: {
-      const audience = audiences[reader.uint32()];
+      const audience = AUDIENCES_BY_NUMBER[reader.uint32()];
       if (audience !== undefined) record.audience = audience;
       return audience !== undefined;
     }
@@ -90,7 +90,7 @@ function readActorField(reader: BinaryReader, tag: number, actor: ActorJson): bo
     case 18:
       return (actor.participant = reader.string(true)) !== "";
     case 24: {
-      const role = roles[reader.uint32()];
+      const role = ROLES_BY_NUMBER[reader.uint32()];
       if (role !== undefined) actor.role = role;
       return role !== undefined;
     }

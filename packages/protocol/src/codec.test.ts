@@ -2,6 +2,7 @@ import { fromBinary, fromJson, toBinary, toJson } from "@bufbuild/protobuf";
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { decodeAppend } from "./append-codec.ts";
+import { encodeAppend } from "./append-encoder.ts";
 import {
   decodeHead,
   decodeIndexEntry,
@@ -102,6 +103,32 @@ describe("records", () => {
       }),
       { numRuns: 1_000, seed: 1 },
     );
+  });
+
+  test("encode the same by the fast path as by reflection", () => {
+    fc.assert(
+      fc.property(appendRecord, (record) => {
+        const bytes = toBinary(RecordSchema, fromJson(RecordSchema, record));
+        expect(encodeRecord(record)).toEqual(bytes);
+        expect(encodeAppend(record) ?? bytes).toEqual(bytes);
+      }),
+      { numRuns: 1_000, seed: 1 },
+    );
+    expect(encodeAppend(token)).toEqual(toBinary(RecordSchema, fromJson(RecordSchema, token)));
+  });
+
+  test.each([
+    ["a number as text", { first: "7" }],
+    ["a number out of range", { first: 2 ** 32 }],
+    ["a fraction", { first: 1.5 }],
+    ["half a surrogate pair", { producer: "\ud83d" }],
+    ["text as a number", { producer: 7 }],
+    ["a role that there is not", { actor: { role: "ROLE_KING" } }],
+    ["an epoch that is none", { epoch: "x" }],
+    ["a field that there is not", { colour: "red" }],
+  ])("with %s are left to reflection, which refuses or reads it", (_, wrong) => {
+    const record: unknown = { ...token, ...wrong };
+    if (claimsToBeRecord(record)) expect(encodeAppend(record)).toBeUndefined();
   });
 
   test("with damaged bytes come to the same end by both", () => {

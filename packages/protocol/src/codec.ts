@@ -1,6 +1,7 @@
 import { type DescMessage, fromBinary, fromJson, type JsonValue, toBinary, toJson } from "@bufbuild/protobuf";
 import { getTextEncoding } from "@bufbuild/protobuf/wire";
 import { decodeAppend } from "./append-codec.ts";
+import { encodeAppend } from "./append-encoder.ts";
 import { ProtocolError } from "./errors.ts";
 import {
   type HeadJson,
@@ -39,7 +40,7 @@ function malformed(schema: DescMessage, cause: unknown): ProtocolError {
   return new ProtocolError("malformed", `not a ${schema.name}: ${reason}`, { cause });
 }
 
-export const encodeRecord = (json: RecordJson): Uint8Array => encode(RecordSchema, json);
+export const encodeRecord = (json: RecordJson): Uint8Array => encodeAppend(json) ?? encode(RecordSchema, json);
 export function decodeRecord(bytes: Uint8Array): RecordJson {
   try {
     return decodeAppend(bytes) ?? toJson(RecordSchema, fromBinary(RecordSchema, bytes));

@@ -1,10 +1,10 @@
 import { PerdureError } from "@perdure/core";
+import { encodePublish } from "@perdure/protocol";
 import type { AgentRefused, AgentWelcome, ConnectResponse } from "@perdure/protocol";
 import type { Clock } from "../clock.ts";
 import { refusal } from "../errors.ts";
 import type { Connection } from "./connection.ts";
 import type { PageSource } from "./past.ts";
-import { encodePublish } from "./requests.ts";
 import { SessionLink } from "./session-link.ts";
 import { SendWindow } from "./window.ts";
 
@@ -127,7 +127,7 @@ export class Sessions {
       window: this.#window,
       pages: this.#options.pages,
       clock: this.#options.clock,
-      encode: (record) => encodePublish(session, record),
+      encode: (record) => encodePublish({ session, record }),
       send: (bytes) => void this.#options.connection.sendBytes(bytes),
     });
     const entry: Entry = { link, uses: 0, cancelLeave: undefined, cancelRejoin: undefined };

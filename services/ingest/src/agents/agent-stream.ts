@@ -4,7 +4,9 @@ import {
   type AgentHello,
   type ConnectRequest,
   ConnectRequestSchema,
+  decodePublish,
   type LostReasonJson,
+  type Publish,
 } from "@perdure/protocol";
 import type { Grant } from "@perdure/service-kit";
 import { decode } from "../grpc/methods.ts";
@@ -16,6 +18,7 @@ import type { AgentIdentity } from "./identity.ts";
 import type { Outgoing } from "./outgoing.ts";
 import { PoolMembership } from "./pool.ts";
 import { StreamSessions } from "./stream-sessions.ts";
+import { recordJson } from "./wire.ts";
 
 /** The call that carries a stream, as far as a stream needs it. */
 export interface StreamCall {
@@ -84,7 +87,9 @@ export class AgentStream {
   receive(bytes: Buffer): void {
     if (this.#over) return;
     try {
-      this.#take(decode(ConnectRequestSchema, bytes), bytes.byteLength);
+      const publish = this.#open && decodePublish(bytes);
+      if (publish === undefined) this.#take(decode(ConnectRequestSchema, bytes), bytes.byteLength);
+      else this.#publish(publish, bytes.byteLength);
     } catch (error) {
       this.close(refusalOf(error));
     }
@@ -138,9 +143,11 @@ export class AgentStream {
     const open = this.#open;
     if (open === undefined) throw new PerdureError("hello_expected", "say hello first");
     switch (kind.case) {
-      case "publish":
-        void this.#answer(bytes, () => open.sessions.publish(kind.value));
+      case "publish": {
+        const { session, record } = kind.value;
+        if (record !== undefined) this.#publish({ session, record: recordJson(record) }, bytes);
         return;
+      }
       case "join":
         void this.#answer(bytes, () => open.sessions.join(kind.value.session));
         return;
@@ -165,6 +172,11 @@ export class AgentStream {
       case undefined:
         throw new PerdureError("unknown_frame", "the message has no kind that this node knows");
     }
+  }
+
+  #publish(publish: Publish, bytes: number): void {
+    const sessions = this.#open?.sessions;
+    if (sessions !== undefined) void this.#answer(bytes, () => sessions.publish(publish));
   }
 
   /** Holds the agent back while more than its window is unanswered. */

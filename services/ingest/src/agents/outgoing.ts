@@ -41,8 +41,12 @@ export class Outgoing {
   }
 
   send(kind: ResponseKind): void {
+    if (!this.#closed) this.sendBytes(toBinary(ConnectResponseSchema, create(ConnectResponseSchema, { kind })));
+  }
+
+  /** As `send`, with a response that is in bytes already. */
+  sendBytes(bytes: Uint8Array): void {
     if (this.#closed) return;
-    const bytes = toBinary(ConnectResponseSchema, create(ConnectResponseSchema, { kind }));
     if (this.#turn.length > 0 && this.#turnBytes + bytes.byteLength > BATCH_BYTES) this.#flush();
     if (this.#turn.length === 0) setImmediate(() => this.#flush());
     this.#turn.push(bytes);

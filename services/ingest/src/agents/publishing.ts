@@ -1,5 +1,5 @@
 import { PerdureError } from "@perdure/core";
-import type { Record as WireRecord, RecordJson } from "@perdure/protocol";
+import type { RecordJson } from "@perdure/protocol";
 import type { Clock } from "@perdure/service-kit";
 import { refusalOf } from "../refusal.ts";
 import type { IngestMetrics } from "../metrics.ts";
@@ -8,7 +8,7 @@ import type { JoinedSession } from "./joined-session.ts";
 import type { Outgoing } from "./outgoing.ts";
 import { StoredMarks } from "./stored-marks.ts";
 import { isForNodes } from "./reserved.ts";
-import { recordJson, refusalMessage, verdictMessage } from "./wire.ts";
+import { refusalMessage, verdictMessage } from "./wire.ts";
 
 export interface PublishingOptions {
   readonly session: JoinedSession;
@@ -32,9 +32,8 @@ export class Publishing {
   }
 
   /** Settles when the record has been answered. Never throws. */
-  async publish(wire: WireRecord): Promise<void> {
+  async publish(record: RecordJson): Promise<void> {
     const { session, outgoing, metrics } = this.#options;
-    const record = recordJson(wire);
     try {
       this.#checkAllowed(record);
       const { stored, applied } = session.held.publish({ ...record, actor: actorOf(this.#options.agent) });

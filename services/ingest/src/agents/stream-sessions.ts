@@ -1,11 +1,5 @@
 import { PerdureError } from "@perdure/core";
-import {
-  type AgentPublish,
-  type EventJson,
-  isSystemSessionId,
-  type LostReasonJson,
-  sessionKey,
-} from "@perdure/protocol";
+import { type EventJson, isSystemSessionId, type LostReasonJson, type Publish, sessionKey } from "@perdure/protocol";
 import { refusalOf } from "../refusal.ts";
 import type { AgentDeps } from "./deps.ts";
 import type { AgentIdentity } from "./identity.ts";
@@ -13,7 +7,7 @@ import { JoinedSession } from "./joined-session.ts";
 import { writeLoss } from "./loss.ts";
 import type { Outgoing } from "./outgoing.ts";
 import { Publishing } from "./publishing.ts";
-import { recordMessage, recordJson, refusalMessage, stateMessage } from "./wire.ts";
+import { recordBytes, refusalMessage, stateMessage } from "./wire.ts";
 
 export interface StreamSessionsOptions {
   readonly deps: AgentDeps;
@@ -75,12 +69,11 @@ export class StreamSessions {
   }
 
   /** Answers a record. Settles when that has happened; never throws. */
-  async publish({ session, record }: AgentPublish): Promise<void> {
-    if (record === undefined) return;
+  async publish({ session, record }: Publish): Promise<void> {
     const publishing = this.#entries.get(session)?.joined?.publishing;
     if (publishing !== undefined) return publishing.publish(record);
     const error = new PerdureError("not_attached", `session ${session} is not joined on this stream: join it first`);
-    this.#options.outgoing.send({ case: "verdict", value: refusalMessage(session, recordJson(record), error) });
+    this.#options.outgoing.send({ case: "verdict", value: refusalMessage(session, record, error) });
   }
 
   /** The agent has nothing more to do there. */
@@ -158,7 +151,7 @@ export class StreamSessions {
     const { metrics, clock } = deps;
     entry.joined = { session, publishing: new Publishing({ session, agent, outgoing, metrics, clock }) };
     this.#tellState(session);
-    session.follow((accepted) => outgoing.send({ case: "record", value: recordMessage(session.id, accepted) }));
+    session.follow((accepted) => outgoing.sendBytes(recordBytes(session.id, accepted)));
   }
 
   #tellState(session: JoinedSession): void {

@@ -1,12 +1,11 @@
 import { create, fromJson, toJson } from "@bufbuild/protobuf";
 import { type Accepted, type PerdureError, project, type SessionState, type Verdict } from "@perdure/core";
 import {
-  type AgentRecord,
-  AgentRecordSchema,
   type AgentSessionState,
   AgentSessionStateSchema,
   type AgentVerdict,
   AgentVerdictSchema,
+  encodeHeard,
   HeadSchema,
   LedgerSchema,
   type LedgerJson,
@@ -37,14 +36,11 @@ function writersOf({ ledger }: SessionState, { instance }: AgentIdentity): Ledge
   return { producers, floor: ledger.floor };
 }
 
-/** An accepted record, as agents hear it. */
-export function recordMessage(session: string, accepted: Accepted): AgentRecord {
+/** An accepted record, as agents hear it: the bytes of a response. */
+export function recordBytes(session: string, accepted: Accepted): Uint8Array {
   const { seq, count, timeMs, producer, number, actor, attempt, audience, events } = accepted;
   const record: RecordJson = { producer, first: number, last: number, actor, attempt, audience, events: [...events] };
-  return create(AgentRecordSchema, {
-    session,
-    accepted: { seq, count, timeMs: BigInt(timeMs), record: fromJson(RecordSchema, record) },
-  });
+  return encodeHeard({ session, seq, count, timeMs, record });
 }
 
 export const recordJson = (record: WireRecord): RecordJson => toJson(RecordSchema, record);

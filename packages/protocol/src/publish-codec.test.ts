@@ -1,0 +1,62 @@
+import { create, fromBinary, fromJson, toBinary, toJson } from "@bufbuild/protobuf";
+import * as fc from "fast-check";
+import { expect, test } from "vitest";
+import { decodePublish, encodeHeard, encodePublish } from "./publish-codec.ts";
+import { ConnectRequestSchema, ConnectResponseSchema, type RecordJson, RecordSchema } from "./schema.ts";
+
+const append: RecordJson = {
+  producer: "p-1",
+  first: 7,
+  last: 7,
+  events: [{ partAppended: { partId: "p-1:2:0", at: 42, text: "hé🜁" } }],
+};
+const other: RecordJson = { ...append, events: [{ transient: { kind: "typing" } }] };
+
+const requestOf = (session: string, record: RecordJson): Uint8Array =>
+  toBinary(
+    ConnectRequestSchema,
+    create(ConnectRequestSchema, {
+      kind: { case: "publish", value: { session, record: fromJson(RecordSchema, record) } },
+    }),
+  );
+
+test.each([append, other])("a publish is written as the generic encoder does", (record) => {
+  expect(encodePublish({ session: "s", record })).toEqual(requestOf("s", record));
+});
+
+test("a publish of one append is read whole, and everything else left to the generic decoder", () => {
+  expect(decodePublish(requestOf("s", append))).toEqual({ session: "s", record: append });
+  expect(decodePublish(requestOf("s", other))).toBeUndefined();
+  expect(decodePublish(requestOf("", append))).toBeUndefined();
+  const hello = create(ConnectRequestSchema, { kind: { case: "hello", value: { agent: "a" } } });
+  expect(decodePublish(toBinary(ConnectRequestSchema, hello))).toBeUndefined();
+  expect(decodePublish(new Uint8Array())).toBeUndefined();
+});
+
+test("SPEC 12.3: damaged bytes are read as the generic decoder reads them, or left to it", () => {
+  const damage = fc.array(fc.tuple(fc.nat(), fc.nat(255)), { minLength: 1, maxLength: 3 });
+  fc.assert(
+    fc.property(damage, fc.nat(3), (changes, cut) => {
+      const whole = requestOf("session", append);
+      const bytes = whole.slice(0, whole.length - cut);
+      for (const [index, value] of changes) bytes[index % bytes.length] = value;
+      const fast = decodePublish(bytes);
+      if (fast === undefined) return;
+      const { kind } = fromBinary(ConnectRequestSchema, bytes);
+      const { session, record } = kind.case === "publish" ? kind.value : { session: "", record: undefined };
+      expect(fast).toEqual({ session, record: record && toJson(RecordSchema, record) });
+    }),
+    { numRuns: 3_000, seed: 1 },
+  );
+});
+
+test.each([
+  [append, 12, 1_700_000_000_000],
+  [other, 0, 0],
+])("an accepted record is written as the generic encoder does", (record, seq, timeMs) => {
+  const accepted = { seq, count: 1, timeMs: BigInt(timeMs), record: fromJson(RecordSchema, record) };
+  const response = create(ConnectResponseSchema, { kind: { case: "record", value: { session: "s", accepted } } });
+  expect(encodeHeard({ session: "s", seq, count: 1, timeMs, record })).toEqual(
+    toBinary(ConnectResponseSchema, response),
+  );
+});

@@ -1,0 +1,60 @@
+/** What agents mostly say, `ConnectRequest.publish`, and what they mostly hear, `ConnectResponse.record`, without reflection. */
+import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
+import { decodeAppend } from "./append-codec.ts";
+import { encodeRecord } from "./codec.ts";
+import type { RecordJson } from "./schema.ts";
+
+/** A record for a session. */
+export interface Publish {
+  readonly session: string;
+  readonly record: RecordJson;
+}
+
+/** `ConnectRequest.publish`, and its two fields; as all tags here, field number * 8 + 2. */
+const PUBLISH_TAG = 5 * 8 + 2;
+const SESSION_TAG = 1 * 8 + 2;
+const RECORD_TAG = 2 * 8 + 2;
+/** `ConnectResponse.record` and `AgentRecord.accepted`, with the fields of `AcceptedRecord`. */
+const HEARD_TAG = 5 * 8 + 2;
+const ACCEPTED_TAG = 2 * 8 + 2;
+
+/** The bytes of a ConnectRequest. Throws ProtocolError `malformed`. */
+export function encodePublish({ session, record }: Publish): Uint8Array {
+  const writer = new BinaryWriter().uint32(PUBLISH_TAG).fork();
+  if (session !== "") writer.uint32(SESSION_TAG).string(session);
+  return writer.uint32(RECORD_TAG).bytes(encodeRecord(record)).join().finish();
+}
+
+/** What a ConnectRequest publishes, where that is one append; undefined: to be read as any other. */
+export function decodePublish(bytes: Uint8Array): Publish | undefined {
+  const reader = new BinaryReader(bytes);
+  try {
+    if (reader.uint32() !== PUBLISH_TAG || reader.uint32() !== reader.len - reader.pos) return undefined;
+    if (reader.uint32() !== SESSION_TAG) return undefined;
+    const session = reader.string(true);
+    if (reader.uint32() !== RECORD_TAG) return undefined;
+    const record = decodeAppend(reader.bytes());
+    return record === undefined || reader.pos !== reader.len ? undefined : { session, record };
+  } catch {
+    return undefined;
+  }
+}
+
+/** A record that was accepted, as agents hear it. */
+export interface Heard extends Publish {
+  readonly seq: number;
+  readonly count: number;
+  readonly timeMs: number;
+}
+
+/** The bytes of a ConnectResponse. Throws ProtocolError `malformed`. */
+export function encodeHeard({ session, seq, timeMs, record, count }: Heard): Uint8Array {
+  const writer = new BinaryWriter().uint32(HEARD_TAG).fork();
+  if (session !== "") writer.uint32(SESSION_TAG).string(session);
+  writer.uint32(ACCEPTED_TAG).fork();
+  if (seq > 0) writer.uint32(8).uint32(seq);
+  if (timeMs > 0) writer.uint32(16).int64(timeMs);
+  writer.uint32(26).bytes(encodeRecord(record));
+  if (count > 0) writer.uint32(32).uint32(count);
+  return writer.join().join().finish();
+}
