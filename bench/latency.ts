@@ -7,6 +7,10 @@ import { openFloor } from "./latency/floor.ts";
 import { openPath } from "./latency/path.ts";
 import { type Comparison, compare, tableOf } from "./latency/report.ts";
 import { measureRounds } from "./latency/rounds.ts";
+import { runWithNodeFlags } from "./stand/node-flags.ts";
+
+// The load, and with it the floor, has no longer pauses than the services have.
+runWithNodeFlags();
 
 const { values } = parseArgs({
   options: {

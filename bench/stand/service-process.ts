@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
+import { NODE_FLAGS } from "@perdure/service-kit";
 
 /** A service as a process of its own. */
 export interface RunningService {
@@ -18,7 +19,8 @@ export async function startService(
 ): Promise<RunningService> {
   const { PATH = "", HOME = "" } = process.env;
   // With node's own flags, so that `--cpu-prof` profiles every process.
-  const child = spawn(process.execPath, [...process.execArgv, `services/${name}/src/main.ts`], {
+  const flags = new Set([...NODE_FLAGS, ...process.execArgv]);
+  const child = spawn(process.execPath, [...flags, `services/${name}/src/main.ts`], {
     env: { PATH, HOME, PERDURE_STATUS_PORT: String(statusPort), ...environment },
     stdio: ["ignore", "inherit", "inherit"],
   });

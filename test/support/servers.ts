@@ -3,7 +3,7 @@ import { randomUUID } from "node:crypto";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { mintToken, type TokenClaims } from "@perdure/service-kit";
+import { mintToken, NODE_FLAGS, type TokenClaims } from "@perdure/service-kit";
 import { freePorts } from "../../tools/kafka/broker.ts";
 import { Program, ROOT } from "./program.ts";
 import { until } from "./until.ts";
@@ -162,7 +162,7 @@ export class Servers {
         const answer = await fetch(new URL("/readyz", status)).catch(() => undefined);
         return answer?.ok === true;
       };
-      return [name, { args: [join(ROOT, "services", name, "src/main.ts")], env, ready }];
+      return [name, { args: [...NODE_FLAGS, join(ROOT, "services", name, "src/main.ts")], env, ready }];
     });
   }
 }

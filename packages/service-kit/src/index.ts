@@ -19,6 +19,7 @@ export {
 } from "./config/variables.ts";
 export { createLogger, type Logger } from "./logger.ts";
 export { createMetrics, LATENCY_BUCKETS_S } from "./metrics.ts";
+export { NODE_FLAGS } from "./node-flags.ts";
 export { beatNode, type NodeBeat, type NodeBeatOptions } from "./node-beat.ts";
 export { openLog, type OpenLogOptions } from "./open-log.ts";
 export { isRunning, rulesOfAll } from "./rules-of-all.ts";

@@ -47,7 +47,7 @@ class KeeperService implements Service {
       node: node.node,
       logger: this.#logger,
       // Nobody waits for a head; a run waits for its pool this long at most, and only while others are busy.
-      fetchPauseMs: 10,
+      fetchPauseMs: 20,
       signal: this.#opening.signal,
     });
     this.#keeper = await startKeeper({

@@ -9,7 +9,7 @@ import { CliError } from "../errors.ts";
 export interface ProcessSpec {
   /** For people, and for the name of its output's file. */
   readonly name: string;
-  /** Arguments of node: the script first. */
+  /** Arguments of node: flags, the script, and what it is told. */
   readonly args: readonly string[];
   readonly env: Readonly<Record<string, string>>;
   readonly cwd: string;

@@ -1,5 +1,6 @@
 /** The servers behind the public port: one process on the embedded log, or one per service on Kafka. */
 import { join } from "node:path";
+import { NODE_FLAGS } from "@perdure/service-kit";
 import { freePort } from "../ports.ts";
 import { ManagedProcess } from "./managed-process.ts";
 import type { ProcessStatus } from "./managed-process.ts";
@@ -60,7 +61,7 @@ function worst(statuses: readonly ProcessStatus[]): ProcessStatus {
 function embedded({ root, stateFolder, agentPort, origins }: ServerSetOptions, edgePort: number): ManagedProcess {
   return new ManagedProcess({
     name: "server",
-    args: [join(root, "packages/cli/src/processes/node-process.ts")],
+    args: [...NODE_FLAGS, join(root, "packages/cli/src/processes/node-process.ts")],
     env: {
       NODE_EDGE_PORT: String(edgePort),
       NODE_INGEST_PORT: String(agentPort),
@@ -97,7 +98,7 @@ async function onKafka(options: ServerSetOptions, edgePort: number): Promise<Man
     const statusPort = await freePort();
     const spec = {
       name,
-      args: [join(root, "services", name, "src/main.ts")],
+      args: [...NODE_FLAGS, join(root, "services", name, "src/main.ts")],
       env: {
         ...env,
         PERDURE_NODE: name,
