@@ -4,7 +4,18 @@ import { describe, expect, test } from "vitest";
 import { choices, effort, limits, stored } from "./testing/properties.ts";
 import { randomStory } from "./testing/random/session.ts";
 import { Story } from "./testing/story.ts";
-import { CODES, dues, fold, fromHead, isCode, newSession, type SessionState, toHead } from "./index.ts";
+import {
+  CODES,
+  dues,
+  fold,
+  fromHead,
+  holdOf,
+  isCode,
+  isUnderWay,
+  newSession,
+  type SessionState,
+  toHead,
+} from "./index.ts";
 import { mayWrite } from "./permissions.ts";
 
 /** What the state keeps beside its items, in a form that can be compared. */
@@ -14,12 +25,16 @@ const derived = (state: SessionState) => ({
   runs: [...state.runs.values()].map(({ id, weight, settled }) => [id, weight, settled]),
   requests: [...state.requests.values()].map(({ id, weight, settled }) => [id, weight, settled]),
   controls: [...state.controls.values()].map(({ id, weight, settled }) => [id, weight, settled]),
+  takeovers: [...state.takeovers.values()].map(({ id, weight, settled }) => [id, weight, settled]),
+  documents: [...state.documents.values()].map(({ id, weight }) => [id, weight]),
   parts: [...state.parts.keys()].toSorted(),
   steps: [...state.steps.keys()].toSorted(),
   attempts: [...state.attempts].map(([attempt, run]) => `${attempt} ${run.id}`).toSorted(),
   held: [...state.heldMessages].map(({ id }) => id),
   refusals: state.ledger.refusals,
 });
+
+const holds = ["SUSPEND_REASON_TAKEOVER", "SUSPEND_REASON_BUDGET"];
 
 /** Sizes of every collection, and the cap of each. */
 const sizes = (state: SessionState): readonly (readonly [string, number, number])[] => {
@@ -40,6 +55,8 @@ const sizes = (state: SessionState): readonly (readonly [string, number, number]
     ["steps", Math.max(0, ...runs.map(({ steps }) => steps.length)), limits.stepsPerRun],
     ["requests", [...state.requests.values()].filter(({ settled }) => !settled).length, limits.unsettledRequests],
     ["controls", [...state.controls.values()].filter(({ settled }) => !settled).length, limits.unsettledControls],
+    ["takeovers", [...state.takeovers.values()].filter(({ settled }) => !settled).length, 2],
+    ["budgets", state.budgets.size, limits.budgets],
     ["documents", state.documents.size, limits.documents],
     [
       "document",
@@ -57,6 +74,28 @@ const sizes = (state: SessionState): readonly (readonly [string, number, number]
 };
 
 describe("the state of any session", () => {
+  test("SPEC 8.12: has no run at work while somebody has the floor or a budget is used up", () => {
+    let held = 0;
+    fc.assert(
+      fc.property(choices, (tape) => {
+        const { log } = randomStory(tape);
+        const state = newSession(limits);
+        for (const entry of log) {
+          fold(state, entry.record, entry);
+          const hold = holdOf(state);
+          const runs = [...state.runs.values()].filter(isUnderWay);
+          if (hold !== undefined) held += runs.length;
+          const wrong = runs.filter(({ phase, suspended }) =>
+            hold === undefined ? holds.includes(suspended ?? "") : phase !== "RUN_PHASE_SUSPENDED",
+          );
+          expect(wrong).toEqual([]);
+        }
+      }),
+      { ...effort, numRuns: Math.ceil(effort.numRuns / 2) },
+    );
+    expect(held).toBeGreaterThan(100);
+  });
+
   test("SPEC 11.1, 11.2: stays within its caps after every record", () => {
     fc.assert(
       fc.property(choices, (tape) => {
@@ -86,10 +125,12 @@ describe("the state of any session", () => {
       fc.property(choices, (tape) => {
         const { state, pages, accepted } = randomStory(tape, { ...limits, tombstones: 1e6 });
         const buried = [...state.tombstones.values()].map(({ id }) => id);
-        const left = pages.flatMap(({ messages = [], runs = [], requests = [], controls = [] }) =>
-          [...messages, ...runs, ...requests, ...controls].map(({ id = "" }) => id),
+        const left = pages.flatMap(({ messages = [], runs = [], requests = [], controls = [], takeovers = [] }) =>
+          [...messages, ...runs, ...requests, ...controls, ...takeovers].map(({ id = "" }) => id),
         );
-        const held = [state.messages, state.runs, state.requests, state.controls].flatMap((items) => [...items.keys()]);
+        const held = [state.messages, state.runs, state.requests, state.controls, state.takeovers].flatMap((items) => [
+          ...items.keys(),
+        ]);
         const known = new Set([...buried, ...left, ...held]);
         const begun = accepted.flatMap(({ events, producer, number }) =>
           events.flatMap((event, index) => (begins(event) ? `${producer}:${number}:${index}` : [])),
@@ -129,7 +170,9 @@ describe("the state of any session", () => {
 
 const begins = (event: EventJson): boolean =>
   Object.keys(event).some((kind) =>
-    kind.startsWith("control") ? kind !== "controlReceipt" : /^(message|request)Opened$|^runRequested$/.test(kind),
+    kind.startsWith("control")
+      ? kind !== "controlReceipt"
+      : /^(message|request)Opened$|^(run|takeover)Requested$/.test(kind),
   );
 
 const hostileText = fc.oneof(
@@ -171,6 +214,10 @@ function fieldNames() {
       "runId",
       "stepId",
       "requestId",
+      "takeoverId",
+      "currency",
+      "limitMicros",
+      "content",
       "controlId",
       "instance",
       "agent",

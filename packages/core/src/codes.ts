@@ -42,7 +42,6 @@ export const CODES = {
   invalid_event: told("A field of an event is missing or has a value that is not allowed.", 3, 400),
   too_large: told("A text is longer than its limit. Send less.", 3, 413),
   unknown_kind: told("The kind of event is not known to this version of the rules.", 12, 400),
-  unsupported_kind: told("This kind of event is not supported yet.", 12, 501),
   // Writers.
   producer_gap: {
     ...told("Numbers are missing before this one. Send again from `expected`.", 9, 409),
@@ -89,6 +88,11 @@ export const CODES = {
   append_gap: told("The text to append begins beyond the part's end.", 9, 409),
   append_conflict: told("The text to append begins before the part's end.", 9, 409),
   invalid_patch: told("The JSON Patch does not apply to the text.", 3, 400),
+  // What holds runs.
+  taken_over: told("An operator has the floor. Go on when it is given back.", 9, 409),
+  floor_required: told("Only whoever has the floor may write this.", 9, 409),
+  budget_exhausted: told("A budget of the session is used up. Go on when it is raised.", 9, 402),
+  too_many_budgets: told("The session has as many budgets as it may. Lift one.", 8, 429),
   // Documents.
   document_conflict: told("The document has changed since `baseSeq`. Read it and try again.", 10, 409),
   documents_full: told("The session's documents hold as much as they may.", 8, 413),

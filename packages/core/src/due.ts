@@ -1,13 +1,19 @@
 import type { AudienceJson, EventJson } from "@perdure/protocol";
 import type { Due } from "./api.ts";
 import { isAlive } from "./apply/agents.ts";
+import { claimedTakeover, openTakeover } from "./apply/floor.ts";
 import { isUnderWay } from "./apply/lifecycle.ts";
+import { budgetDues } from "./budgets.ts";
 import { poolDues } from "./pools.ts";
 import { audienceAll, type Control, type SessionState } from "./state.ts";
 
-/** How long an agent may be away, or take to obey a cancel, in milliseconds: as the session's policy says, or the default. */
-export function graceMsOf(state: SessionState, what: "agent" | "cancel"): number {
+/**
+ * How long an agent may be away, or take to obey a cancel, or whoever has the floor be away, in milliseconds: as the
+ * session's policy says, or the default.
+ */
+export function graceMsOf(state: SessionState, what: "agent" | "cancel" | "takeover"): number {
   const { policy } = state.info;
+  if (what === "takeover") return policy.takeoverGraceMs ?? state.limits.takeoverGraceMs;
   if (what === "agent") return policy.agentGraceMs ?? state.limits.agentGraceMs;
   return policy.cancelGraceMs ?? state.limits.cancelGraceMs;
 }
@@ -28,7 +34,15 @@ const due = (atMs: number, causeSeq: number, audience: AudienceJson, event: Even
  */
 export function dues(state: SessionState): readonly Due[] {
   if (state.epoch === undefined) return [];
-  const owed = [...crashes(state), ...orphans(state), ...expiries(state), ...cutOffs(state), ...poolDues(state)];
+  const owed = [
+    ...crashes(state),
+    ...orphans(state),
+    ...expiries(state),
+    ...cutOffs(state),
+    ...floorDues(state),
+    ...budgetDues(state),
+    ...poolDues(state),
+  ];
   return owed.toSorted((one, other) => one.atMs - other.atMs);
 }
 
@@ -69,5 +83,20 @@ function* cutOffs(state: SessionState): Iterable<Due> {
     if (kind !== "CONTROL_KIND_CANCEL" || settled || run === undefined || seen.has(runId)) continue;
     seen.add(runId);
     yield due(cutOffMs(state, control), changed, run.audience, { runCancelled: { runId, controlId, cutOff: true } });
+  }
+}
+
+// A request that nobody claims expires; a floor whose holder stays away is given back.
+function* floorDues(state: SessionState): Iterable<Due> {
+  const takeover = openTakeover(state);
+  if (takeover === undefined) return;
+  const { id: takeoverId, changed, dueMs, goneMs } = takeover;
+  if (claimedTakeover(state) === undefined) {
+    if (dueMs !== 0) yield due(dueMs, changed, audienceAll, { takeoverExpired: { takeoverId } });
+  } else if (goneMs !== 0) {
+    const outcome = "TAKEOVER_OUTCOME_ABANDONED";
+    yield due(goneMs + graceMsOf(state, "takeover"), changed, audienceAll, {
+      takeoverReleased: { takeoverId, outcome },
+    });
   }
 }

@@ -1,4 +1,5 @@
 import type { HeadJson, ProducerStateJson } from "@perdure/protocol";
+import { settleTakeovers } from "./apply/floor.ts";
 import * as items from "./from-items.ts";
 import { putMessage } from "./from-messages.ts";
 import { putRun } from "./from-runs.ts";
@@ -47,6 +48,10 @@ export function readItems(state: SessionState, head: HeadJson): void {
   for (const json of head.messages ?? []) putMessage(state, json);
   for (const json of head.controls ?? []) items.putControl(state, json);
   for (const json of head.requests ?? []) items.putRequest(state, json);
+  // After runs, which keep them.
+  for (const json of head.takeovers ?? []) items.putTakeover(state, json);
+  settleTakeovers(state);
+  for (const json of head.budgets ?? []) items.putBudget(state, json);
   for (const json of head.documents ?? []) items.putDocument(state, json);
   for (const json of head.pool?.queue ?? []) items.putPoolRun(state, json);
   for (const json of head.usage?.totals ?? []) items.putUsage(state, json);

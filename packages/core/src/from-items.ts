@@ -1,5 +1,6 @@
 import type {
   AgentStateJson,
+  BudgetStateJson,
   ControlStateJson,
   DocumentStateJson,
   MemberStateJson,
@@ -7,6 +8,7 @@ import type {
   PoolRunJson,
   RequestStateJson,
   SessionInfoJson,
+  TakeoverStateJson,
   TombstoneJson,
   UsageTotalJson,
 } from "@perdure/protocol";
@@ -14,7 +16,7 @@ import { isFinal } from "./apply/receipts.ts";
 import { poolKey } from "./apply/pool.ts";
 import { usageKey } from "./apply/usage.ts";
 import { fromInt64 } from "./sparse.ts";
-import type { Control, Document, Request, SessionInfo, SessionState, UsageTotal } from "./state.ts";
+import type { Budget, Control, Document, Request, SessionInfo, SessionState, Takeover, UsageTotal } from "./state.ts";
 import { tombstoneKey } from "./tombstones.ts";
 import { reweigh, settle, unweigh, weighControl, weighDocument, weighRequest } from "./weight.ts";
 
@@ -126,6 +128,48 @@ export function putRequest(state: SessionState, json: RequestStateJson): void {
   reweigh(state, request, weighRequest(request));
   const run = state.runs.get(request.request.runId ?? "");
   if (request.phase !== "REQUEST_PHASE_OPEN" && (run === undefined || run.settled)) settle(state, request, true);
+}
+
+export function putTakeover(state: SessionState, json: TakeoverStateJson): void {
+  const { id = "" } = json;
+  const before = state.takeovers.get(id);
+  if (before !== undefined) unweigh(state, before);
+  const takeover: Takeover = {
+    opened: 0,
+    phase: "TAKEOVER_PHASE_UNSPECIFIED",
+    reason: "",
+    summary: "",
+    team: "",
+    requestedBy: "",
+    holder: "",
+    note: "",
+    changed: 0,
+    ...json,
+    id,
+    dueMs: fromInt64(json.dueMs),
+    goneMs: fromInt64(json.goneMs),
+    openedMs: fromInt64(json.openedMs),
+    claimedMs: fromInt64(json.claimedMs),
+    endedMs: fromInt64(json.endedMs),
+    ...unsettled,
+  };
+  state.takeovers.set(id, takeover);
+}
+
+export function putBudget(state: SessionState, json: BudgetStateJson): void {
+  const budget: Budget = {
+    currency: "",
+    phase: "BUDGET_PHASE_UNSPECIFIED",
+    warnAt: 0,
+    setBy: "",
+    changed: 0,
+    ...json,
+    limitMicros: fromInt64(json.limitMicros),
+    limitTokens: fromInt64(json.limitTokens),
+    spentMicros: fromInt64(json.spentMicros),
+    spentTokens: fromInt64(json.spentTokens),
+  };
+  state.budgets.set(budget.currency, budget);
 }
 
 export function putDocument(state: SessionState, json: DocumentStateJson): void {

@@ -1,5 +1,6 @@
 import type {
   AgentStateJson,
+  BudgetStateJson,
   ControlStateJson,
   DocumentStateJson,
   MemberStateJson,
@@ -11,11 +12,13 @@ import type {
   RunStateJson,
   SessionInfoJson,
   StepStateJson,
+  TakeoverStateJson,
   UsageTotalJson,
 } from "@perdure/protocol";
 import { int64, sparse } from "./sparse.ts";
 import type {
   Agent,
+  Budget,
   Control,
   Document,
   Member,
@@ -27,6 +30,7 @@ import type {
   Run,
   SessionInfo,
   Step,
+  Takeover,
   UsageTotal,
 } from "./state.ts";
 
@@ -79,6 +83,27 @@ export function requestJson(request: Request): RequestStateJson {
   const { weight: _weight, settled: _settled, ...fields } = request;
   return sparse({ ...fields, dueMs: int64(request.dueMs) });
 }
+
+export function takeoverJson(takeover: Takeover): TakeoverStateJson {
+  const { weight: _weight, settled: _settled, ...fields } = takeover;
+  return sparse({
+    ...fields,
+    dueMs: int64(takeover.dueMs),
+    goneMs: int64(takeover.goneMs),
+    openedMs: int64(takeover.openedMs),
+    claimedMs: int64(takeover.claimedMs),
+    endedMs: int64(takeover.endedMs),
+  });
+}
+
+export const budgetJson = (budget: Budget): BudgetStateJson =>
+  sparse({
+    ...budget,
+    limitMicros: int64(budget.limitMicros),
+    limitTokens: int64(budget.limitTokens),
+    spentMicros: int64(budget.spentMicros),
+    spentTokens: int64(budget.spentTokens),
+  });
 
 export function documentJson({ weight: _weight, ...document }: Document): DocumentStateJson {
   return sparse({ ...document, timeMs: int64(document.timeMs) });

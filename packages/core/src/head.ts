@@ -1,6 +1,7 @@
 import type { HeadJson, LedgerJson, ProducerStateJson, UsageStateJson } from "@perdure/protocol";
 import {
   agentJson,
+  budgetJson,
   controlJson,
   documentJson,
   infoJson,
@@ -11,6 +12,7 @@ import {
   poolRunJson,
   requestJson,
   runJson,
+  takeoverJson,
   usageJson,
 } from "./head-items.ts";
 import { int64, sparse } from "./sparse.ts";
@@ -35,6 +37,8 @@ export function toHead(state: SessionState): HeadJson {
     runs: [...state.runs.values()].map((run) => runJson(run, run.steps)),
     controls: [...state.controls.values()].map(controlJson),
     requests: [...state.requests.values()].map(requestJson),
+    takeovers: [...state.takeovers.values()].map(takeoverJson),
+    budgets: [...state.budgets.values()].map(budgetJson),
     documents: [...state.documents.values()].map(documentJson),
     ...pool,
     ...usageStateJson(state),

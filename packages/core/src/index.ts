@@ -2,6 +2,8 @@ export type { Accepted, Due, FoldResult, Level, PoolSignal, Position, RecordDraf
 export { applyAccepted } from "./apply/accepted.ts";
 export { isAlive, isHere } from "./apply/agents.ts";
 export { documentOf } from "./apply/documents.ts";
+export { claimedTakeover, openTakeover } from "./apply/floor.ts";
+export { type Hold, holdOf } from "./apply/holds.ts";
 export { poolKey } from "./apply/pool.ts";
 export { isUnderWay, isUnfinished } from "./apply/lifecycle.ts";
 export { eventKind } from "./apply/table.ts";
@@ -21,6 +23,7 @@ export { RULE_BOOK, type RuleBook, type Rules } from "./rules.ts";
 export {
   FIRST_RULES,
   type Agent,
+  type Budget,
   type Control,
   type Document,
   type Member,
@@ -34,6 +37,7 @@ export {
   type SessionInfo,
   type SessionState,
   type Step,
+  type Takeover,
   type UsageTotal,
 } from "./state.ts";
 export { projectAccepted } from "./view/accepted.ts";

@@ -23,6 +23,7 @@ export interface Limits {
   readonly unsettledRequests: number;
   readonly unsettledControls: number;
   readonly documents: number;
+  readonly budgets: number;
   readonly poolQueue: number;
   readonly usageTotals: number;
   readonly usageResponseIds: number;
@@ -51,6 +52,8 @@ export interface Limits {
   readonly agentGraceMs: number;
   /** How long an agent may take to obey a cancel, where the session's policy does not say. */
   readonly cancelGraceMs: number;
+  /** How long an operator who has the floor may have no connection, where the session's policy does not say. */
+  readonly takeoverGraceMs: number;
   /** How long an instance may take to take an offer of its pool. */
   readonly offerTimeoutMs: number;
 }
@@ -73,6 +76,7 @@ export const LIMITS: Limits = Object.freeze({
   unsettledRequests: 256,
   unsettledControls: 256,
   documents: 32,
+  budgets: 16,
   poolQueue: 10_000,
   usageTotals: 64,
   usageResponseIds: 256,
@@ -90,5 +94,6 @@ export const LIMITS: Limits = Object.freeze({
   headBytes: 8 * 1024 * 1024 - 4096,
   agentGraceMs: 10_000,
   cancelGraceMs: 10_000,
+  takeoverGraceMs: 120_000,
   offerTimeoutMs: 10_000,
 });

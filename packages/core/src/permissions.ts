@@ -72,11 +72,10 @@ export const mayWrite: Readonly<Record<EventKind, readonly Role[]>> = {
   documentReplaced: writers,
   documentPatched: writers,
   documentRemoved: writers,
-  // Not supported yet.
   takeoverRequested: writers,
   takeoverClaimed: ["operator"],
-  takeoverTransferred: ["operator"],
-  takeoverReleased: ["operator"],
+  takeoverTransferred: ["operator", "service"],
+  takeoverReleased: ["operator", "service", "system"],
   takeoverExpired: nodes,
   takeoverWithdrawn: writers,
   budgetSet: ["operator", "service"],

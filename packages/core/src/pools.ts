@@ -1,5 +1,6 @@
 import type { EventJson, RunRefJson } from "@perdure/protocol";
 import type { Due, PoolSignal } from "./api.ts";
+import { holdOf } from "./apply/holds.ts";
 import { isAlive } from "./apply/agents.ts";
 import { audienceAll, type Agent, type PoolRun, type Run, type SessionState } from "./state.ts";
 
@@ -15,21 +16,23 @@ import { audienceAll, type Agent, type PoolRun, type Run, type SessionState } fr
 export function poolSignals(state: SessionState, sessionId: string): readonly PoolSignal[] {
   if (state.epoch === undefined) return [];
   const epoch = String(state.epoch);
+  const held = holdOf(state) !== undefined;
   return [...state.runs.values()].flatMap((run) => {
     const ref = { session: sessionId, epoch, runSeq: run.requested, runId: run.id };
-    return signalsOf(run, ref).map((event) => ({ agent: run.agent, event }));
+    return signalsOf(run, ref, held).map((event) => ({ agent: run.agent, event }));
   });
 }
 
-function signalsOf({ phase, instance }: Run, run: RunRefJson): readonly EventJson[] {
+/** `held`: the session lets nobody begin a run now, so none waits in a pool. */
+function signalsOf({ phase, instance }: Run, run: RunRefJson, held: boolean): readonly EventJson[] {
   switch (phase) {
     case "RUN_PHASE_REQUESTED":
-      return [{ poolQueued: { run } }];
+      return held ? [{ poolFreed: { run } }] : [{ poolQueued: { run } }];
     case "RUN_PHASE_ACTIVE":
     case "RUN_PHASE_SUSPENDED":
       return [{ poolTaken: { run, instance } }];
     case "RUN_PHASE_ORPHANED":
-      return [{ poolFreed: { run, instance } }, { poolQueued: { run } }];
+      return held ? [{ poolFreed: { run } }] : [{ poolFreed: { run, instance } }, { poolQueued: { run } }];
     case "RUN_PHASE_COMPLETED":
     case "RUN_PHASE_FAILED":
     case "RUN_PHASE_CANCELLED":

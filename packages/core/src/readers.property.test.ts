@@ -24,7 +24,7 @@ function shown(state: SessionState, level: Level): HeadJson {
   return head;
 }
 
-const families = ["messages", "runs", "requests", "controls"] as const;
+const families = ["messages", "runs", "requests", "controls", "takeovers"] as const;
 
 /** Ids of what may leave for pages. */
 const idsOf = (json: HeadJson | PageJson): readonly string[] =>
@@ -37,6 +37,7 @@ function within(head: HeadJson, server: SessionState): string {
     ...server.runs.keys(),
     ...server.requests.keys(),
     ...server.controls.keys(),
+    ...server.takeovers.keys(),
   ]);
   const kept: HeadJson = { ...head };
   for (const family of families) {

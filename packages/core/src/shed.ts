@@ -1,8 +1,8 @@
 import type { PageJson } from "@perdure/protocol";
 import { forgetMessage } from "./apply/messages.ts";
-import { controlJson, messageJson, partJson, requestJson, runJson } from "./head-items.ts";
+import { controlJson, messageJson, partJson, requestJson, runJson, takeoverJson } from "./head-items.ts";
 import { int64, sparse } from "./sparse.ts";
-import type { Control, Message, Part, Request, Run, SessionState } from "./state.ts";
+import type { Control, Message, Part, Request, Run, SessionState, Takeover } from "./state.ts";
 import { unweigh } from "./weight.ts";
 
 /*
@@ -14,7 +14,8 @@ type Settled =
   | { readonly kind: "message"; readonly item: Message }
   | { readonly kind: "run"; readonly item: Run }
   | { readonly kind: "request"; readonly item: Request }
-  | { readonly kind: "control"; readonly item: Control };
+  | { readonly kind: "control"; readonly item: Control }
+  | { readonly kind: "takeover"; readonly item: Takeover };
 
 /** Takes out what has to leave now, most often nothing, and gives it back as pages. */
 export function shed(state: SessionState): readonly PageJson[] {
@@ -44,6 +45,7 @@ function oldestFirst(state: SessionState): readonly Settled[] {
   for (const item of state.runs.values()) if (item.settled) all.push({ kind: "run", item });
   for (const item of state.requests.values()) if (item.settled) all.push({ kind: "request", item });
   for (const item of state.controls.values()) if (item.settled) all.push({ kind: "control", item });
+  for (const item of state.takeovers.values()) if (item.settled) all.push({ kind: "takeover", item });
   return all.toSorted((one, other) => bornAt(one) - bornAt(other));
 }
 
@@ -59,7 +61,7 @@ function forget(state: SessionState, settled: Settled): void {
   if (kind === "message") return forgetMessage(state, item);
   unweigh(state, item);
   if (kind === "run") for (const step of item.steps) state.steps.delete(step.id);
-  const home = { run: state.runs, request: state.requests, control: state.controls }[kind];
+  const home = { run: state.runs, request: state.requests, control: state.controls, takeover: state.takeovers }[kind];
   home.delete(item.id);
 }
 
@@ -93,6 +95,7 @@ function pagesOf(batch: readonly Settled[], pageBytes: number): readonly PageJso
       runs: batch.flatMap(({ kind, item }) => (kind === "run" ? runJson(item, item.steps) : [])),
       requests: batch.flatMap(({ kind, item }) => (kind === "request" ? requestJson(item) : [])),
       controls: batch.flatMap(({ kind, item }) => (kind === "control" ? controlJson(item) : [])),
+      takeovers: batch.flatMap(({ kind, item }) => (kind === "takeover" ? takeoverJson(item) : [])),
     }),
   ];
 }

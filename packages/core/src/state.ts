@@ -1,6 +1,7 @@
 import type {
   AgentStateJson,
   AudienceJson,
+  BudgetStateJson,
   ControlStateJson,
   DocumentStateJson,
   MemberStateJson,
@@ -15,6 +16,7 @@ import type {
   RunStateJson,
   SessionInfoJson,
   StepStateJson,
+  TakeoverStateJson,
   TombstoneJson,
   UsageTotalJson,
 } from "@perdure/protocol";
@@ -42,6 +44,13 @@ export type UsageTotal = Item<
   "inputTokens" | "outputTokens" | "cacheReadTokens" | "cacheCreationTokens" | "reasoningTokens" | "costMicros"
 >;
 export type RunRef = Item<RunRefJson, "epoch">;
+export type Budget = Item<BudgetStateJson, "limitMicros" | "limitTokens" | "spentMicros" | "spentTokens">;
+export type Takeover = Item<
+  TakeoverStateJson,
+  "dueMs" | "goneMs" | "openedMs" | "claimedMs" | "endedMs",
+  "urgency" | "outcome"
+> &
+  Weighed;
 export type Document = Item<DocumentStateJson, "timeMs"> & { weight: number };
 export type PoolRun = Omit<Item<PoolRunJson, "offeredMs">, "run"> & { run: RunRef };
 
@@ -119,7 +128,10 @@ export interface SessionState {
   readonly requests: Map<string, Request>;
   /** By `session:epoch:run seq`. */
   readonly pool: Map<string, PoolRun>;
+  readonly takeovers: Map<string, Takeover>;
   readonly documents: Map<string, Document>;
+  /** By currency; empty: in tokens. */
+  readonly budgets: Map<string, Budget>;
   /** By provider, model, currency and audience. */
   readonly usage: Map<string, UsageTotal>;
   readonly responseIds: Set<string>;
@@ -181,7 +193,9 @@ export function newSession(limits: Limits = LIMITS): SessionState {
     controls: new Map(),
     requests: new Map(),
     pool: new Map(),
+    takeovers: new Map(),
     documents: new Map(),
+    budgets: new Map(),
     usage: new Map(),
     responseIds: new Set(),
     tombstones: new Map(),

@@ -1,15 +1,16 @@
-import type { Control, Document, Message, Part, Request, Run, SessionState, Step, Weighed } from "./state.ts";
+import type { Control, Document, Message, Part, Request, Run, SessionState, Step, Takeover, Weighed } from "./state.ts";
 import { touch } from "./undo.ts";
 
 /** What an item weighs beside its texts: about what its numbers, names of fields and short ids take in JSON. */
 const itemBytes = {
   message: 256,
   part: 128,
-  run: 384,
+  run: 480,
   step: 128,
   request: 192,
   control: 192,
   document: 256,
+  takeover: 384,
   nested: 32,
 };
 
@@ -60,6 +61,10 @@ export const weighRequest = (request: Request): number =>
 
 export const weighControl = (control: Control): number =>
   itemBytes.control + textBytes([control.runId, control.text, control.messageId, control.agent, control.by]);
+
+export const weighTakeover = (takeover: Takeover): number =>
+  itemBytes.takeover +
+  textBytes([takeover.reason, takeover.summary, takeover.team, takeover.note, takeover.requestedBy, takeover.holder]);
 
 export const weighDocument = ({ name, content, changedBy }: Pick<Document, "name" | "content" | "changedBy">): number =>
   itemBytes.document + textBytes([name, content, changedBy]);

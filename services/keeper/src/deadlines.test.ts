@@ -113,3 +113,56 @@ describe("a cancel that is not obeyed", () => {
     expect(obeyMs).toBeLessThan(11_000);
   });
 });
+
+describe("a budget that is used up", () => {
+  it("is warned of and exhausted when usage is reported, and the run goes on when it is raised", async () => {
+    await world.keeper();
+    const held = await world.attach(KEY);
+    const runId = await runningRun(held);
+    const service = new SampleWriter("crm", "ROLE_SERVICE");
+    const set = (limitMicros: string) =>
+      write(service.record([{ budgetSet: { currency: "USD", limitMicros, warnAt: 500 } }]));
+    const spend = (costMicros: string) => write(agent.record([{ usageReported: { currency: "USD", costMicros } }]));
+    const phase = () => held.state.budgets.get("USD")?.phase;
+    await set("100");
+    await spend("60");
+    await world.passing(() => phase() === "BUDGET_PHASE_WARNED", 0);
+    await spend("60");
+    await world.passing(() => phase() === "BUDGET_PHASE_EXHAUSTED", 0);
+    expect(held.state.runs.get(runId)?.suspended).toBe("SUSPEND_REASON_BUDGET");
+    await set("500");
+    await world.passing(() => held.state.runs.get(runId)?.phase === "RUN_PHASE_ACTIVE", 0);
+  });
+});
+
+describe("a takeover", () => {
+  const operator = (): SampleWriter => new SampleWriter("op", "ROLE_OPERATOR");
+
+  it("that is asked for and that nobody claims expires at its time", async () => {
+    await world.keeper({ sessionIdleMs: 10_000 });
+    const held = await world.attach(KEY);
+    await write(user.create());
+    await write(user.record([{ takeoverRequested: { reason: "angry", expiresInMs: 60_000 } }]));
+    await world.passing(() => held.state.takeovers.get(user.id(0))?.phase === "TAKEOVER_PHASE_EXPIRED", 1_000);
+    const openMs = heardAtMs(held.heard, "takeoverExpired") - heardAtMs(held.heard, "takeoverRequested");
+    expect(openMs).toBeGreaterThanOrEqual(60_000);
+    expect(openMs).toBeLessThan(62_000);
+  });
+
+  it("is given back when whoever has the floor stays away, and the run goes on", async () => {
+    await world.keeper();
+    const held = await world.attach(KEY);
+    const runId = await runningRun(held);
+    const op = operator();
+    await write(op.record([{ memberJoined: { member: "m", participant: "op-person", role: "ROLE_OPERATOR" } }]));
+    await write(op.record([{ takeoverClaimed: {} }]));
+    await world.passing(() => held.state.runs.get(runId)?.phase === "RUN_PHASE_SUSPENDED", 0);
+    await world.pass(150_000, 10_000);
+    expect(held.state.runs.get(runId)?.phase).toBe("RUN_PHASE_SUSPENDED");
+    await write(op.record([{ memberLeft: { member: "m" } }]));
+    await world.passing(() => held.state.runs.get(runId)?.phase === "RUN_PHASE_ACTIVE", 1_000);
+    const awayMs = heardAtMs(held.heard, "takeoverReleased") - heardAtMs(held.heard, "memberLeft");
+    expect(awayMs).toBeGreaterThanOrEqual(120_000);
+    expect(awayMs).toBeLessThan(122_000);
+  });
+});

@@ -56,7 +56,9 @@ const QUIET = new Set([
   "stepStarted",
   "stepClosed",
   "agentProgress",
-  "usageReported",
+  "documentReplaced",
+  "documentPatched",
+  "documentRemoved",
   "transient",
 ]);
 

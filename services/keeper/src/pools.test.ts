@@ -181,3 +181,26 @@ describe("a run that an agent is asked for", () => {
     expect((await world.indexEntry(KEY))?.dueMs).toBeUndefined();
   });
 });
+
+describe("a session that an operator has taken over", () => {
+  it("has none of its runs in a pool, and has them there again when the floor is given back", async () => {
+    await world.keeper();
+    await instance("i-0").serves(0);
+    const pool = await world.attach(POOL);
+    const held = await world.attach(KEY);
+    const operator = new SampleWriter("op", "ROLE_OPERATOR");
+    await write(KEY, user.create());
+    const early = await requestRun();
+    const queued = () => [...pool.state.pool.values()].map(({ run }) => run.runId);
+    await world.passing(() => queued().includes(early), 0);
+    await write(KEY, operator.record([{ takeoverClaimed: {} }]));
+    const takeoverId = operator.id(0);
+    const late = await requestRun();
+    await world.passing(() => queued().length === 0 && held.state.runs.has(late), 0);
+    await world.pass(1_000);
+    expect(queued()).toEqual([]);
+    await write(KEY, operator.record([{ takeoverReleased: { takeoverId, outcome: "TAKEOVER_OUTCOME_HANDED_BACK" } }]));
+    await world.passing(() => queued().length === 2, 0);
+    expect(queued()).toEqual([early, late]);
+  });
+});

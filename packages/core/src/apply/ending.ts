@@ -3,6 +3,7 @@ import type { Context } from "../context.ts";
 import type { Run, SessionState } from "../state.ts";
 import { drop, touch } from "../undo.ts";
 import { reweigh, settle, weighRun } from "../weight.ts";
+import { settleTakeovers } from "./floor.ts";
 import { isPhase, type RunEvent, runTransitions } from "./lifecycle.ts";
 import { closeMessage } from "./messages.ts";
 import { settleControl } from "./receipts.ts";
@@ -42,4 +43,5 @@ export function endRun(state: SessionState, run: Run, event: keyof typeof finish
   }
   reweigh(state, run, weighRun(run));
   settle(state, run, true);
+  settleTakeovers(state);
 }

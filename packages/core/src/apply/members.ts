@@ -4,6 +4,7 @@ import type { SessionState } from "../state.ts";
 import { bury } from "../tombstones.ts";
 import { add, drop, touch } from "../undo.ts";
 import { loseAgent } from "./agents.ts";
+import { watchHolder } from "./floor.ts";
 import { noteParticipant } from "./session.ts";
 
 export function memberJoined(state: SessionState, body: Body<"memberJoined">, context: Context): void {
@@ -25,6 +26,7 @@ export function memberJoined(state: SessionState, body: Body<"memberJoined">, co
     joinedMs: context.timeMs,
     changed: context.seq,
   });
+  watchHolder(state, context);
 }
 
 export function memberUpdated(state: SessionState, body: Body<"memberUpdated">, context: Context): void {
@@ -36,6 +38,7 @@ export function memberUpdated(state: SessionState, body: Body<"memberUpdated">, 
 
 export function memberLeft(state: SessionState, body: Body<"memberLeft">, context: Context): void {
   removeMember(state, body.member ?? "", context.seq);
+  watchHolder(state, context);
 }
 
 function removeMember(state: SessionState, member: string, seq: number): void {
@@ -53,6 +56,7 @@ export function nodeExpired(state: SessionState, body: Body<"nodeExpired">, cont
   rememberExpiry(state, node, incarnation);
   for (const member of [...state.members.values()]) if (isGone(member)) removeMember(state, member.member, context.seq);
   for (const agent of state.agents.values()) if (isGone(agent)) loseAgent(state, agent, "LOST_REASON_NODE", context);
+  watchHolder(state, context);
 }
 
 function rememberExpiry(state: SessionState, node: string, incarnation: number): void {

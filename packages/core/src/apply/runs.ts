@@ -4,6 +4,8 @@ import type { Run, SessionState } from "../state.ts";
 import { add, drop, touch } from "../undo.ts";
 import { reweigh, weighRun } from "../weight.ts";
 import { endRun, move } from "./ending.ts";
+import { claimedTakeover } from "./floor.ts";
+import { holdRun } from "./holds.ts";
 import { supersedeAttempt } from "./steps.ts";
 
 export function runRequested(state: SessionState, body: Body<"runRequested">, context: Context): void {
@@ -24,7 +26,7 @@ export function runRequested(state: SessionState, body: Body<"runRequested">, co
     instance: "",
     agentParticipant: "",
     waitsForRequestId: "",
-    takeoverId: "",
+    takeoverId: claimedTakeover(state)?.id ?? "",
     steps: [],
     result: "",
     code: "",
@@ -73,7 +75,9 @@ export function runSuspended(state: SessionState, body: Body<"runSuspended">, co
 
 export function runResumed(state: SessionState, body: Body<"runResumed">, context: Context): void {
   const run = state.runs.get(body.runId ?? "");
-  if (run !== undefined) move(state, run, "resumed", context.seq);
+  if (run === undefined) return;
+  move(state, run, "resumed", context.seq);
+  holdRun(state, run, context.seq);
 }
 
 export function runCompleted(state: SessionState, body: Body<"runCompleted">, context: Context): void {

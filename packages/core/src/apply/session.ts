@@ -1,4 +1,4 @@
-import type { RoleJson, SessionPolicyJson } from "@perdure/protocol";
+import type { RoleJson, SessionPolicyJson, TakeoverOutcomeJson } from "@perdure/protocol";
 import { type Context, writer } from "../context.ts";
 import type { Body } from "../kinds.ts";
 import { sparse } from "../sparse.ts";
@@ -8,6 +8,8 @@ import { add, drop, touch } from "../undo.ts";
 import { closeMessage } from "./messages.ts";
 import { withdraw } from "./requests.ts";
 import { endRun } from "./ending.ts";
+import { claimedTakeover, endTakeover, openTakeover } from "./floor.ts";
+import { holdRuns } from "./holds.ts";
 import { isUnfinished } from "./lifecycle.ts";
 
 const policyOf = (policy: SessionPolicyJson | undefined): SessionPolicyJson => sparse({ ...policy });
@@ -46,6 +48,18 @@ export function sessionClosed(state: SessionState, body: Body<"sessionClosed">, 
   for (const run of state.runs.values()) if (isUnfinished(run)) endRun(state, run, "cancelled", context);
   for (const message of [...state.heldMessages]) closeMessage(state, message, "FINISH_REASON_CANCELLED", context.seq);
   for (const request of state.requests.values()) withdraw(state, request, context.seq);
+  const takeover = openTakeover(state);
+  if (takeover?.phase === "TAKEOVER_PHASE_REQUESTED") endTakeover(state, takeover, "TAKEOVER_PHASE_WITHDRAWN", context);
+  else releaseFloor(state, "TAKEOVER_OUTCOME_RESOLVED", context);
+}
+
+/** Whoever has the floor has it no more. */
+function releaseFloor(state: SessionState, outcome: TakeoverOutcomeJson, context: Context): void {
+  const takeover = claimedTakeover(state);
+  if (takeover === undefined) return;
+  touch(state, takeover).outcome = outcome;
+  endTakeover(state, takeover, "TAKEOVER_PHASE_RELEASED", context);
+  holdRuns(state, context.seq);
 }
 
 export function rulesUpgraded(state: SessionState, body: Body<"rulesUpgraded">): void {
@@ -67,6 +81,7 @@ export function participantRemoved(state: SessionState, body: Body<"participantR
   if (participant === undefined) return;
   touch(state, participant).removed = true;
   participant.changed = context.seq;
+  if (claimedTakeover(state)?.holder === id) releaseFloor(state, "TAKEOVER_OUTCOME_ABANDONED", context);
 }
 
 /** Remembers who takes part, under which role and name. */

@@ -3,6 +3,7 @@ import type { Context } from "../context.ts";
 import type { AnyEvent, Body, EventKind } from "../kinds.ts";
 import type { SessionState } from "../state.ts";
 import * as agents from "./agents.ts";
+import * as budgets from "./budgets.ts";
 import * as controls from "./controls.ts";
 import * as documents from "./documents.ts";
 import * as members from "./members.ts";
@@ -14,11 +15,12 @@ import * as requests from "./requests.ts";
 import * as runs from "./runs.ts";
 import * as session from "./session.ts";
 import * as steps from "./steps.ts";
+import * as takeovers from "./takeovers.ts";
 import * as usage from "./usage.ts";
 
 type Apply<K extends EventKind> = (state: SessionState, body: Body<K>, context: Context) => void;
 
-// Passed on, or refused by this version of the rules.
+// Passed on.
 const nothing = (): void => undefined;
 
 /** How each kind of event changes the state, once it is accepted. */
@@ -83,17 +85,17 @@ export const appliers: Appliers = {
   documentReplaced: documents.documentReplaced,
   documentPatched: documents.documentPatched,
   documentRemoved: documents.documentRemoved,
+  takeoverRequested: takeovers.takeoverRequested,
+  takeoverClaimed: takeovers.takeoverClaimed,
+  takeoverTransferred: takeovers.takeoverTransferred,
+  takeoverReleased: takeovers.takeoverReleased,
+  takeoverExpired: takeovers.takeoverExpired,
+  takeoverWithdrawn: takeovers.takeoverWithdrawn,
+  budgetSet: budgets.budgetSet,
+  budgetWarned: budgets.budgetWarned,
+  budgetExhausted: budgets.budgetExhausted,
+  budgetLifted: budgets.budgetLifted,
   transient: nothing,
-  takeoverRequested: nothing,
-  takeoverClaimed: nothing,
-  takeoverTransferred: nothing,
-  takeoverReleased: nothing,
-  takeoverExpired: nothing,
-  takeoverWithdrawn: nothing,
-  budgetSet: nothing,
-  budgetWarned: nothing,
-  budgetExhausted: nothing,
-  budgetLifted: nothing,
 };
 
 const isKind = (key: string): key is EventKind => Object.hasOwn(appliers, key);

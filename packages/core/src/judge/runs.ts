@@ -1,5 +1,6 @@
 import { isAlive, isHere } from "../apply/agents.ts";
 import { isPhase, isUnderWay, isUnfinished, type RunEvent, runTransitions } from "../apply/lifecycle.ts";
+import { type Hold, holdOf, isHeld } from "../apply/holds.ts";
 import { agentOf } from "../apply/runs.ts";
 import type { Code } from "../codes.ts";
 import { type Context, writer } from "../context.ts";
@@ -36,8 +37,19 @@ export const runAccepted: Judge<"runAccepted"> = (state, body, context) => {
   const run = state.runs.get(runId);
   if (run === undefined) return missing(state, "TOMBSTONE_KIND_RUN", runId);
   const refusal = sameAudience(context, run.audience) ?? judgeTransition(run, "accepted");
-  return refusal ?? judgeTaker(state, run, instance, context) ?? judgeHolder(state, run);
+  return refusal ?? judgeTaker(state, run, instance, context) ?? judgeHolder(state, run) ?? judgeHold(state);
 };
+
+const holdCodes: Readonly<Record<Hold, Code>> = {
+  SUSPEND_REASON_TAKEOVER: "taken_over",
+  SUSPEND_REASON_BUDGET: "budget_exhausted",
+};
+
+/** Whether the session holds its runs. */
+function judgeHold(state: SessionState): Code | undefined {
+  const hold = holdOf(state);
+  return hold === undefined ? undefined : holdCodes[hold];
+}
 
 /** Who takes a run is here, speaks for itself, and is the agent that was asked. */
 function judgeTaker(state: SessionState, run: Run, instance: string, context: Context): Code | undefined {
@@ -63,8 +75,12 @@ const byAttempt = (state: SessionState, runId = "", event: RunEvent, context: Co
 export const runSuspended: Judge<"runSuspended"> = (state, body, context) =>
   byAttempt(state, body.runId, "suspended", context);
 
-export const runResumed: Judge<"runResumed"> = (state, body, context) =>
-  byAttempt(state, body.runId, "resumed", context);
+// A wait of its own ends in the session's, where there is one.
+export const runResumed: Judge<"runResumed"> = (state, body, context) => {
+  const run = state.runs.get(body.runId ?? "");
+  const held = run !== undefined && isHeld(run) ? judgeHold(state) : undefined;
+  return byAttempt(state, body.runId, "resumed", context) ?? held;
+};
 
 export const runCompleted: Judge<"runCompleted"> = (state, body, context) =>
   byAttempt(state, body.runId, "completed", context);

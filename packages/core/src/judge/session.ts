@@ -5,8 +5,8 @@ import { countOf, isCreator, type Judge } from "./reasons.ts";
 
 const graceMsMax = 24 * 60 * 60 * 1000;
 
-const isPolicy = ({ agentGraceMs = 0, cancelGraceMs = 0 }: SessionPolicyJson): boolean =>
-  agentGraceMs <= graceMsMax && cancelGraceMs <= graceMsMax;
+const isPolicy = ({ agentGraceMs = 0, cancelGraceMs = 0, takeoverGraceMs = 0 }: SessionPolicyJson): boolean =>
+  Math.max(agentGraceMs, cancelGraceMs, takeoverGraceMs) <= graceMsMax;
 
 /** Users decide over a session only where they began it. */
 const isGuest = (state: SessionState, context: Context): boolean =>

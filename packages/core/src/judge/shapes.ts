@@ -66,7 +66,8 @@ const part = required(
 const signal = { runId: required(id) };
 const instance = required(name);
 const attached = { instance, attachment: required(name), node: name };
-const unsupported: Check = () => "unsupported_kind";
+const amount = wholeNumber(0, Number.MAX_SAFE_INTEGER);
+const currency = chars(8);
 
 /** Lengths and words of every kind of event. A text field that is missing here does not compile. */
 const shapes: { readonly [K in EventKind]: Shape<Body<K>> } = {
@@ -164,24 +165,24 @@ const shapes: { readonly [K in EventKind]: Shape<Body<K>> } = {
     stepId: id,
     provider: label,
     model: person,
-    costMicros: wholeNumber(0, Number.MAX_SAFE_INTEGER),
-    currency: chars(8),
+    costMicros: amount,
+    currency,
     responseId: person,
   },
   documentReplaced: { name: required(label), content: required(bytes(256 * kib)) },
   documentPatched: { name: required(label), patch: required(json) },
   documentRemoved: { name: required(label) },
   transient: { kind: required(label), data: json },
-  takeoverRequested: { reason: unsupported, summary: unsupported, urgency: unsupported, team: unsupported },
-  takeoverClaimed: { takeoverId: unsupported },
-  takeoverTransferred: { takeoverId: unsupported, to: unsupported, note: unsupported },
-  takeoverReleased: { takeoverId: unsupported, outcome: unsupported, note: unsupported },
-  takeoverExpired: { takeoverId: unsupported },
-  takeoverWithdrawn: { takeoverId: unsupported },
-  budgetSet: { limitMicros: unsupported, currency: unsupported, limitTokens: unsupported },
-  budgetWarned: { spentMicros: unsupported, currency: unsupported, spentTokens: unsupported },
-  budgetExhausted: { spentMicros: unsupported, currency: unsupported, spentTokens: unsupported },
-  budgetLifted: { currency: unsupported },
+  takeoverRequested: { reason: line, summary: appData, urgency: oneOf(words.urgencies), team: label },
+  takeoverClaimed: { takeoverId: id },
+  takeoverTransferred: { takeoverId: required(id), to: required(person), note: bytes(4 * kib) },
+  takeoverReleased: { takeoverId: required(id), outcome: required(oneOf(words.takeoverOutcomes)), note: appData },
+  takeoverExpired: { takeoverId: required(id) },
+  takeoverWithdrawn: { takeoverId: required(id) },
+  budgetSet: { limitMicros: amount, currency, limitTokens: amount },
+  budgetWarned: { spentMicros: amount, currency, spentTokens: amount },
+  budgetExhausted: { spentMicros: amount, currency, spentTokens: amount },
+  budgetLifted: { currency },
 };
 
 const checksByKind = new Map(Object.entries(shapes).map(([kind, shape]) => [kind, Object.entries<Check>(shape)]));

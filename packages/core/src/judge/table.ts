@@ -4,6 +4,7 @@ import { audienceAll, type SessionState } from "../state.ts";
 import { textBytes } from "../weight.ts";
 import type { JudgedContext } from "../context.ts";
 import * as agents from "./agents.ts";
+import * as budgets from "./budgets.ts";
 import * as controls from "./controls.ts";
 import * as documents from "./documents.ts";
 import * as members from "./members.ts";
@@ -16,6 +17,7 @@ import * as runs from "./runs.ts";
 import * as session from "./session.ts";
 import { checkShape } from "./shapes.ts";
 import * as steps from "./steps.ts";
+import * as takeovers from "./takeovers.ts";
 import * as usage from "./usage.ts";
 
 interface Rule<K extends EventKind> {
@@ -28,7 +30,6 @@ interface Rule<K extends EventKind> {
   readonly grows?: true;
 }
 
-const unsupported: { readonly judge: () => Refusal } = { judge: () => "unsupported_kind" };
 const passes = (): undefined => undefined;
 
 /** How each kind of event is judged. */
@@ -93,17 +94,17 @@ export const judges: Judges = {
   documentReplaced: { judge: documents.documentReplaced },
   documentPatched: { judge: documents.documentPatched },
   documentRemoved: { judge: documents.documentRemoved },
+  takeoverRequested: { judge: takeovers.takeoverRequested, forAll: true },
+  takeoverClaimed: { judge: takeovers.takeoverClaimed, forAll: true },
+  takeoverTransferred: { judge: takeovers.takeoverTransferred, forAll: true },
+  takeoverReleased: { judge: takeovers.takeoverReleased, forAll: true },
+  takeoverExpired: { judge: takeovers.takeoverExpired, forAll: true },
+  takeoverWithdrawn: { judge: takeovers.takeoverWithdrawn, forAll: true },
+  budgetSet: { judge: budgets.budgetSet, forAll: true },
+  budgetWarned: { judge: budgets.budgetWarned, forAll: true },
+  budgetExhausted: { judge: budgets.budgetExhausted, forAll: true },
+  budgetLifted: { judge: budgets.budgetLifted, forAll: true },
   transient: { judge: passes },
-  takeoverRequested: unsupported,
-  takeoverClaimed: unsupported,
-  takeoverTransferred: unsupported,
-  takeoverReleased: unsupported,
-  takeoverExpired: unsupported,
-  takeoverWithdrawn: unsupported,
-  budgetSet: unsupported,
-  budgetWarned: unsupported,
-  budgetExhausted: unsupported,
-  budgetLifted: unsupported,
 };
 
 /** What a text may weigh beside its bytes, once it is in an item. */

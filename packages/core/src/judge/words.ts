@@ -10,8 +10,12 @@ import type {
   RequestKindJson,
   RoleJson,
   SuspendReasonJson,
+  TakeoverOutcomeJson,
   ToolSiteJson,
+  UrgencyJson,
 } from "@perdure/protocol";
+
+import type { Hold } from "../apply/holds.ts";
 
 type Words<Enum extends string> = Readonly<Record<Exclude<Enum, `${string}_UNSPECIFIED`>, true>>;
 
@@ -64,10 +68,9 @@ export const lostReasons: Words<LostReasonJson> & { LOST_REASON_UNSPECIFIED: tru
   LOST_REASON_SILENT: true,
   LOST_REASON_NODE: true,
 };
-export const suspendReasons: Words<SuspendReasonJson> = {
+/** Without those that only the session has. */
+export const suspendReasons: Words<Exclude<SuspendReasonJson, Hold>> = {
   SUSPEND_REASON_REQUEST: true,
-  SUSPEND_REASON_TAKEOVER: true,
-  SUSPEND_REASON_BUDGET: true,
   SUSPEND_REASON_PAUSED: true,
   SUSPEND_REASON_NOBODY_WATCHING: true,
 };
@@ -86,4 +89,15 @@ export const receiptStates: Words<ReceiptStateJson> = {
   RECEIPT_STATE_RECEIVED: true,
   RECEIPT_STATE_APPLIED: true,
   RECEIPT_STATE_REFUSED: true,
+};
+export const urgencies: Words<UrgencyJson> & { URGENCY_UNSPECIFIED: true } = {
+  URGENCY_UNSPECIFIED: true,
+  URGENCY_LOW: true,
+  URGENCY_NORMAL: true,
+  URGENCY_HIGH: true,
+};
+export const takeoverOutcomes: Words<TakeoverOutcomeJson> = {
+  TAKEOVER_OUTCOME_RESOLVED: true,
+  TAKEOVER_OUTCOME_HANDED_BACK: true,
+  TAKEOVER_OUTCOME_ABANDONED: true,
 };

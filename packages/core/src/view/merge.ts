@@ -26,6 +26,7 @@ function takeAway(state: SessionState, { kind, id = "" }: TombstoneJson): void {
   else if (kind === "TOMBSTONE_KIND_MESSAGE") takeMessage(state, id);
   else if (kind === "TOMBSTONE_KIND_STEP") takeStep(state, id);
   else if (kind === "TOMBSTONE_KIND_DOCUMENT") takeDocument(state, id);
+  else if (kind === "TOMBSTONE_KIND_BUDGET") state.budgets.delete(id.slice("budget:".length));
 }
 
 function takeDocument(state: SessionState, id: string): void {

@@ -10,6 +10,7 @@ import type { Level } from "../api.ts";
 import { covers } from "../audience.ts";
 import {
   agentJson,
+  budgetJson,
   controlJson,
   documentJson,
   infoJson,
@@ -20,10 +21,12 @@ import {
   poolRunJson,
   requestJson,
   runJson,
+  takeoverJson,
   usageJson,
 } from "../head-items.ts";
 import { sparse } from "../sparse.ts";
 import type { Message, Part, Run, SessionState } from "../state.ts";
+import { shownBudget, shownTakeover } from "./for-staff.ts";
 
 /** The state as a reader of this level gets it: nothing above the level, no ledger, no offsets, no unfinished characters. */
 export const project = (state: SessionState, level: Level): HeadJson =>
@@ -60,6 +63,8 @@ function itemsSince(state: SessionState, seq: number, level: Level): HeadJson {
     runs: [...state.runs.values()].flatMap((run) => (covers(level, run.audience) ? runSince(run, seq) : [])),
     controls: [...state.controls.values()].filter(isShown).map(controlJson),
     requests: [...state.requests.values()].filter(isShown).map(requestJson),
+    takeovers: [...state.takeovers.values()].filter(isNew).map((item) => shownTakeover(takeoverJson(item), level)),
+    budgets: [...state.budgets.values()].filter(isNew).map((item) => shownBudget(budgetJson(item), level)),
     documents: [...state.documents.values()].filter(isShown).map(documentJson),
     ...(pool.length === 0 ? {} : { pool: { queue: pool } }),
     ...(totals.length === 0 ? {} : { usage: { totals } }),
@@ -105,7 +110,7 @@ export function shownSpec(spec: PartSpecJson, level: Level): PartSpecJson {
 
 /** A page of the past as a reader of this level gets it. */
 export function projectPage(page: PageJson, level: Level): PageJson {
-  const { messages = [], runs = [], requests = [], controls = [], previous: _previous, ...rest } = page;
+  const { messages = [], runs = [], requests = [], controls = [], takeovers = [], previous: _previous, ...rest } = page;
   const isShown = ({ audience }: Pick<MessageStateJson, "audience">): boolean => covers(level, audience);
   return sparse({
     ...rest,
@@ -113,6 +118,7 @@ export function projectPage(page: PageJson, level: Level): PageJson {
     runs: runs.filter(isShown),
     requests: requests.filter(isShown),
     controls: controls.filter(isShown),
+    takeovers: takeovers.map((takeover) => shownTakeover(takeover, level)),
   });
 }
 

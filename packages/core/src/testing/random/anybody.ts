@@ -1,5 +1,6 @@
 import type { EventJson } from "@perdure/protocol";
-import { anyAnswer, anyDocument, anySignal } from "./people.ts";
+import { anyAnswer, anySignal } from "./people.ts";
+import { anyBudget, anyDocument, anyTakeover } from "./shared.ts";
 import { type Turn, write } from "./turn.ts";
 
 /** Anybody writes anything, in records of several events, under an attempt that may be somebody else's. */
@@ -29,11 +30,12 @@ export function anyEvent(turn: Turn): EventJson {
     { requestWithdrawn: { requestId: tape.mostly(state.requests.keys(), "x") } },
     { runRequested: { agent: "planner" } },
     { transient: { kind: "typing" } },
-    { takeoverClaimed: {} },
     { sessionCreated: {} },
     tape.below(40) === 0 ? { sessionClosed: {} } : {},
     anyAnswer(turn),
     anyDocument(turn),
+    anyTakeover(turn),
+    anyBudget(turn),
     anySignal(turn),
   ]);
 }

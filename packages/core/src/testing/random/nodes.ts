@@ -12,7 +12,18 @@ export function nodeTurn(turn: Turn): void {
   }
   const { seq } = story.state;
   const cause = { seq: tape.below(8) === 0 ? tape.below(seq + 3) : seq };
-  const [event, audience] = tape.of([onAgent, onAgent, onRun, onRequest, onSignal, onNode, onPool, onPool])(turn);
+  const [event, audience] = tape.of([
+    onAgent,
+    onAgent,
+    onRun,
+    onRequest,
+    onSignal,
+    onNode,
+    onPool,
+    onPool,
+    onFloor,
+    onBudget,
+  ])(turn);
   return write(turn, event, { cause, audience });
 }
 
@@ -61,4 +72,19 @@ function onPool({ story, tape }: Turn): Derived {
     { poolFreed: { run, instance: tape.of(["", instance]) } },
   ]);
   return [event, "AUDIENCE_ALL"];
+}
+
+function onFloor({ story, tape }: Turn): Derived {
+  const takeoverId = tape.mostly(story.state.takeovers.keys(), "none");
+  const released: EventJson = { takeoverReleased: { takeoverId, outcome: "TAKEOVER_OUTCOME_ABANDONED" } };
+  return [tape.of([{ takeoverExpired: { takeoverId } }, released]), "AUDIENCE_ALL"];
+}
+
+function onBudget({ story, tape }: Turn): Derived {
+  const currency = tape.mostly(story.state.budgets.keys(), "EUR");
+  const spent = currency === "" ? { spentTokens: "7" } : { spentMicros: "12" };
+  return [
+    tape.of([{ budgetWarned: { currency, ...spent } }, { budgetExhausted: { currency, ...spent } }]),
+    "AUDIENCE_ALL",
+  ];
 }

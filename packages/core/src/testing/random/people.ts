@@ -1,10 +1,23 @@
 import type { EventJson } from "@perdure/protocol";
+import { openTakeover } from "../../index.ts";
+import { anyBudget, anyDocument, anyTakeover } from "./shared.ts";
 import { forAll, nextId, type Turn, write } from "./turn.ts";
 
 /** People, observers and backends: they come and go, speak, ask, answer and signal. */
 export function personTurn(turn: Turn): void {
   const { tape } = turn;
-  tape.of([join, update, leave, request, answer, signal, speak, speak, speak, share])(turn);
+  tape.of([join, update, leave, request, answer, signal, speak, speak, speak, share, floor])(turn);
+}
+
+/** Somebody who has the floor now and then, and minds the budgets. */
+export function operatorTurn(turn: Turn): void {
+  const { tape, story, pen } = turn;
+  const open = openTakeover(story.state);
+  if (open?.holder === pen.actor.participant && tape.below(3) === 0) {
+    const outcome = tape.of(["TAKEOVER_OUTCOME_HANDED_BACK", "TAKEOVER_OUTCOME_RESOLVED"] as const);
+    return write(turn, { takeoverReleased: { takeoverId: open?.id ?? "", outcome, note: tape.line } }, forAll);
+  }
+  tape.of([join, floor, floor, floor, floor, budget, budget, leave])(turn);
 }
 
 const join = (turn: Turn): void => {
@@ -29,6 +42,10 @@ const answer = (turn: Turn): void => write(turn, anyAnswer(turn));
 const signal = (turn: Turn): void => write(turn, anySignal(turn));
 
 const share = (turn: Turn): void => write(turn, anyDocument(turn));
+
+const floor = (turn: Turn): void => write(turn, anyTakeover(turn), forAll);
+
+const budget = (turn: Turn): void => write(turn, anyBudget(turn), forAll);
 
 function speak(turn: Turn): void {
   const { story, tape } = turn;
@@ -59,19 +76,5 @@ export function anySignal({ story, tape }: Turn): EventJson {
     { controlRedirect: { runId, agent: "writer" } },
     { controlPause: { runId } },
     { controlResume: { runId } },
-  ]);
-}
-
-export function anyDocument({ story, tape }: Turn): EventJson {
-  const name = tape.of(["plan", "plan", "board", "form", "list"]);
-  const known = [...story.state.documents.values()].filter((document) => document.name === name);
-  const baseSeq = tape.of([story.state.seq, known.at(-1)?.changed ?? 0, tape.below(story.state.seq + 2)]);
-  const optional = tape.below(2) === 0 ? {} : { baseSeq };
-  const patch = tape.of(['[{"op":"add","path":"/b","value":"more"}]', '[{"op":"copy","from":"","path":"/c"}]', "no"]);
-  return tape.of<EventJson>([
-    { documentReplaced: { name, content: tape.of(["{}", '{"a":[1, 2]}', JSON.stringify(tape.text)]), ...optional } },
-    { documentPatched: { name, patch, baseSeq } },
-    { documentPatched: { name, patch, baseSeq } },
-    { documentRemoved: { name, ...optional } },
   ]);
 }

@@ -3,7 +3,7 @@ import { type Pen, Story } from "../story.ts";
 import { agentTurn } from "./agents.ts";
 import { anyEvent, anyTurn } from "./anybody.ts";
 import { nodeTurn } from "./nodes.ts";
-import { personTurn } from "./people.ts";
+import { operatorTurn, personTurn } from "./people.ts";
 import { Tape } from "./tape.ts";
 import type { Turn } from "./turn.ts";
 
@@ -24,6 +24,7 @@ export const smallLimits: Partial<Limits> = {
   unsettledRequests: 4,
   unsettledControls: 4,
   documents: 3,
+  budgets: 2,
   documentBytes: 600,
   documentsBytes: 2400,
   poolQueue: 4,
@@ -37,6 +38,7 @@ export const smallLimits: Partial<Limits> = {
   settledBytes: 5000,
   settledKeptBytes: 2500,
   pageBytes: 2500,
+  takeoverGraceMs: 5000,
 };
 
 /** Writes a session as the choices say: mostly sensible, often at the wrong time, sometimes nonsense. */
@@ -47,6 +49,7 @@ export function randomStory(choices: readonly number[], limits: Partial<Limits> 
     story.pen("ann", "ROLE_USER"),
     story.pen("bea", "ROLE_USER"),
     story.pen("op", "ROLE_OPERATOR"),
+    story.pen("oz", "ROLE_OPERATOR"),
     story.pen("eve", "ROLE_OBSERVER"),
     story.pen("svc", "ROLE_SERVICE"),
   ];
@@ -74,12 +77,13 @@ interface Cast {
 function takeTurn(story: Story, tape: Tape, { people, agents, node }: Cast): void {
   const as = (pen: Pen): Turn => ({ story, tape, pen });
   const all = [...people, ...agents, node];
-  const turn = tape.below(32);
+  const turn = tape.below(36);
   if (turn === 0) resend(story, tape);
   else if (turn === 1) misnumber(as(tape.of(all)));
   else if (turn < 8) personTurn(as(tape.of(people)));
   else if (turn < 11) nodeTurn(as(node));
   else if (turn < 13) anyTurn(as(tape.of(all)));
+  else if (turn < 17) operatorTurn(as(tape.of(people.slice(2, 4))));
   else agentTurn(as(tape.of(agents)));
 }
 
