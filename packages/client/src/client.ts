@@ -55,6 +55,8 @@ export interface SessionOptions {
   readonly agentGraceMs?: number;
   /** How long an agent may take to obey a cancel before it is cut off, in milliseconds. */
   readonly cancelGraceMs?: number;
+  /** How long an operator who has the floor may be away before agents go on, in milliseconds. */
+  readonly takeoverGraceMs?: number;
   /** An app's own data, JSON text. */
   readonly metadata?: string;
 }
@@ -274,11 +276,12 @@ class PerdureClient implements Client {
 }
 
 function creationOf(options: SessionOptions): SessionCreatedJson {
-  const { title, tags, defaultAgent, agentGraceMs, cancelGraceMs, metadata } = options;
+  const { title, tags, defaultAgent, agentGraceMs, cancelGraceMs, takeoverGraceMs, metadata } = options;
   const policy = {
     ...(defaultAgent !== undefined && { defaultAgent }),
     ...(agentGraceMs !== undefined && { agentGraceMs }),
     ...(cancelGraceMs !== undefined && { cancelGraceMs }),
+    ...(takeoverGraceMs !== undefined && { takeoverGraceMs }),
   };
   return {
     ...(title !== undefined && { title }),

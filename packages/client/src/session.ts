@@ -2,6 +2,8 @@ import { CODES, PerdureError } from "@perdure/core";
 import type { AudienceJson, EventJson, RunRequestedJson } from "@perdure/protocol";
 import { type Ask, AskWatch } from "./ask.ts";
 import { type Content, type MessagePlace, messageEvents } from "./content.ts";
+import { SharedDocument } from "./document.ts";
+import { Floor, type FloorSession, requestEvent, type TakeoverRequest } from "./floor.ts";
 import { type HistoryPage, walkHistory } from "./history-walk.ts";
 import { sameItems } from "./memo.ts";
 import type { IdOf, Sent } from "./outbox.ts";
@@ -30,6 +32,14 @@ export interface SendOptions {
   readonly tools?: string;
   /** What this client shows or knows, JSON text. */
   readonly context?: string;
+}
+
+export interface BudgetOptions {
+  /** Absent: the limit is in tokens, input and output together. */
+  readonly currency?: string;
+  readonly limit: number;
+  /** Warn from this part of the limit on, 0 to 1; default: never. */
+  readonly warnAt?: number;
 }
 
 export interface SessionEvents {
@@ -96,7 +106,9 @@ export class Session {
    * it; rejects with the PerdureError that refused it.
    */
   async send(content: Content, options: SendOptions = {}): Promise<Turn> {
-    const agent = options.agent === false ? "" : (options.agent ?? this.#engine.defaultAgent);
+    // Whoever has the floor speaks to people.
+    const usual = this.view.takeover?.self === true ? "" : this.#engine.defaultAgent;
+    const agent = options.agent === false ? "" : (options.agent ?? usual);
     let messageId = "";
     let runId: string | undefined;
     const { applied } = this.#write((idOf) => {
@@ -127,6 +139,49 @@ export class Session {
       this.#askWatches.delete(watch);
       watch.stop();
     };
+  }
+
+  /** Asks for a human; the view's `takeover` shows what becomes of it. Rejects with `already_exists` where that is so already. */
+  requestTakeover(request: TakeoverRequest): Promise<void> {
+    return this.#apply(requestEvent(request));
+  }
+
+  /** A human is no longer asked for. */
+  withdrawTakeover(): Promise<void> {
+    return this.#apply({ takeoverWithdrawn: { takeoverId: this.view.takeover?.id ?? "none" } });
+  }
+
+  /**
+   * Takes the floor, as an operator: agents wait until it is given back. Whoever has it already gets it again. Rejects
+   * with PerdureError: `already_decided` with the winner, where another one was first.
+   */
+  async takeOver(): Promise<Floor> {
+    const { takeover } = this.view;
+    let takeoverId = takeover?.id ?? "";
+    if (takeover?.self !== true) {
+      await this.#write((idOf) => {
+        takeoverId = takeoverId === "" ? idOf(0) : takeoverId;
+        return [{ takeoverClaimed: {} }];
+      }).applied;
+    }
+    return new Floor(this.#forFloors(), this.view.takeover?.id ?? takeoverId);
+  }
+
+  /** JSON that everybody in the session shares. */
+  document(name: string): SharedDocument {
+    const look = () => this.view.documents.find((one) => one.name === name && one.audience === "all");
+    return new SharedDocument(name, look, (event) => this.#apply(event));
+  }
+
+  /** Limits what the session may cost: in millionths of a currency, or, without one, in tokens. For operators. */
+  setBudget({ currency = "", limit, warnAt = 0 }: BudgetOptions): Promise<void> {
+    const amount = String(limit);
+    const limits = currency === "" ? { limitTokens: amount } : { currency, limitMicros: amount };
+    return this.#apply({ budgetSet: { ...limits, warnAt: Math.round(warnAt * 1_000) } });
+  }
+
+  liftBudget(currency = ""): Promise<void> {
+    return this.#apply({ budgetLifted: { currency } });
   }
 
   /** The past that the view no longer shows, newest first. */
@@ -183,6 +238,21 @@ export class Session {
       events: events(idOf),
       ...(audience !== undefined && { audience: AUDIENCES[audience] }),
     }));
+  }
+
+  async #apply(event: EventJson): Promise<void> {
+    await this.#write(() => [event]).applied;
+  }
+
+  #forFloors(): FloorSession {
+    const view = (): SessionView => this.view;
+    return {
+      get view() {
+        return view();
+      },
+      send: (content, options) => this.send(content, options),
+      apply: (event) => this.#apply(event),
+    };
   }
 
   #forTurns(): TurnSession {

@@ -1,10 +1,26 @@
-import type { Agent, Control, Member, Message, Part, Request, Run, SessionState, Step } from "@perdure/core";
+import {
+  type Agent,
+  type Budget,
+  type Control,
+  type Document,
+  type Member,
+  type Message,
+  openTakeover,
+  type Part,
+  type Request,
+  type Run,
+  type SessionState,
+  type Step,
+  type Takeover,
+} from "@perdure/core";
 import { Memo, sameItems } from "./memo.ts";
 import { type PendingItems, pendingItems, type PendingRecord } from "./pending.ts";
 import { Versions } from "./versions.ts";
 import type {
   AgentView,
+  BudgetView,
   ControlView,
+  DocumentView,
   MemberView,
   MessageView,
   PartView,
@@ -12,16 +28,20 @@ import type {
   RunView,
   SessionView,
   StepView,
+  TakeoverView,
 } from "./view.ts";
 import {
   agentView,
+  budgetView,
   controlView,
+  documentView,
   memberView,
   messageView,
   partView,
   requestView,
   runView,
   stepView,
+  takeoverView,
 } from "./view-items.ts";
 
 export interface ViewInput {
@@ -48,11 +68,15 @@ export class ViewBuilder {
   readonly #agents = new Memo<Agent, AgentView>();
   readonly #requests = new Memo<Request, RequestView>();
   readonly #controls = new Memo<Control, ControlView>();
+  readonly #takeovers = new Memo<Takeover, TakeoverView>();
+  readonly #documents = new Memo<Document, DocumentView>();
+  readonly #budgets = new Memo<Budget, BudgetView>();
   readonly #pending = new Memo<PendingRecord["events"], PendingItems>();
   #last: SessionView | undefined;
 
   build(input: ViewInput): SessionView {
-    const { id, state, member, typing } = input;
+    const { id, state, member, participant, typing } = input;
+    const takeover = openTakeover(state);
     const pending = this.#pendingItems(input);
     const next: SessionView = {
       id,
@@ -72,6 +96,11 @@ export class ViewBuilder {
           : undefined,
       ),
       controls: all(state.controls, (item) => this.#controls.get(item, [item.changed], () => controlView(item))),
+      takeover:
+        takeover &&
+        this.#takeovers.get(takeover, [takeover.changed, participant], () => takeoverView(takeover, participant)),
+      documents: all(state.documents, (item) => this.#documents.get(item, [item.changed], () => documentView(item))),
+      budgets: all(state.budgets, (item) => this.#budgets.get(item, [item.changed], () => budgetView(item))),
       typing,
     };
     this.#last = reuse(this.#last, next);
@@ -143,6 +172,8 @@ function reuse(last: SessionView | undefined, next: SessionView): SessionView {
     agents: keep(last.agents, next.agents),
     requests: keep(last.requests, next.requests),
     controls: keep(last.controls, next.controls),
+    documents: keep(last.documents, next.documents),
+    budgets: keep(last.budgets, next.budgets),
     typing: keep(last.typing, next.typing),
   };
   return sameItems(Object.values(last), Object.values(view)) ? last : view;

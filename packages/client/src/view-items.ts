@@ -1,8 +1,22 @@
 /** Items of the state as apps see them. Each is made anew only when its item has changed. */
-import type { Agent, Control, Member, Message, Part, Request, Run, Step } from "@perdure/core";
+import type {
+  Agent,
+  Budget,
+  Control,
+  Document,
+  Member,
+  Message,
+  Part,
+  Request,
+  Run,
+  Step,
+  Takeover,
+} from "@perdure/core";
 import type {
   AgentView,
+  BudgetView,
   ControlView,
+  DocumentView,
   MemberView,
   MessageView,
   PartView,
@@ -10,6 +24,7 @@ import type {
   RequestView,
   RunView,
   StepView,
+  TakeoverView,
 } from "./view.ts";
 import { word } from "./words.ts";
 
@@ -130,4 +145,23 @@ export function controlView({ id, kind, runId, text, messageId, by, receipt, cod
     receipt: word("RECEIPT_LEVEL", receipt),
     code,
   };
+}
+
+export function takeoverView(takeover: Takeover, participant: string): TakeoverView {
+  const { id, reason, summary, team, requestedBy, holder, note, dueMs } = takeover;
+  const phase = word("TAKEOVER_PHASE", takeover.phase);
+  const urgency = word("URGENCY", takeover.urgency);
+  const self = holder !== "" && holder === participant;
+  return { id, phase, reason, summary, urgency, team, requestedBy, holder, self, note, dueMs };
+}
+
+export function documentView({ id, name, content, audience, changedBy, changed, timeMs }: Document): DocumentView {
+  const value: unknown = JSON.parse(content);
+  return { id, name, value, audience: word("AUDIENCE", audience), changedBy, changed, timeMs };
+}
+
+export function budgetView({ currency, phase, ...budget }: Budget): BudgetView {
+  const [limit, spent] =
+    currency === "" ? [budget.limitTokens, budget.spentTokens] : [budget.limitMicros, budget.spentMicros];
+  return { currency, phase: word("BUDGET_PHASE", phase), limit, spent };
 }

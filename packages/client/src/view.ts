@@ -5,6 +5,8 @@
 import type {
   AgentPresenceJson,
   AnnotationJson,
+  AudienceJson,
+  BudgetPhaseJson,
   ControlKindJson,
   FinishReasonJson,
   MessageRoleJson,
@@ -15,7 +17,9 @@ import type {
   RunPhaseJson,
   StepPhaseJson,
   SuspendReasonJson,
+  TakeoverPhaseJson,
   ToolSiteJson,
+  UrgencyJson,
 } from "@perdure/protocol";
 import type { Word } from "./words.ts";
 
@@ -29,6 +33,10 @@ export type RequestKind = Word<"REQUEST_KIND", RequestKindJson>;
 export type ControlKind = Word<"CONTROL_KIND", ControlKindJson>;
 export type ReceiptLevel = Word<"RECEIPT_LEVEL", ReceiptLevelJson>;
 export type SuspendReason = Word<"SUSPEND_REASON", SuspendReasonJson>;
+export type TakeoverPhase = Word<"TAKEOVER_PHASE", TakeoverPhaseJson>;
+export type Urgency = Word<"URGENCY", UrgencyJson>;
+export type BudgetPhase = Word<"BUDGET_PHASE", BudgetPhaseJson>;
+export type Audience = Word<"AUDIENCE", AudienceJson>;
 export type Role = Word<"ROLE", RoleJson>;
 export type ToolSite = Word<"TOOL_SITE", ToolSiteJson>;
 
@@ -51,6 +59,10 @@ export interface SessionView {
   /** Questions that wait for an answer. */
   readonly requests: readonly RequestView[];
   readonly controls: readonly ControlView[];
+  /** A human is asked for, or has the floor; undefined: neither. */
+  readonly takeover: TakeoverView | undefined;
+  readonly documents: readonly DocumentView[];
+  readonly budgets: readonly BudgetView[];
   /** Participants who are typing. */
   readonly typing: readonly string[];
 }
@@ -193,4 +205,47 @@ export interface ControlView {
   readonly receipt: ReceiptLevel;
   /** Why it was refused. */
   readonly code: string;
+}
+
+export interface TakeoverView {
+  readonly id: string;
+  /** `requested`: nobody has come yet. `claimed`: `holder` has the floor, and agents wait. */
+  readonly phase: TakeoverPhase;
+  readonly reason: string;
+  /** For staff; empty for others. */
+  readonly summary: string;
+  readonly urgency: Urgency;
+  readonly team: string;
+  /** Participant that asked; empty: nobody did. */
+  readonly requestedBy: string;
+  /** Participant that has the floor. */
+  readonly holder: string;
+  /** This participant has it. */
+  readonly self: boolean;
+  /** What the one who had it before left; for staff. */
+  readonly note: string;
+  /** When the request expires, Unix milliseconds of the log's clock; 0: never. */
+  readonly dueMs: number;
+}
+
+export interface DocumentView {
+  readonly id: string;
+  readonly name: string;
+  /** The JSON, parsed once; not to be changed. */
+  readonly value: unknown;
+  readonly audience: Audience;
+  readonly changedBy: string;
+  /** Seq of the last change. */
+  readonly changed: number;
+  readonly timeMs: number;
+}
+
+export interface BudgetView {
+  /** Empty: in tokens. */
+  readonly currency: string;
+  readonly phase: BudgetPhase;
+  /** In millionths of the currency, or tokens; for staff, 0 for others. */
+  readonly limit: number;
+  /** When it was warned of, or found exhausted; for staff. */
+  readonly spent: number;
 }

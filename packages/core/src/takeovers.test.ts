@@ -1,6 +1,6 @@
 import type { EventJson, TakeoverOutcomeJson } from "@perdure/protocol";
 import { describe, expect, test } from "vitest";
-import { codeOf, type Pen, said, seqOf, storyAtWork } from "./testing/story.ts";
+import { codeOf, openText, type Pen, said, seqOf, storyAtWork } from "./testing/story.ts";
 import { claimedTakeover, dues, type Limits, openTakeover, poolSignals, project, projectAccepted } from "./index.ts";
 
 const joins = (participant: string, member = participant): EventJson => ({
@@ -148,9 +148,12 @@ describe("runs, while somebody has the floor", () => {
 describe("a takeover ends", () => {
   test("SPEC 8.13: as resolved with every run that has not ended", () => {
     const { ann, op, story, attempt, bot, runId, claim, release } = withOperators();
+    story.write(bot, { stepStarted: { runId, key: "answer" } }, { attempt });
+    const { messageId } = openText(story, bot, { runId, attempt, stepId: `bot:${bot.number}:0` });
     claim(op);
     story.write(ann, { runRequested: {} });
     release(op, "TAKEOVER_OUTCOME_RESOLVED", "refunded");
+    expect(story.state.messages.get(messageId)?.finish).toBe("FINISH_REASON_CANCELLED");
     expect([...story.state.runs.values()].map(({ phase }) => phase)).toEqual([
       "RUN_PHASE_CANCELLED",
       "RUN_PHASE_CANCELLED",

@@ -15,7 +15,7 @@ import { type Accepted, PerdureError, project, type SessionState, type Verdict }
 
 export const SECRET = "a secret of thirty-two bytes or more";
 const TENANT = "acme";
-const PARTITIONS = 2;
+export const PARTITIONS = 2;
 const LEVEL = process.env["TEST_LOG_LEVEL"] ?? "silent";
 
 export const logger = createLogger({ service: "test", node: "test", level: LEVEL });

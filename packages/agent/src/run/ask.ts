@@ -8,12 +8,10 @@ import type {
   RequestStateJson,
   RoleJson,
 } from "@perdure/protocol";
+import { type Duration, durationMs } from "./duration.ts";
 import { fromJsonText, jsonText } from "./json.ts";
 import type { RunScope } from "./scope.ts";
 import type { Steps } from "./steps.ts";
-
-/** A time: milliseconds, or text such as `90s`, `15m`, `2h`, `1d`. */
-export type Duration = number | `${number}${"s" | "m" | "h" | "d"}`;
 
 export interface AskOptions {
   readonly title: string;
@@ -57,7 +55,6 @@ const ACTIONS: Readonly<Record<AnswerActionJson, Answer["action"]>> = {
   ANSWER_ACTION_CANCEL: "cancel",
 };
 
-const UNIT_MS = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
 const SCHEMA_BYTES = 16 * 1024;
 
 const isAnswer = (value: unknown): value is Answer =>
@@ -148,11 +145,4 @@ function answerOf(request: RequestStateJson): Answer {
   const payload = answered ? request.payload : request.request?.defaultPayload;
   const action = answered ? ACTIONS[request.action ?? "ANSWER_ACTION_UNSPECIFIED"] : "expired";
   return { action, value: fromJsonText(payload), by: request.answeredBy ?? "" };
-}
-
-function durationMs(duration: Duration): number {
-  if (typeof duration === "number") return duration;
-  const unit = duration.at(-1);
-  const amount = Number(duration.slice(0, -1));
-  return unit === "s" || unit === "m" || unit === "h" || unit === "d" ? amount * UNIT_MS[unit] : amount;
 }

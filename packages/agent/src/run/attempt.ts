@@ -4,6 +4,7 @@ import { endsAttempt } from "../errors.ts";
 import type { SessionLink } from "../link/session-link.ts";
 import type { Logger } from "../logger.ts";
 import { Controls } from "./controls.ts";
+import { Holds } from "./holds.ts";
 import { jsonText } from "./json.ts";
 import { Run } from "./run.ts";
 import { RunScope } from "./scope.ts";
@@ -54,8 +55,9 @@ export class Attempt {
   /** Settles when the handler has ended and what it wrote has been judged. Never throws. */
   async execute(handler: RunHandler): Promise<void> {
     const controls = new Controls(this.#scope);
+    const holds = new Holds(this.#scope);
     try {
-      const run = new Run(this.#scope, new Steps(this.#scope), controls);
+      const run = new Run(this.#scope, new Steps(this.#scope), controls, holds);
       const outcome = await settle(async () => handler(run));
       await this.#end(outcome, controls);
     } catch (error) {
@@ -63,6 +65,7 @@ export class Attempt {
     } finally {
       for (const unfollow of this.#unfollow) unfollow();
       controls.close();
+      holds.close();
     }
   }
 
@@ -121,7 +124,9 @@ export class Attempt {
     const { attempt, phase } = this.#scope.run();
     const held = phase === "RUN_PHASE_ACTIVE" || phase === "RUN_PHASE_SUSPENDED";
     if (held && attempt === this.#scope.attempt) return;
-    this.#scope.stop(new PerdureError("fenced", "the run is no longer this attempt's"));
+    const cancelled = phase === "RUN_PHASE_CANCELLED" && attempt === this.#scope.attempt;
+    const code = cancelled ? "cancelled" : "fenced";
+    this.#scope.stop(new PerdureError(code, "the run is no longer this attempt's"));
   }
 
   #fields(): object {
@@ -137,6 +142,7 @@ const mayEndAttempt = (event: EventJson): boolean =>
   event.runOrphaned !== undefined ||
   event.agentCrashed !== undefined ||
   event.agentLeft !== undefined ||
+  event.takeoverReleased !== undefined ||
   event.sessionClosed !== undefined ||
   event.sessionCreated !== undefined;
 

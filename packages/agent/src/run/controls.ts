@@ -102,7 +102,7 @@ export class Controls {
 
   #pause(control: ControlStateJson): void {
     const { runId, paused } = this.#scope;
-    this.#scope.pause();
+    this.#scope.wait("paused");
     if (!paused) this.#write({ runSuspended: { runId, reason: "SUSPEND_REASON_PAUSED" } });
     this.#answer(control, "RECEIPT_STATE_APPLIED");
   }
@@ -111,7 +111,7 @@ export class Controls {
     const { runId, paused } = this.#scope;
     if (paused) this.#write({ runResumed: { runId } });
     this.#answer(control, "RECEIPT_STATE_APPLIED");
-    this.#scope.goOn();
+    this.#scope.goOn("paused");
   }
 
   async #steer(control: ControlStateJson, handler: SteerHandler): Promise<void> {

@@ -3,11 +3,15 @@ import { ask } from "./ask.ts";
 import type { Answer, AskOptions } from "./ask.ts";
 import type { Chunk } from "./chunks.ts";
 import type { Controls, SteerHandler } from "./controls.ts";
+import { escalate } from "./escalate.ts";
+import type { EscalateOptions, Escalation } from "./escalate.ts";
+import type { HandBack, HandBackHandler, Holds } from "./holds.ts";
 import { inputOf } from "./input.ts";
 import type { RunInput } from "./input.ts";
 import { pipe } from "./pipe.ts";
 import type { PipeOptions } from "./pipe.ts";
 import type { RunScope } from "./scope.ts";
+import { SharedDocument } from "./shared-document.ts";
 import type { StepContext, StepOptions, Steps } from "./steps.ts";
 import { toolCall } from "./tool-call.ts";
 import type { ToolCallOptions } from "./tool-call.ts";
@@ -52,12 +56,14 @@ export class Run {
   readonly #scope: RunScope;
   readonly #steps: Steps;
   readonly #controls: Controls;
+  readonly #holds: Holds;
   readonly input: RunInput;
 
-  constructor(scope: RunScope, steps: Steps, controls: Controls) {
+  constructor(scope: RunScope, steps: Steps, controls: Controls, holds: Holds) {
     this.#scope = scope;
     this.#steps = steps;
     this.#controls = controls;
+    this.#holds = holds;
     this.input = inputOf(scope);
   }
 
@@ -119,6 +125,26 @@ export class Run {
     return ask(this.#scope, this.#steps, options);
   }
 
+  /** Asks for a human, and waits until one had the floor and gave it back, over attempts: nobody is asked for twice. */
+  async escalate(options: EscalateOptions): Promise<Escalation> {
+    return escalate(this.#scope, this.#steps, options);
+  }
+
+  /** What the last human left who had the floor in this run's time; in a later attempt, too. */
+  get handBack(): HandBack | undefined {
+    return this.#holds.handBack;
+  }
+
+  /** Hears of a floor that is given back, before the run goes on. */
+  onHandBack(handler: HandBackHandler): void {
+    this.#holds.onHandBack(handler);
+  }
+
+  /** JSON that is shared with everybody in the session. */
+  document(name: string): SharedDocument {
+    return new SharedDocument(this.#scope, name);
+  }
+
   /** Says how far the run is. Only the latest word counts; nothing is waited for. */
   progress(progress: Progress): void {
     const { label = "", fraction, etaMs } = progress;
@@ -134,12 +160,12 @@ export class Run {
     });
   }
 
-  /** Adds to what the session has cost. Settles when it counts. */
+  /** Adds to what the session has cost, also while the run waits. Settles when it counts. */
   async usage(usage: Usage): Promise<void> {
     const { costMicros, ...rest } = usage;
     const cost = costMicros === undefined ? {} : { costMicros: String(costMicros) };
     const stepId = this.#steps.currentId() ?? "";
-    const written = await this.#scope.write(() => [{ usageReported: { runId: this.id, stepId, ...rest, ...cost } }]);
+    const written = await this.#scope.report(() => [{ usageReported: { runId: this.id, stepId, ...rest, ...cost } }]);
     await written.applied;
   }
 

@@ -13,6 +13,9 @@ export interface ScopeOptions {
   readonly attempt: number;
 }
 
+/** Why a run does not go on: somebody paused it, or its session holds it. */
+export type Wait = "paused" | "held";
+
 /**
  * One attempt at a run, as what its parts share: where it writes, what it sees, and when it has to stop. It is told to
  * stop once, with the reason.
@@ -28,6 +31,7 @@ export class RunScope {
   /** Steps that were done again: what they wrote is gone. */
   readonly #voided = new Set<string>();
   readonly #stop = new AbortController();
+  readonly #waits = new Set<Wait>();
   #goOn: PromiseWithResolvers<void> | undefined;
 
   constructor(options: ScopeOptions) {
@@ -48,23 +52,27 @@ export class RunScope {
 
   stop(reason: PerdureError): void {
     if (!this.signal.aborted) this.#stop.abort(reason);
-    this.goOn();
+    for (const wait of [...this.#waits]) this.goOn(wait);
   }
 
   get paused(): boolean {
-    return this.#goOn !== undefined;
+    return this.#waits.has("paused");
   }
 
-  pause(): void {
+  /** Nothing more is written until `goOn` for the same, and for every other that it waits for. */
+  wait(wait: Wait): void {
+    this.#waits.add(wait);
     this.#goOn ??= Promise.withResolvers<void>();
   }
 
-  goOn(): void {
+  goOn(wait: Wait): void {
+    this.#waits.delete(wait);
+    if (this.#waits.size > 0) return;
     this.#goOn?.resolve();
     this.#goOn = undefined;
   }
 
-  /** Settles at once unless the run is paused. Throws the reason where it has to stop. */
+  /** Settles at once unless the run waits. Throws the reason where it has to stop. */
   async unpaused(): Promise<void> {
     while (this.#goOn !== undefined) await this.#goOn.promise;
     this.signal.throwIfAborted();
@@ -99,11 +107,18 @@ export class RunScope {
     return this.run().steps?.findLast((step) => step.key === key && step.phase !== "STEP_PHASE_SUPERSEDED");
   }
 
-  /** Writes a record when there is room and no pause. Throws the reason where the run has to stop. */
+  /** Writes a record when there is room and nothing to wait for. Throws the reason where the run has to stop. */
   async write(events: EventsOf, audience?: AudienceJson): Promise<Written> {
     await this.link.outbox.room();
     await this.unpaused();
     return this.writeNow(events, audience);
+  }
+
+  /** As `write`, also while the run waits: for what has happened already. */
+  async report(events: EventsOf): Promise<Written> {
+    await this.link.outbox.room();
+    this.signal.throwIfAborted();
+    return this.writeNow(events);
   }
 
   /** Writes a record whether or not the run has to stop, for what is said at its end. */

@@ -30,11 +30,12 @@ export function endRun(state: SessionState, run: Run, event: keyof typeof finish
   move(state, run, event, context.seq);
   run.endedMs = context.timeMs;
   drop(state, state.attempts, run.attempt);
-  for (const step of run.steps)
-    if (step.phase === "STEP_PHASE_OPEN") endStep(state, step, event !== "completed", context);
+  // Before their steps, which would say that they failed.
   for (const message of [...state.heldMessages]) {
     if (message.runId === run.id) closeMessage(state, message, finishOf[event], context.seq);
   }
+  for (const step of run.steps)
+    if (step.phase === "STEP_PHASE_OPEN") endStep(state, step, event !== "completed", context);
   for (const request of state.requests.values()) {
     if (request.request.runId === run.id) withdraw(state, request, context.seq);
   }
