@@ -1,7 +1,7 @@
 import type { AudienceJson, DocumentPatchedJson, DocumentReplacedJson } from "@perdure/protocol";
 import { describe, expect, test } from "vitest";
 import { codeOf, type Pen, seqOf, storyAtWork } from "./testing/story.ts";
-import { type Limits, patchSince, project } from "./index.ts";
+import { fromHead, type Limits, mergePatch, patchSince, project } from "./index.ts";
 
 const staff = { audience: "AUDIENCE_STAFF" } as const;
 
@@ -80,6 +80,19 @@ describe("a document", () => {
     expect(shown("staff")).toEqual(['"open"']);
     // Not even what it was called is told to those who did not see it.
     expect(JSON.stringify(patchSince(story.state, 0, "all")?.tombstones)).not.toContain("plan");
+  });
+
+  test("SPEC 10.9: that was removed is taken away from readers who still have it, also where it was begun anew", () => {
+    const { story, ann, replace } = sharing();
+    replace(ann, "1");
+    replace(ann, "2", { name: "board" });
+    const reader = fromHead(project(story.state, "all"));
+    story.write(ann, { documentRemoved: { name: "plan" } });
+    story.write(ann, { documentRemoved: { name: "board" } });
+    replace(ann, "3");
+    mergePatch(reader, patchSince(story.state, reader.seq, "all") ?? {});
+    expect([...reader.documents.values()].map(({ name, content }) => [name, content])).toEqual([["plan", "3"]]);
+    expect(reader.documentWeight).toBe(story.state.documentWeight);
   });
 
   test("SPEC 11.7: has a size, all have one together, and a number; people may use half of it", () => {

@@ -103,7 +103,14 @@ describe("a run that its session holds", () => {
   });
 
   test("knows in a later attempt what was left for it before", async () => {
-    const released = { id: "t:1:0", phase: RELEASED, holder: "olga", note: "refund agreed", outcome: HANDED_BACK, changed: 8 };
+    const released = {
+      id: "t:1:0",
+      phase: RELEASED,
+      holder: "olga",
+      note: "refund agreed",
+      outcome: HANDED_BACK,
+      changed: 8,
+    };
     const { node, kinds } = await working((work) => work.handBack, { takeovers: [released] }, { takeoverId: "t:1:0" });
     await node.until(() => kinds().includes("runCompleted"));
     const [event] = node.last.of("publish")[0]?.record?.events ?? [];

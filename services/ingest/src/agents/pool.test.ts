@@ -101,6 +101,26 @@ describe("an agent's pool", () => {
     await pool.until(() => phaseOf(unknown) === undefined);
   });
 
+  test("SPEC 8.12: hears that a run is held by its session, and takes it when it is offered after that", async () => {
+    const agent = await serving();
+    const run = await queued();
+    const op = { participant: "op", role: "ROLE_OPERATOR" } as const;
+    const { id: takeoverId } = await session.write([{ takeoverClaimed: {} }], op);
+    await offer(run);
+    await agent.next("offer");
+    agent.send({ case: "acceptOffer", value: { session: "s", runId: run.runId ?? "" } });
+    expect((await agent.next("refused")).code).toBe("taken_over");
+    expect(phaseOf(run)).toBe("POOL_PHASE_OFFERED");
+    // As the keeper of the session says it while the run is held, and after.
+    await pool.write([{ poolFreed: { run } }], keeper);
+    await session.write([{ takeoverReleased: { takeoverId, outcome: "TAKEOVER_OUTCOME_HANDED_BACK" } }], op);
+    await pool.write([{ poolQueued: { run } }], keeper);
+    await offer(run);
+    await agent.next("offer");
+    agent.send({ case: "acceptOffer", value: { session: "s", runId: run.runId ?? "" } });
+    expect((await agent.next("runStarted")).runId).toBe(run.runId);
+  });
+
   test("keeps a run that its instance cannot take offered for its time", async () => {
     const first = await serving("i-1");
     await serving("i-2");

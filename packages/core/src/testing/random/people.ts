@@ -6,7 +6,7 @@ import { forAll, nextId, type Turn, write } from "./turn.ts";
 /** People, observers and backends: they come and go, speak, ask, answer and signal. */
 export function personTurn(turn: Turn): void {
   const { tape } = turn;
-  tape.of([join, update, leave, request, answer, signal, speak, speak, speak, share, floor])(turn);
+  tape.of([join, update, leave, request, answer, signal, speak, speak, speak, share, share, floor])(turn);
 }
 
 /** Somebody who has the floor now and then, and minds the budgets. */
