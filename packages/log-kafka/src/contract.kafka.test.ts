@@ -32,6 +32,8 @@ function open({ limits = {}, isPatient = false }: OpenOptions = {}): Promise<Log
     replication: { factor: 1, minInSync: 1 },
     limits,
     longPollMs: isPatient ? 100_000 : 500,
+    // A broker that comes back on a busy machine may take its time.
+    deliveryTimeoutMs: 100_000,
     // Members learn of a rebalance by their heartbeats.
     group: { heartbeatMs: 100 },
   });
