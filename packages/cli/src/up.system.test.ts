@@ -129,6 +129,15 @@ describe("perdure up", () => {
     await expect.poll(() => [agent, server].map(({ pid }) => alive(pid)), { timeout: 10_000 }).toEqual([false, false]);
   });
 
+  test("says what to do where another one uses the same state", async () => {
+    const first = up("--port", String(await freePort()));
+    await first.link();
+    const second = up("--port", String(await freePort()));
+    expect(await second.end()).toBe(1);
+    expect(second.output).toMatch(/server could not start: .* is already open in process \d+: .*Stop that one, or/);
+    expect(second.output).not.toContain('"stack"');
+  });
+
   test("says what to do where the port is in use", async () => {
     const other = createServer();
     const { promise, resolve } = Promise.withResolvers<void>();

@@ -5,6 +5,7 @@ import { createWriteStream } from "node:fs";
 import type { WriteStream } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { CliError } from "../errors.ts";
+import { readableOutput } from "./readable-output.ts";
 
 export interface ProcessSpec {
   /** For people, and for the name of its output's file. */
@@ -77,7 +78,9 @@ export class ManagedProcess {
   async start(): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const failed = (why: string): void => {
-      const printed = this.#lastLines.map((line) => `    ${line}`).join("\n");
+      const printed = readableOutput(this.#lastLines)
+        .map((line) => `    ${line}`)
+        .join("\n");
       reject(
         new CliError("start_failed", `${this.#spec.name} ${why}; it printed (${this.#spec.logPath}):\n${printed}`),
       );
