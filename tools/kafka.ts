@@ -1,9 +1,10 @@
-// `./dev kafka start|stop|status [--port N] [--dir DIR]`: a broker on loopback that outlives this command.
+// `./dev kafka start|stop|status [--nodes N] [--port N] [--dir DIR]`: brokers on loopback that outlive this command.
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { startBroker } from "./kafka/broker.ts";
+import { startBrokers } from "./kafka/brokers.ts";
 import { brokerAnswers } from "./kafka/probe.ts";
 
 interface Running {
@@ -14,16 +15,16 @@ interface Running {
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
+    nodes: { type: "string", default: "1" },
     port: { type: "string", default: process.env["KAFKA_PORT"] ?? "9092" },
     dir: { type: "string", default: process.env["KAFKA_DIR"] ?? ".perdure/kafka" },
   },
 });
 const dir = resolve(values.dir);
-const stateFile = join(dir, "broker.json");
+const stateFile = join(dir, "brokers.json");
 
-function isRunningState(value: unknown): value is Running {
-  return typeof value === "object" && value !== null && "pid" in value && "bootstrap" in value;
-}
+const isRunningState = (value: unknown): value is Running =>
+  typeof value === "object" && value !== null && "pid" in value && "bootstrap" in value;
 
 function isAlive(pid: number): boolean {
   try {
@@ -33,46 +34,71 @@ function isAlive(pid: number): boolean {
   }
 }
 
-/** The broker that an earlier start left running in this folder. */
-function running(): Running | undefined {
+/** The brokers that an earlier start made in this folder, also those that have ended since; none where all have. */
+function made(): readonly Running[] {
   try {
     const state: unknown = JSON.parse(readFileSync(stateFile, "utf8"));
-    return isRunningState(state) && isAlive(state.pid) ? state : undefined;
+    const brokers = Array.isArray(state) ? state.filter(isRunningState) : [];
+    return brokers.some(({ pid }) => isAlive(pid)) ? brokers : [];
   } catch {
-    return undefined;
+    return [];
   }
+}
+
+const describe = (brokers: readonly Running[]): string =>
+  `${brokers.map(({ bootstrap }) => bootstrap).join(",")} (pid ${brokers.map(({ pid }) => pid).join(", ")})`;
+
+async function silentOnes(brokers: readonly Running[]): Promise<readonly Running[]> {
+  const answers = await Promise.all(brokers.map(({ bootstrap }) => brokerAnswers(bootstrap)));
+  return brokers.filter((_, index) => answers[index] === false);
 }
 
 async function start(): Promise<void> {
-  const before = running();
-  if (before !== undefined) {
-    console.log(`already running at ${before.bootstrap} (pid ${before.pid})`);
+  const before = made();
+  if (before.length > 0) {
+    const silent = await silentOnes(before);
+    if (silent.length > 0) throw new Error(`no answer from ${describe(silent)}: ./dev kafka stop, then start again`);
+    console.log(`already running at ${describe(before)}`);
     return;
   }
-  const broker = await startBroker({ dir, port: Number(values.port), detached: true });
+  const brokers = await started(nodeCount(), Number(values.port));
   mkdirSync(dir, { recursive: true });
-  writeFileSync(stateFile, JSON.stringify({ pid: broker.pid, bootstrap: broker.bootstrap }));
-  console.log(`running at ${broker.bootstrap} (pid ${broker.pid}), data in ${dir}`);
+  writeFileSync(stateFile, JSON.stringify(brokers.map(({ pid, bootstrap }) => ({ pid, bootstrap }))));
+  console.log(`running at ${describe(brokers)}, data in ${dir}`);
+}
+
+function nodeCount(): number {
+  const count = Number(values.nodes);
+  if (!Number.isInteger(count) || count < 1 || count > 9) throw new Error("--nodes takes a number from 1 to 9");
+  return count;
+}
+
+/** A cluster has folders of its own: whose data says that it is one of three is not one of five. */
+async function started(count: number, port: number): Promise<readonly Running[]> {
+  if (count === 1) return [await startBroker({ dir, port, detached: true })];
+  const ports = Array.from({ length: count }, (_, index) => port + index);
+  return (await startBrokers({ dir: join(dir, `of-${count}`), count, ports, detached: true })).nodes;
 }
 
 async function stop(): Promise<void> {
-  const before = running();
-  if (before === undefined) {
-    console.log("not running");
-    return;
-  }
-  process.kill(before.pid, "SIGTERM");
-  for (let waits = 0; waits < 300 && isAlive(before.pid); waits++) await sleep(100);
-  if (isAlive(before.pid)) process.kill(before.pid, "SIGKILL");
-  rmSync(stateFile);
-  console.log("stopped");
+  const before = made().filter(({ pid }) => isAlive(pid));
+  for (const { pid } of before) process.kill(pid, "SIGTERM");
+  // All have the same time: the last ones of a cluster have nobody left to hand over to, and wait for that.
+  for (let waits = 0; waits < 300 && before.some(({ pid }) => isAlive(pid)); waits++) await sleep(100);
+  for (const { pid } of before) if (isAlive(pid)) process.kill(pid, "SIGKILL");
+  rmSync(stateFile, { force: true });
+  console.log(before.length === 0 ? "not running" : "stopped");
 }
 
 async function status(): Promise<void> {
-  const before = running();
-  const answers = before !== undefined && (await brokerAnswers(before.bootstrap));
-  console.log(answers ? `running at ${before.bootstrap} (pid ${before.pid}), data in ${dir}` : "not running");
-  if (!answers) process.exitCode = 1;
+  const before = made();
+  const silent = await silentOnes(before);
+  if (before.length > 0 && silent.length === 0) {
+    console.log(`running at ${describe(before)}, data in ${dir}`);
+    return;
+  }
+  console.log(before.length === 0 ? "not running" : `no answer from ${describe(silent)}`);
+  process.exitCode = 1;
 }
 
 async function useExisting(brokers: string): Promise<void> {

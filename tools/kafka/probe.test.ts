@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { createServer, type Server, type Socket } from "node:net";
 import { expect, onTestFinished, test } from "vitest";
-import { brokerAnswers } from "./probe.ts";
+import { brokerAnswers, brokersKnown } from "./probe.ts";
 
 async function listen(onSocket: (socket: Socket) => void): Promise<string> {
   const server: Server = createServer(onSocket).listen(0, "127.0.0.1");
@@ -13,6 +13,7 @@ async function listen(onSocket: (socket: Socket) => void): Promise<string> {
 
 test("nothing that listens is no broker", async () => {
   expect(await brokerAnswers("127.0.0.1:1")).toBe(false);
+  expect(await brokersKnown("127.0.0.1:1")).toBe(0);
 });
 
 test("a server that speaks something else is no broker", async () => {

@@ -5,28 +5,21 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { LogError } from "@perdure/log";
 import type { Entry, Log, Ownership } from "@perdure/log";
-import { freePorts, startBroker } from "../../../tools/kafka/broker.ts";
-import type { Broker } from "../../../tools/kafka/broker.ts";
-import { brokerAnswers } from "../../../tools/kafka/probe.ts";
+import { startBrokers } from "../../../tools/kafka/brokers.ts";
+import type { Brokers } from "../../../tools/kafka/brokers.ts";
 import { openKafkaLog } from "./index.ts";
 
 const PARTITIONS = [0, 1, 2];
 const NOT_YET: Ownership = { partition: 0, member: "nobody", generation: 0 };
 const dir = mkdtempSync(join(tmpdir(), "perdure-leader-"));
-let brokers: Broker[] = [];
+let brokers: Brokers;
 
 beforeAll(async () => {
-  const controllerPorts = await freePorts(3);
-  const voters = controllerPorts.map((controllerPort, at) => ({ nodeId: at + 1, controllerPort }));
-  const starting = voters.map(({ nodeId, controllerPort }) =>
-    startBroker({ dir: join(dir, String(nodeId)), nodeId, controllerPort, voters, waits: false }),
-  );
-  brokers = await Promise.all(starting);
-  for (const { bootstrap } of brokers) while (!(await brokerAnswers(bootstrap))) await sleep(100);
+  brokers = await startBrokers({ dir, count: 3 });
 });
 
 afterAll(async () => {
-  await Promise.all(brokers.map((broker) => broker.kill()));
+  await brokers.kill();
   rmSync(dir, { recursive: true, force: true });
 });
 
@@ -36,22 +29,6 @@ function number({ value }: Entry): number {
 
 function numbered(at: number): { key: Uint8Array; value: Uint8Array } {
   return { key: new Uint8Array(1), value: new TextEncoder().encode(String(at)) };
-}
-
-/** The cluster takes orders only some time after its brokers answer. */
-async function provisioned(log: Log): Promise<void> {
-  const specs = [
-    { name: "events", partitions: PARTITIONS.length, cleanup: "none" },
-    { name: "heads", partitions: PARTITIONS.length, cleanup: "compact" },
-  ] as const;
-  for (;;) {
-    const failure = await log.provision(specs).then(
-      () => undefined,
-      (error: unknown) => error,
-    );
-    if (failure === undefined) return;
-    await sleep(200);
-  }
 }
 
 /** Makes a checkpoint, again for as long as its coordinators are still moving. */
@@ -73,8 +50,11 @@ async function checkpointed(log: Log, owned: () => Ownership | undefined): Promi
 
 describe("three brokers, each entry on at least two", () => {
   test("lose, double and reorder nothing when a leader is killed, and a checkpoint goes on", async () => {
-    const log = await openKafkaLog({ brokers: brokers.map(({ bootstrap }) => bootstrap), group: { heartbeatMs: 100 } });
-    await provisioned(log);
+    const log = await openKafkaLog({ brokers: brokers.bootstrap.split(","), group: { heartbeatMs: 100 } });
+    await log.provision([
+      { name: "events", partitions: PARTITIONS.length, cleanup: "none" },
+      { name: "heads", partitions: PARTITIONS.length, cleanup: "compact" },
+    ]);
     let owned: readonly Ownership[] = [];
     const onAssigned = (ownerships: readonly Ownership[]): void => {
       owned = ownerships;
@@ -97,7 +77,7 @@ describe("three brokers, each entry on at least two", () => {
         waiting.push(log.append("events", partition, numbered(at)));
         await sleep(4);
         // Each broker leads one of the partitions.
-        if (at === 150) killed ??= brokers[0]?.kill();
+        if (at === 150) killed ??= brokers.nodes[0]?.kill();
       }
       await Promise.all(waiting);
     });

@@ -5,7 +5,7 @@ import { CliError } from "../errors.ts";
 
 const BROKERS = /^[^\s:,]+:\d{1,5}(,[^\s:,]+:\d{1,5})*$/;
 
-/** KAFKA_BROKERS, or the broker that `./dev kafka start` leaves running. Throws CliError `invalid_option`, `start_failed`. */
+/** KAFKA_BROKERS, or the brokers that `./dev kafka start` leaves running. Throws CliError `invalid_option`, `start_failed`. */
 export async function findBrokers(root: string, env: NodeJS.ProcessEnv): Promise<readonly string[]> {
   const named = env["KAFKA_BROKERS"] ?? "";
   if (named !== "") {
@@ -20,5 +20,5 @@ export async function findBrokers(root: string, env: NodeJS.ProcessEnv): Promise
   });
   const [, bootstrap] = /running at (\S+)/.exec(await promise) ?? [];
   if (bootstrap === undefined) throw new CliError("start_failed", "./dev kafka start did not say where the broker is");
-  return [bootstrap];
+  return bootstrap.split(",");
 }
