@@ -20,7 +20,7 @@ export interface IngestLimits {
   readonly movedMs: number;
   /** A draining node gives its agents this long to go elsewhere, in milliseconds. */
   readonly moveWindowMs: number;
-  /** How long a node goes on trying to write that an agent is lost; after that the lease of the node speaks for it. */
+  /** How long a node that stops goes on trying to write that its agents are lost; then the end of its lease says so. */
   readonly lossWrittenMs: number;
 }
 

@@ -8,18 +8,18 @@ import { systemActor } from "./identity.ts";
 import { SessionWriter } from "./session-writer.ts";
 
 export interface LossOptions {
-  readonly replica: Replica;
+  readonly replica: Pick<Replica, "attach">;
   readonly node: NodeIdentity;
   readonly clock: Clock;
-  /** After this long the keeper, which watches the node's lease or the session's policy, has the word. */
-  readonly withinMs: number;
 }
 
 const RETRY_MS = 250;
+const MAX_RETRY_MS = 5_000;
 
 /**
  * Records in one session that an agent's stream is gone, unless another stream of the process has taken its place or the
- * loss is known. Throws PerdureError where the session cannot be reached within the time.
+ * loss is known. Tried again for as long as the node lives: the lease of a node that lives says nothing about its agents,
+ * so that what it does not say nobody ever would. Throws PerdureError where trying again does not help.
  */
 export async function writeLoss(
   options: LossOptions,
@@ -27,14 +27,14 @@ export async function writeLoss(
   agent: AgentIdentity,
   reason: LostReasonJson,
 ): Promise<void> {
-  const until = options.clock.now() + options.withinMs;
-  for (;;) {
+  for (let waitMs = RETRY_MS; ; waitMs = Math.min(2 * waitMs, MAX_RETRY_MS)) {
     try {
       if (await tryLoss(options, sessionKey, agent, reason)) return;
     } catch (error) {
       const refused = refusalOf(error);
-      if (refused.retryAfterMs === undefined || options.clock.now() >= until) throw refused;
-      await new Promise<void>((resolve) => void options.clock.after(refused.retryAfterMs ?? RETRY_MS, resolve));
+      if (refused.retryAfterMs === undefined) throw refused;
+      const delayMs = Math.max(waitMs, refused.retryAfterMs);
+      await new Promise<void>((resolve) => void options.clock.after(delayMs, resolve));
     }
   }
 }

@@ -109,7 +109,7 @@ export class PoolMembership {
     this.#over = true;
     const { deps, agent } = this.#options;
     try {
-      await writeLoss({ ...deps, withinMs: deps.limits.lossWrittenMs }, this.#key, agent, reason);
+      await writeLoss(deps, this.#key, agent, reason);
     } catch (error) {
       deps.logger.warn({ pool: this.#id, err: error }, "an agent's loss was not written");
     } finally {

@@ -165,8 +165,7 @@ export class StreamSessions {
     this.#entries.delete(session);
     const joined = await entry?.entered.catch(() => undefined);
     try {
-      const options = { ...deps, withinMs: deps.limits.lossWrittenMs };
-      await writeLoss(options, sessionKey(agent.tenant, session), agent, reason);
+      await writeLoss(deps, sessionKey(agent.tenant, session), agent, reason);
     } catch (error) {
       this.#notWritten(session, error);
     } finally {

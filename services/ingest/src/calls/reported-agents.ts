@@ -85,14 +85,9 @@ export class ReportedAgents {
 
   async #end(name: string, sessionKey: string, joined: JoinedSession): Promise<void> {
     this.#entries.delete(name);
-    const { limits, logger } = this.#deps;
+    const { logger } = this.#deps;
     try {
-      await writeLoss(
-        { ...this.#deps, withinMs: limits.lossWrittenMs },
-        sessionKey,
-        joined.agent,
-        "LOST_REASON_SILENT",
-      );
+      await writeLoss(this.#deps, sessionKey, joined.agent, "LOST_REASON_SILENT");
     } catch (error) {
       logger.warn({ session: joined.id, err: error }, "an agent's loss was not written");
     } finally {

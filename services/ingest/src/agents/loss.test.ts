@@ -1,0 +1,55 @@
+import { PerdureError } from "@perdure/core";
+import { ManualClock } from "@perdure/replica/testing";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { TENANT, TestNode, type Watcher } from "../testing/node.ts";
+import { Streams } from "../testing/streams.ts";
+import { type LossOptions, writeLoss } from "./loss.ts";
+
+const KEY = `${TENANT}/s`;
+let node: TestNode;
+let streams: Streams;
+let watcher: Watcher;
+
+beforeEach(async () => {
+  node = await TestNode.start();
+  streams = new Streams(node);
+  watcher = await node.watch("s");
+  await streams.joined(await streams.welcomed());
+});
+
+afterEach(() => streams.close());
+
+const lossOf = (attach: LossOptions["replica"]["attach"], clock: ManualClock): Promise<void> => {
+  const { attachment = "" } = watcher.state.agents.get("i-1") ?? {};
+  const known = { tenant: TENANT, participant: "bot", agent: "bot", instance: "i-1", attachment };
+  const options = { replica: { attach }, clock, node: { name: "ingest-1", incarnation: 1 } };
+  return writeLoss(options, KEY, { ...known, capacity: 1, description: "" }, "LOST_REASON_STREAM");
+};
+
+const presence = (): string | undefined => watcher.state.agents.get("i-1")?.presence;
+
+describe("SPEC 8, 9: the loss of an agent whose node lives on", () => {
+  test("is written when the log is back, however long it was away", async () => {
+    const clock = new ManualClock();
+    const attach = vi.fn<LossOptions["replica"]["attach"]>();
+    attach.mockRejectedValue(new PerdureError("unavailable", "no broker can be reached", { retryAfterMs: 200 }));
+    const written = lossOf(attach, clock);
+    for (let minutes = 0; minutes < 10; minutes += 1) {
+      const before = attach.mock.calls.length;
+      await vi.waitUntil(() => clock.timerCount === 1);
+      clock.advance(60_000);
+      await vi.waitUntil(() => attach.mock.calls.length > before);
+    }
+    expect(presence()).toBe("AGENT_PRESENCE_HERE");
+    attach.mockImplementation((key, listener) => node.replica.attach(key, listener));
+    await vi.waitUntil(() => clock.timerCount === 1);
+    clock.advance(60_000);
+    await written;
+    await watcher.until(() => presence() === "AGENT_PRESENCE_LOST");
+  });
+
+  test("is given up where trying again does not help", async () => {
+    const gone = new PerdureError("history_lost", "records are gone");
+    await expect(lossOf(() => Promise.reject(gone), new ManualClock())).rejects.toMatchObject({ code: "history_lost" });
+  });
+});
