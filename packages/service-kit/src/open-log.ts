@@ -1,6 +1,7 @@
 import type { Log, TopicDifference, TopicSpec } from "@perdure/log";
 import { ConfigError } from "./config/load-config.ts";
 import type { KafkaLogConfig, LogConfig } from "./config/log-config.ts";
+import { provisionWhenPossible } from "./provision.ts";
 
 export interface OpenLogOptions {
   /** The topics that the log must have, without the prefix. */
@@ -10,7 +11,7 @@ export interface OpenLogOptions {
   readonly logger: OpenLogLogger;
   /** How long readers may wait after a fetch, so that one brings more (Kafka only), in milliseconds; default 0. */
   readonly fetchPauseMs?: number;
-  /** Ends the wait for a first broker. */
+  /** Ends the wait for a broker that can be used. */
   readonly signal?: AbortSignal;
 }
 
@@ -29,7 +30,7 @@ const DECISIVE = ["partitions", "cleanup", "cleanup.policy", "message.timestamp.
 export async function openLog(config: LogConfig, options: OpenLogOptions): Promise<Log> {
   const log = config.kind === "embedded" ? await openEmbedded(config.dir) : await openKafka(config, options);
   try {
-    checkTopics(await log.provision(options.topics), options.logger);
+    checkTopics(await provisionWhenPossible(log, options), options.logger);
     return log;
   } catch (error) {
     await log.close();
