@@ -1,0 +1,71 @@
+// `./dev bench kafka-clients [--json] [--rounds N]`: eight writers through each client while connections are cut, stalled
+// and brokers killed; what became of what was acknowledged, as kafkajs reads it. docs/adr/0006 has the results.
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { type OpenClient, openKafkajs, openLog, openPlatformatic } from "../packages/log-kafka/test/race/clients.ts";
+import { cuts, cutsInFrames, type Disturb, killsAndRestarts } from "../packages/log-kafka/test/race/disturbances.ts";
+import { type RaceResult, runRace } from "../packages/log-kafka/test/race/race.ts";
+import { EIGHT_WRITERS, type Race } from "../packages/log-kafka/test/race/writers.ts";
+import { startProxiedBrokers } from "../tools/kafka/proxied-brokers.ts";
+
+const { values } = parseArgs({
+  options: { json: { type: "boolean", default: false }, rounds: { type: "string", default: "3" } },
+});
+const rounds = Number(values.rounds);
+
+const clients: Readonly<Record<string, OpenClient>> = {
+  "kafkajs producer": openKafkajs,
+  "@platformatic/kafka producer": openPlatformatic,
+  "this log": openLog,
+};
+const disturbances: Readonly<Record<string, readonly [Disturb, Race]>> = {
+  "connections cut": [cuts, EIGHT_WRITERS],
+  "cut in frames": [cutsInFrames, EIGHT_WRITERS],
+  "broker killed": [killsAndRestarts, { ...EIGHT_WRITERS, everyMs: 10 }],
+};
+
+interface Row extends Omit<RaceResult, "refused"> {
+  readonly refusedCount: number;
+  readonly disturbance: string;
+  readonly client: string;
+  readonly round: number;
+}
+
+const dir = mkdtempSync(join(tmpdir(), "perdure-clients-"));
+const place = await startProxiedBrokers({ dir, count: 1 });
+const rows: Row[] = [];
+try {
+  for (const [disturbance, [disturb, race]] of Object.entries(disturbances)) {
+    for (let round = 1; round <= rounds; round += 1) {
+      for (const [client, open] of Object.entries(clients)) {
+        const { refused, ...result } = await runRace(place, open, disturb, race);
+        rows.push({ disturbance, client, round, ...result, refusedCount: refused.length });
+        process.stderr.write(`${disturbance}, ${client}: round ${round} of ${rounds}\n`);
+      }
+    }
+  }
+} finally {
+  await place.kill();
+  rmSync(dir, { recursive: true, force: true });
+}
+console.log(values.json ? JSON.stringify(rows, null, 2) : table());
+
+function table(): string {
+  const cell = ({ lost, doubled, outOfOrder, refusedCount }: Row): string =>
+    `${lost} / ${doubled} / ${outOfOrder} / ${refusedCount}`;
+  const lines = Object.keys(disturbances).flatMap((disturbance) =>
+    Object.keys(clients).map((client) => {
+      const own = rows.filter((row) => row.disturbance === disturbance && row.client === client);
+      return `| ${disturbance} | ${client} | ${own.map(cell).join(" | ")} |`;
+    }),
+  );
+  const heads = Array.from({ length: rounds }, (_, index) => `run ${index + 1}`);
+  return [
+    "lost / doubled / out of order / refused",
+    `| | | ${heads.join(" | ")} |`,
+    `|---|---|${"---|".repeat(rounds)}`,
+    ...lines,
+  ].join("\n");
+}

@@ -1,0 +1,59 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { type ProxiedBrokers, startProxiedBrokers } from "../../../tools/kafka/proxied-brokers.ts";
+import { openLog } from "../test/race/clients.ts";
+import { cuts, cutsInFrames, killsAndRestarts, leadersMove, stalls } from "../test/race/disturbances.ts";
+import { type RaceResult, runRace } from "../test/race/race.ts";
+import { EIGHT_WRITERS } from "../test/race/writers.ts";
+
+const LONGER = { ...EIGHT_WRITERS, everyMs: 15 };
+const NOTHING_WRONG = { lost: 0, doubled: 0, outOfOrder: 0 };
+const ALL_TAKEN = { ...NOTHING_WRONG, acknowledged: 3_200, refused: [] };
+
+/** While no broker is there, an append is refused, and its writer is told to send it again. */
+function expectOnlyPutOff({ acknowledged, refused, ...others }: RaceResult): void {
+  expect(others).toMatchObject(NOTHING_WRONG);
+  expect(acknowledged + refused.length).toBe(3_200);
+  expect(acknowledged).toBeGreaterThan(100);
+  expect(refused.filter((message) => !message.includes("send again"))).toEqual([]);
+}
+
+describe.each([1, 3])("eight writers on a cluster of %i, kafkajs as the judge (SPEC 1, 4, 5)", (count) => {
+  const dir = mkdtempSync(join(tmpdir(), "perdure-race-"));
+  let place: ProxiedBrokers;
+  beforeAll(async () => {
+    place = await startProxiedBrokers({ dir, count });
+  });
+  afterAll(async () => {
+    await place.kill();
+    rmSync(dir, { recursive: true, force: true });
+  });
+
+  test("lose, double and reorder nothing while connections are cut", async () => {
+    const result = await runRace(place, openLog, cuts);
+    expect(result).toMatchObject(ALL_TAKEN);
+    expect(result.cuts).toBeGreaterThan(5);
+  });
+
+  test("nor where they are cut in the middle of a frame, either way", async () => {
+    const result = await runRace(place, openLog, cutsInFrames);
+    expect(result).toMatchObject(ALL_TAKEN);
+    expect(result.cuts).toBeGreaterThan(5);
+  });
+
+  test("nor where they stall, and are cut while they do", async () => {
+    const result = await runRace(place, openLog, stalls);
+    expect(result).toMatchObject(ALL_TAKEN);
+    expect(result.cuts).toBeGreaterThan(2);
+  });
+
+  test("nor where brokers are killed with -9 and started again", async () => {
+    expectOnlyPutOff(await runRace(place, openLog, killsAndRestarts, LONGER));
+  });
+
+  test.runIf(count > 1)("nor where each leader in turn hands over and ends", async () => {
+    expect(await runRace(place, openLog, leadersMove, LONGER)).toMatchObject(ALL_TAKEN);
+  });
+});
