@@ -26,7 +26,7 @@ const agent = await connectAgent({
   url: env("COUNTING_URL"),
   getToken: () => env("COUNTING_TOKEN"),
   name: "counter",
-  capacity: 4,
+  capacity: Number(env("COUNTING_CAPACITY") || 4),
 });
 for (const signal of ["SIGTERM", "SIGINT"]) {
   process.once(signal, () => void agent.close({ drainMs: 0 }).finally(() => process.exit(0)));

@@ -77,10 +77,15 @@ export class KafkaTopics {
     return this.#of("heads", key).flatMap(({ value }) => (value === null ? [] : [decodeHead(value)]));
   }
 
+  /** All records of the session that have been read. */
+  recordsOf(key: string): { readonly offset: number; readonly timeMs: number; readonly value: Buffer }[] {
+    return this.#of("events", key).flatMap(({ value, ...place }) => (value === null ? [] : [{ ...place, value }]));
+  }
+
   /** `state`, and all records of the session after it. */
   foldFrom(key: string, state: SessionState): SessionState {
-    for (const { value, offset, timeMs } of this.#of("events", key)) {
-      if (value !== null && offset > state.covered) fold(state, decodeRecord(value), { offset, timeMs });
+    for (const { value, offset, timeMs } of this.recordsOf(key)) {
+      if (offset > state.covered) fold(state, decodeRecord(value), { offset, timeMs });
     }
     return state;
   }

@@ -46,6 +46,17 @@ export class Program {
     this.exited = promise;
   }
 
+  /** Says something to it, where it listens (`process.on("message")`). */
+  tell(message: object): void {
+    if (this.running) this.#child.send(message);
+  }
+
+  /** Calls with what it says (`process.send`). The returned function ends that. */
+  onMessage(listener: (message: unknown) => void): () => void {
+    this.#child.on("message", listener);
+    return () => this.#child.off("message", listener);
+  }
+
   /** All that it has printed. */
   get output(): string {
     return stripVTControlCharacters(this.#output);

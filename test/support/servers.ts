@@ -1,15 +1,16 @@
 // Edge, ingest and keeper as processes: one on the embedded log, or one each on Kafka. Killed and started again at will.
 import { randomUUID } from "node:crypto";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { mintToken, NODE_FLAGS, type TokenClaims } from "@perdure/service-kit";
+import { mintToken, type TokenClaims } from "@perdure/service-kit";
 import { freePorts } from "../../tools/kafka/broker.ts";
-import { Program, ROOT } from "./program.ts";
+import { Program } from "./program.ts";
+import { embeddedServer, kafkaServer, type ServerName, type ServerSpec } from "./server-specs.ts";
 import { until } from "./until.ts";
 
 export type LogKind = "embedded" | "kafka";
-export type ServerName = "edge" | "ingest" | "keeper";
+export type { ServerName };
 
 export const TENANT = "acme";
 /** Few, so that a reader of all of them has little to read. */
@@ -24,13 +25,6 @@ export interface ServersOptions {
   readonly waits?: boolean;
 }
 
-interface Spec {
-  readonly args: readonly string[];
-  readonly env: Readonly<Record<string, string>>;
-  /** Whether it serves. */
-  readonly ready: (program: Program) => Promise<boolean>;
-}
-
 export class Servers {
   readonly log: LogKind;
   /** Stands before the names of the topics. */
@@ -38,7 +32,7 @@ export class Servers {
   readonly #folder = mkdtempSync(join(tmpdir(), "perdure-system-"));
   readonly brokers: string;
   readonly #ports: Readonly<Record<ServerName | "status", readonly number[]>>;
-  readonly #specs: ReadonlyMap<string, Spec>;
+  readonly #specs: ReadonlyMap<string, ServerSpec>;
   readonly #programs = new Map<string, Program>();
 
   static async start({
@@ -61,7 +55,6 @@ export class Servers {
     this.log = log;
     this.brokers = brokers;
     this.#ports = { edge: [edge], ingest: [ingest], keeper: [], status };
-    writeFileSync(join(this.#folder, "secret"), SECRET, { mode: 0o600 });
     this.#specs = new Map(log === "embedded" ? [["node", this.#embedded()]] : this.#onKafka());
   }
 
@@ -123,46 +116,26 @@ export class Servers {
     if (spec !== undefined) this.#programs.set(name, new Program({ name, ...spec }));
   }
 
-  #embedded(): Spec {
-    return {
-      args: [join(ROOT, "packages/cli/src/processes/node-process.ts")],
-      env: {
-        NODE_EDGE_PORT: String(this.#ports.edge[0]),
-        NODE_INGEST_PORT: String(this.#ports.ingest[0]),
-        NODE_LOG_FOLDER: join(this.#folder, "log"),
-        NODE_SECRET_FILE: join(this.#folder, "secret"),
-        NODE_ORIGINS: "http://localhost",
-      },
-      ready: (program) => Promise.resolve(program.output.includes("server serves")),
-    };
+  #embedded(): ServerSpec {
+    return embeddedServer({
+      edgePort: this.#ports.edge[0] ?? 0,
+      ingestPort: this.#ports.ingest[0] ?? 0,
+      folder: this.#folder,
+      secret: SECRET,
+    });
   }
 
-  #onKafka(): [string, Spec][] {
+  #onKafka(): [string, ServerSpec][] {
     const own: Readonly<Record<ServerName, Readonly<Record<string, string>>>> = {
       keeper: { PERDURE_CHECKPOINT_MS: "500" },
       ingest: { PERDURE_AUTH_SECRET: SECRET, PERDURE_INGEST_PORT: String(this.#ports.ingest[0]) },
       edge: { PERDURE_AUTH_SECRET: SECRET, PERDURE_EDGE_PORT: String(this.#ports.edge[0]) },
     };
-    const names = ["keeper", "ingest", "edge"] as const;
-    return names.map((name) => {
-      const status = new URL(this.statusUrl(name));
-      const env = {
-        ...own[name],
-        PERDURE_NODE: name,
-        PERDURE_LOG: "kafka",
-        PERDURE_KAFKA_BROKERS: this.brokers,
-        PERDURE_KAFKA_REPLICATION: "1",
-        PERDURE_KAFKA_MIN_INSYNC: "1",
-        PERDURE_TOPIC_PREFIX: this.topicPrefix,
-        PERDURE_PARTITIONS: String(PARTITIONS),
-        PERDURE_STATUS_PORT: status.port,
-        PERDURE_DRAIN_MS: "2000",
-      };
-      const ready = async (): Promise<boolean> => {
-        const answer = await fetch(new URL("/readyz", status)).catch(() => undefined);
-        return answer?.ok === true;
-      };
-      return [name, { args: [...NODE_FLAGS, join(ROOT, "services", name, "src/main.ts")], env, ready }];
+    const { brokers, topicPrefix } = this;
+    const log = { brokers, topicPrefix, replication: 1, minInSync: 1, partitions: PARTITIONS };
+    return (["keeper", "ingest", "edge"] as const).map((name) => {
+      const statusPort = Number(new URL(this.statusUrl(name)).port);
+      return [name, kafkaServer({ service: name, node: name, statusPort, log, env: own[name] })];
     });
   }
 }

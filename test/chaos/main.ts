@@ -1,0 +1,88 @@
+// `./dev chaos`: kills, freezes and cuts at random while agents stream and people read, then compares everything.
+import { cpSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { parseArgs } from "node:util";
+import { ROOT } from "../support/program.ts";
+import { type ChaosOptions, type ChaosResult, runChaos } from "./run.ts";
+
+const { values } = parseArgs({
+  options: {
+    minutes: { type: "string", default: "1" },
+    seed: { type: "string", default: String(Math.floor(Math.random() * 1_000_000)) },
+    log: { type: "string", default: "kafka" },
+    sessions: { type: "string", default: "50" },
+    clients: { type: "string", default: "200" },
+    brokers: { type: "string", default: "1" },
+    agents: { type: "string", default: "4" },
+    rate: { type: "string", default: "4" },
+  },
+});
+const startedMs = performance.now();
+const seed = whole("seed", values.seed, 0, 2 ** 31);
+const folder = join(tmpdir(), `perdure-chaos-${seed}-${process.pid}`);
+const options: ChaosOptions = {
+  log: values.log === "embedded" ? "embedded" : "kafka",
+  seed,
+  durationMs: Number(values.minutes) * 60_000,
+  sessionCount: whole("sessions", values.sessions, 1, 10_000),
+  clientCount: whole("clients", values.clients, 1, 10_000),
+  brokerCount: whole("brokers", values.brokers, 1, 9),
+  agentCount: whole("agents", values.agents, 1, 100),
+  wordsPerSecond: whole("rate", values.rate, 1, 1_000),
+  folder,
+  print: (line) => console.log(line),
+};
+
+function whole(name: string, text: string, low: number, high: number): number {
+  const number = Number(text);
+  if (Number.isInteger(number) && number >= low && number <= high) return number;
+  console.error(`--${name} takes a whole number from ${low} to ${high}`);
+  process.exit(2);
+}
+
+function report({ harms, asked, verdicts, cutConnections, complaints }: ChaosResult): string {
+  const faults = [...harms.done].map(([what, count]) => `  ${String(count).padStart(4)} ${what}`).toSorted();
+  const records = [...verdicts].map(([verdict, count]) => `  ${String(count).padStart(6)} ${verdict}`);
+  return [
+    `faults (${harms.skipped} more came where another one was going on):`,
+    ...faults,
+    `connections cut: ${cutConnections}`,
+    `questions asked and acknowledged: ${asked}`,
+    "records in the log, as the fold judged them:",
+    ...records,
+    ...(complaints.length === 0 ? [] : [`WRONG (${complaints.length}):`, ...complaints.slice(0, 50)]),
+  ].join("\n");
+}
+
+/** Where whoever has to find out what happened finds everything that was printed. */
+function keep(text: string): string {
+  const kept = resolve(ROOT, ".perdure/chaos", `seed-${seed}-${new Date().toISOString().replaceAll(/[:.]/g, "-")}`);
+  mkdirSync(resolve(ROOT, ".perdure/chaos"), { recursive: true });
+  writeFileSync(join(folder, "report.txt"), text);
+  cpSync(folder, kept, { recursive: true });
+  rmSync(folder, { recursive: true, force: true });
+  return kept;
+}
+
+console.log(
+  `chaos: seed ${seed}, log ${options.log}, ${values.minutes} min, ${values.sessions} sessions, ${values.clients} clients`,
+);
+let text: string;
+let isRight = false;
+try {
+  const result = await runChaos(options);
+  text = report(result);
+  isRight = result.complaints.length === 0;
+} catch (error) {
+  text = `the run itself failed: ${error instanceof Error ? error.stack : String(error)}`;
+}
+console.log(text);
+const seconds = ((performance.now() - startedMs) / 1_000).toFixed(0);
+if (isRight) {
+  rmSync(folder, { recursive: true, force: true });
+  console.log(`chaos: 0 lost, 0 doubled, all ended, presence right, nothing leaked: seed ${seed}, ${seconds} s`);
+} else {
+  console.log(`chaos: FAILED: seed ${seed}, ${seconds} s; everything that was printed is in ${keep(text)}`);
+  process.exitCode = 1;
+}
