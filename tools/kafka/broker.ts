@@ -29,6 +29,8 @@ export interface BrokerOptions {
   readonly voters?: readonly Voter[];
   /** Further broker settings, in Kafka's own names. */
   readonly properties?: Readonly<Record<string, string>>;
+  /** Users with a password for SCRAM, as the data begins with them: `SCRAM-SHA-256=[name=ann,password=secret]`. */
+  readonly scramUsers?: readonly string[];
   /** True: outlives this process. Otherwise it ends with the thread that started it (on Linux even after a kill). */
   readonly detached?: boolean;
   /** False: does not wait until the broker answers; nodes of a cluster answer only once a majority runs. */
@@ -153,6 +155,7 @@ class BrokerProcess implements Broker {
       clusterId,
       "--config",
       this.#configuration,
+      ...(this.#options.scramUsers ?? []).flatMap((user) => ["--add-scram", user]),
     );
     const { status, stdout, stderr } = spawnSync(command[0] ?? "", command.slice(1), { encoding: "utf8" });
     if (status !== 0) throw new Error(`could not prepare ${this.#options.dir} for Kafka: ${stdout}${stderr}`);

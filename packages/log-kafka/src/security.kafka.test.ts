@@ -9,7 +9,9 @@ import { openKafkaLog } from "./index.ts";
 import type { KafkaLogConfig, KafkaStatus } from "./index.ts";
 
 const PASSWORD = "changeit";
-const JAAS = `org.apache.kafka.common.security.plain.PlainLoginModule required username="perdure" password="right" user_perdure="right";`;
+const PLAIN_USERS = `org.apache.kafka.common.security.plain.PlainLoginModule required username="perdure" password="right" user_perdure="right";`;
+const SCRAM_USERS = "org.apache.kafka.common.security.scram.ScramLoginModule required;";
+const MECHANISMS = ["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] as const;
 const dir = mkdtempSync(join(tmpdir(), "perdure-security-"));
 const keystore = join(dir, "broker.p12");
 let broker: Broker;
@@ -17,15 +19,14 @@ let secure: Pick<KafkaLogConfig, "brokers" | "replication" | "tls">;
 
 beforeAll(async () => {
   const [port = 0, controllerPort = 0, securePort = 0] = await freePorts(3);
-  const store = ["-keystore", keystore, "-storepass", PASSWORD, "-alias", "broker"];
-  const names = ["-dname", "CN=localhost", "-ext", "san=dns:localhost,ip:127.0.0.1"];
-  execFileSync("keytool", ["-genkeypair", "-keyalg", "EC", "-validity", "30", ...names, ...store], { stdio: "pipe" });
-  const ca = execFileSync("keytool", ["-exportcert", "-rfc", ...store], { stdio: "pipe" }).toString();
+  makeCertificate(keystore);
+  const ca = certificateOf(keystore);
   broker = await startBroker({
     dir,
     port,
     controllerPort,
     properties: secureListener(port, controllerPort, securePort),
+    scramUsers: MECHANISMS.slice(1).map((mechanism) => `${mechanism}=[name=perdure,password=right]`),
   });
   secure = { brokers: [`localhost:${securePort}`], replication: { factor: 1, minInSync: 1 }, tls: { ca } };
 });
@@ -35,6 +36,18 @@ afterAll(async () => {
   rmSync(dir, { recursive: true, force: true });
 });
 
+const storeOf = (path: string): string[] => ["-keystore", path, "-storepass", PASSWORD, "-alias", "broker"];
+
+function makeCertificate(path: string): void {
+  const names = ["-dname", "CN=localhost", "-ext", "san=dns:localhost,ip:127.0.0.1"];
+  const key = ["-genkeypair", "-keyalg", "EC", "-validity", "30"];
+  execFileSync("keytool", [...key, ...names, ...storeOf(path)], { stdio: "pipe" });
+}
+
+function certificateOf(path: string): string {
+  return execFileSync("keytool", ["-exportcert", "-rfc", ...storeOf(path)], { stdio: "pipe" }).toString();
+}
+
 /** A second listener, which takes TLS with a password inside. */
 function secureListener(port: number, controllerPort: number, securePort: number): Record<string, string> {
   const plain = `PLAINTEXT://127.0.0.1:${port}`;
@@ -42,8 +55,10 @@ function secureListener(port: number, controllerPort: number, securePort: number
     listeners: `${plain},CONTROLLER://127.0.0.1:${controllerPort},SECURE://localhost:${securePort}`,
     "advertised.listeners": `${plain},SECURE://localhost:${securePort}`,
     "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SECURE:SASL_SSL",
-    "listener.name.secure.sasl.enabled.mechanisms": "PLAIN",
-    "listener.name.secure.plain.sasl.jaas.config": JAAS,
+    "listener.name.secure.sasl.enabled.mechanisms": MECHANISMS.join(","),
+    "listener.name.secure.plain.sasl.jaas.config": PLAIN_USERS,
+    "listener.name.secure.scram-sha-256.sasl.jaas.config": SCRAM_USERS,
+    "listener.name.secure.scram-sha-512.sasl.jaas.config": SCRAM_USERS,
     "listener.name.secure.ssl.keystore.type": "PKCS12",
     "listener.name.secure.ssl.keystore.location": keystore,
     "listener.name.secure.ssl.keystore.password": PASSWORD,
@@ -51,8 +66,8 @@ function secureListener(port: number, controllerPort: number, securePort: number
   };
 }
 
-function sasl(password: string): KafkaLogConfig["sasl"] {
-  return { mechanism: "PLAIN", username: "perdure", password };
+function sasl(password: string, mechanism: (typeof MECHANISMS)[number] = "PLAIN"): KafkaLogConfig["sasl"] {
+  return { mechanism, username: "perdure", password };
 }
 
 /** What an opening that does not succeed says before it is given up. */
@@ -67,8 +82,9 @@ async function refusal(config: KafkaLogConfig): Promise<KafkaStatus> {
 }
 
 describe("a broker that asks for TLS and a password", () => {
-  test("takes appends, tails, groups and checkpoints with both", async () => {
-    const log = await openKafkaLog({ ...secure, sasl: sasl("right"), group: { heartbeatMs: 100 } });
+  test.each(MECHANISMS)("takes appends, tails, groups and checkpoints with both, by %s", async (mechanism) => {
+    const credentials = { ...secure, sasl: sasl("right", mechanism), topicPrefix: `${mechanism}.` };
+    const log = await openKafkaLog({ ...credentials, group: { heartbeatMs: 100 } });
     await log.provision([
       { name: "events", partitions: 1, cleanup: "none" },
       { name: "heads", partitions: 1, cleanup: "compact" },
@@ -94,8 +110,8 @@ describe("a broker that asks for TLS and a password", () => {
     await log.close();
   });
 
-  test("refuses a wrong password, and that is said", async () => {
-    const status = await refusal({ ...secure, sasl: sasl("wrong") });
+  test.each(MECHANISMS)("refuses a wrong password by %s, and that is said", async (mechanism) => {
+    const status = await refusal({ ...secure, sasl: sasl("wrong", mechanism) });
     expect(status.message).toMatch(/authentication failed/i);
   });
 
@@ -103,6 +119,13 @@ describe("a broker that asks for TLS and a password", () => {
     const { tls: _tls, ...untrusting } = secure;
     const status = await refusal({ ...untrusting, tls: {}, sasl: sasl("right") });
     expect(status.message).toMatch(/certificate/i);
+  });
+
+  test("is not trusted by another authority of the same name, and that is said", async () => {
+    const other = join(dir, "other.p12");
+    makeCertificate(other);
+    const status = await refusal({ ...secure, tls: { ca: certificateOf(other) }, sasl: sasl("right") });
+    expect(status.message).toMatch(/certificate|signature/i);
   });
 
   test("is not spoken to in the clear", async () => {
