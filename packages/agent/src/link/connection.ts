@@ -104,6 +104,8 @@ export class Connection {
   async end(withinMs: number): Promise<void> {
     const state = this.#state;
     if (state.phase === "open") {
+      // Of this stream: earlier ones have ended long ago.
+      this.#ended = Promise.withResolvers<void>();
       this.send({ case: "leave", value: {} });
       const stopWaiting = this.#options.clock.after(withinMs, () => this.#ended.resolve());
       await this.#ended.promise;
