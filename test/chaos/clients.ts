@@ -52,8 +52,8 @@ const obey: Readonly<Record<ClientsOrder["do"], (order: ClientsOrder) => Promise
     void churn(asking.signal);
   },
   finish: () => asking.abort(),
-  look: async () => {
-    const complaints = await Promise.all(rooms.map(complaintsOf));
+  look: async ({ agentsLeft = false }) => {
+    const complaints = await Promise.all(rooms.map((room) => complaintsOf(room, agentsLeft)));
     say({
       is: "seen",
       complaints: complaints.flat(),

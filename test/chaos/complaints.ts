@@ -1,15 +1,15 @@
 // What every device sees, compared with what the agents must have written and who is there.
-import type { MessageView, RunView } from "@perdure/client";
+import type { AgentPresence, MessageView, RunView } from "@perdure/client";
 import { answerTo } from "./answer.ts";
 import type { Device, Room } from "./room.ts";
 
-/** Whatever is not as it has to be; nothing, where all is well. */
-export async function complaintsOf(room: Room): Promise<string[]> {
-  const complaints = await Promise.all(room.clients.map((device) => complaintsAt(device, room)));
+/** Whatever is not as it has to be; nothing, where all is well. `agentsLeft`: they have all said goodbye. */
+export async function complaintsOf(room: Room, agentsLeft: boolean): Promise<string[]> {
+  const complaints = await Promise.all(room.clients.map((device) => complaintsAt(device, room, agentsLeft)));
   return complaints.flat();
 }
 
-async function complaintsAt(device: Device, room: Room): Promise<string[]> {
+async function complaintsAt(device: Device, room: Room, agentsLeft: boolean): Promise<string[]> {
   const { view, status } = device.session;
   const complaints: string[] = [];
   const expect = (what: string, seen: unknown, expected: unknown): void => {
@@ -31,8 +31,9 @@ async function complaintsAt(device: Device, room: Room): Promise<string[]> {
   }
   const here = view.members.map((member) => member.device).toSorted();
   expect("those here are", here, room.clients.map(({ name }) => name).toSorted());
-  const lost = view.agents.filter(({ presence }) => presence === "lost" || presence === "busy");
-  expect("agents that are neither here nor gone are", lost, []);
+  const wrong = view.agents.filter(({ presence }) => !(agentsLeft ? GONE : KNOWN).has(presence));
+  const shown = wrong.map(({ instance, presence }) => `${instance} ${presence}`);
+  expect(`agents that are neither ${agentsLeft ? "" : "here nor "}gone are`, shown, []);
   return complaints;
 }
 
@@ -49,5 +50,7 @@ async function everything({
   return { messages: [...messages, ...session.view.messages], runs: [...runs, ...session.view.runs] };
 }
 
+const GONE: ReadonlySet<string> = new Set<AgentPresence>(["left", "crashed"]);
+const KNOWN: ReadonlySet<string> = new Set<AgentPresence>(["here", "left", "crashed"]);
 const SHOWN = 300;
 const short = (text = "nothing"): string => (text.length > SHOWN ? `${text.slice(0, SHOWN)}… (${text.length})` : text);

@@ -21,6 +21,8 @@ export function targetsOf(fleet: Fleet): Target[] {
   return [...processes, ...connections];
 }
 
+const BROKER_REST_MS = 10_000;
+
 export interface HarmCounts {
   readonly done: ReadonlyMap<string, number>;
   /** Faults whose target was suffering another one. */
@@ -93,6 +95,7 @@ export class Harmer {
       await delay(forMs);
       mortal.thaw();
     }
-    this.#suffering.delete(mortal.name);
+    // A broker that is never there for long shows nothing but that nothing works without one.
+    setTimeout(() => this.#suffering.delete(mortal.name), mortal.kind === "broker" ? BROKER_REST_MS : 0);
   }
 }

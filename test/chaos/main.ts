@@ -18,6 +18,7 @@ const { values } = parseArgs({
     rate: { type: "string", default: "4" },
   },
 });
+const SHOWN_LINES = 60;
 const startedMs = performance.now();
 const seed = whole("seed", values.seed, 0, 2 ** 31);
 const folder = join(tmpdir(), `perdure-chaos-${seed}-${process.pid}`);
@@ -51,7 +52,7 @@ function report({ harms, asked, verdicts, cutConnections, complaints }: ChaosRes
     `questions asked and acknowledged: ${asked}`,
     "records in the log, as the fold judged them:",
     ...records,
-    ...(complaints.length === 0 ? [] : [`WRONG (${complaints.length}):`, ...complaints.slice(0, 50)]),
+    ...(complaints.length === 0 ? [] : [`WRONG (${complaints.length}):`, ...complaints]),
   ].join("\n");
 }
 
@@ -77,7 +78,7 @@ try {
 } catch (error) {
   text = `the run itself failed: ${error instanceof Error ? error.stack : String(error)}`;
 }
-console.log(text);
+console.log(text.split("\n").slice(0, SHOWN_LINES).join("\n"));
 const seconds = ((performance.now() - startedMs) / 1_000).toFixed(0);
 if (isRight) {
   rmSync(folder, { recursive: true, force: true });

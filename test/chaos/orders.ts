@@ -3,6 +3,8 @@
 /** `ask`: begin. `finish`: end what was begun. `look`: compare. `leave`: all but one of a room. `close`: all. */
 export interface ClientsOrder {
   readonly do: "ask" | "finish" | "look" | "leave" | "close";
+  /** With `look`: all agents have left. */
+  readonly agentsLeft?: boolean;
 }
 
 /** A question that the session has acknowledged: what it says decides what the agent answers. */

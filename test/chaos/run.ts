@@ -38,6 +38,7 @@ export interface ChaosResult {
 
 const SETTLE_MS = 90_000;
 const PRESENCE_MS = 30_000;
+const LOOK_EVERY_MS = 500;
 const PROGRESS_MS = 5_000;
 
 export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
@@ -154,19 +155,19 @@ class ChaosRun {
   /** Asks the clients again and again, until all they see is right or their time is over. */
   async #compare() {
     this.#step("what do the clients see?");
-    const seen = await this.#look("clients", ({ complaints }) => complaints.length === 0);
+    const seen = await this.#look();
     this.#complaints.push(...seen.complaints);
     return seen.rooms;
   }
 
-  async #look(who: string, isRight: (seen: ClientsSeen) => boolean): Promise<ClientsSeen> {
+  async #look(agentsLeft = false): Promise<ClientsSeen> {
     const limitMs = performance.now() + PRESENCE_MS;
     for (;;) {
       this.#seen = undefined;
-      this.#order("look");
-      const seen = await until(`${who} telling what they see`, () => this.#seen);
-      if (isRight(seen) || performance.now() > limitMs) return seen;
-      await delay(500);
+      this.#order("look", { agentsLeft });
+      const seen = await until("the clients telling what they see", () => this.#seen);
+      if (seen.complaints.length === 0 || performance.now() > limitMs) return seen;
+      await delay(LOOK_EVERY_MS);
     }
   }
 
@@ -174,15 +175,20 @@ class ChaosRun {
   async #part(idleBefore: ReadonlyMap<string, Held>): Promise<void> {
     this.#step("the clients leave, all but one of each session");
     this.#order("leave");
-    const seen = await this.#look("those who are left", ({ complaints }) => complaints.length === 0);
-    this.#complaints.push(...seen.complaints.map((complaint) => `after the others left, ${complaint}`));
+    await this.#expectRight("after the others left");
     await Promise.all(this.#fleet.of("agent").map((agent) => agent.stop()));
+    await this.#expectRight("after the agents left", true);
     this.#order("close");
     const servers = this.#fleet.programs.filter(({ kind }) => kind !== "agent");
     this.#step("nobody is connected any more; what do the servers still hold?");
     const leaks = servers.map((server) => leaksIn(server, idleBefore.get(server.kind) ?? new Map<string, number>()));
     this.#complaints.push(...(await Promise.all(leaks)).flat());
     if (this.#options.log === "embedded") await Promise.all(servers.map((server) => server.stop()));
+  }
+
+  async #expectRight(when: string, agentsLeft = false): Promise<void> {
+    const { complaints } = await this.#look(agentsLeft);
+    this.#complaints.push(...complaints.map((complaint) => `${when}, ${complaint}`));
   }
 
   /** Of one process of each kind, while nobody is connected. */
@@ -192,8 +198,8 @@ class ChaosRun {
     return held;
   }
 
-  #order(what: ClientsOrder["do"]): void {
-    this.#clients?.program.tell({ do: what } satisfies ClientsOrder);
+  #order(what: ClientsOrder["do"], more: Partial<ClientsOrder> = {}): void {
+    this.#clients?.program.tell({ do: what, ...more } satisfies ClientsOrder);
   }
 
   get #state(): string {

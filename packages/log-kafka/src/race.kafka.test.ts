@@ -5,7 +5,10 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type ProxiedBrokers, startProxiedBrokers } from "../../../tools/kafka/proxied-brokers.ts";
 import { openLog } from "../test/race/clients.ts";
 import { cuts, cutsInFrames, killsAndRestarts, leadersMove, stalls } from "../test/race/disturbances.ts";
+import { judge, storedIn } from "../test/race/judge.ts";
 import { type RaceResult, runRace } from "../test/race/race.ts";
+import { createTopic } from "../test/race/topic.ts";
+import { appendUntilKilled } from "../test/race/until-killed.ts";
 import { EIGHT_WRITERS } from "../test/race/writers.ts";
 
 const LONGER = { ...EIGHT_WRITERS, everyMs: 15 };
@@ -47,6 +50,22 @@ describe.each([1, 3])("eight writers on a cluster of %i, kafkajs as the judge (S
     const result = await runRace(place, openLog, stalls);
     expect(result).toMatchObject(ALL_TAKEN);
     expect(result.cuts).toBeGreaterThan(2);
+  });
+
+  test("nor where the writer's process is killed between an acknowledgement and what it makes of it", async () => {
+    const brokers = place.addresses;
+    const { topicPrefix, topic } = await createTopic(place, 1);
+    const told: number[] = [];
+    for (let life = 0; life < 5; life += 1) {
+      // What it was not told of may be in the log: whoever takes over sends it again.
+      const from = (told.at(-1) ?? -1) + 1;
+      told.push(...(await appendUntilKilled({ brokers, topicPrefix, topic, from, count: 100 + 37 * life })));
+    }
+    const acknowledged = told.map((number) => ({ writer: 0, number }));
+    const stored = await storedIn(brokers, topicPrefix + topic);
+    expect(judge(stored, { acknowledged, refused: [] })).toMatchObject({ acknowledged: told.length, lost: 0 });
+    const numbers = [...new Set(stored.map(({ number }) => number))];
+    expect(numbers).toEqual(Array.from(numbers, (_, at) => at));
   });
 
   test("nor where brokers are killed with -9 and started again", async () => {

@@ -15,12 +15,8 @@ export interface Judgement {
   readonly refused: readonly string[];
 }
 
-export async function judge(
-  brokers: readonly string[],
-  topic: string,
-  { acknowledged, refused }: Sent,
-): Promise<Judgement> {
-  const stored = await storedIn(brokers, topic);
+/** `stored`: what the log holds, in order. */
+export function judge(stored: readonly Entry[], { acknowledged, refused }: Omit<Sent, "sent">): Judgement {
   const found = new Set(stored.map(textOf));
   return {
     acknowledged: acknowledged.length,
@@ -42,7 +38,8 @@ function outOfOrderIn(stored: readonly Entry[]): number {
   return count;
 }
 
-async function storedIn(brokers: readonly string[], topic: string): Promise<Entry[]> {
+/** All that stands in a topic, as kafkajs reads it. */
+export async function storedIn(brokers: readonly string[], topic: string): Promise<Entry[]> {
   const admin = new Kafka({ brokers: [...brokers], logLevel: logLevel.NOTHING }).admin();
   await admin.connect();
   const ends = await admin.fetchTopicOffsets(topic);

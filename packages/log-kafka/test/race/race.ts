@@ -1,10 +1,9 @@
 // Writers against disturbances, judged by kafkajs.
-import { randomUUID } from "node:crypto";
-import { Kafka, logLevel } from "kafkajs";
 import type { ProxiedBrokers } from "../../../../tools/kafka/proxied-brokers.ts";
 import type { OpenClient } from "./clients.ts";
 import type { Disturb } from "./disturbances.ts";
-import { type Judgement, judge } from "./judge.ts";
+import { type Judgement, judge, storedIn } from "./judge.ts";
+import { createTopic } from "./topic.ts";
 import { EIGHT_WRITERS, type Race, writeAll } from "./writers.ts";
 
 export interface RaceResult extends Judgement {
@@ -20,9 +19,7 @@ export async function runRace(
   race: Race = EIGHT_WRITERS,
 ): Promise<RaceResult> {
   const { addresses, proxies } = place;
-  const topicPrefix = `race-${randomUUID().slice(0, 8)}.`;
-  const topic = "entries";
-  await createTopic(place, topicPrefix + topic, race.partitions);
+  const { topicPrefix, topic } = await createTopic(place, race.partitions);
   const client = await open({ brokers: addresses, topicPrefix, topic });
   const ending = new AbortController();
   const cutBefore = cutsOf(proxies);
@@ -32,19 +29,7 @@ export async function runRace(
   await disturbing;
   const cuts = cutsOf(proxies) - cutBefore;
   await client.close();
-  return { ...(await judge(addresses, topicPrefix + topic, sent)), cuts };
+  return { ...judge(await storedIn(addresses, topicPrefix + topic), sent), cuts };
 }
 
 const cutsOf = (proxies: ProxiedBrokers["proxies"]): number => proxies.reduce((sum, { cutCount }) => sum + cutCount, 0);
-
-async function createTopic({ addresses }: ProxiedBrokers, topic: string, numPartitions: number): Promise<void> {
-  const admin = new Kafka({ brokers: [...addresses], logLevel: logLevel.NOTHING }).admin();
-  await admin.connect();
-  const replicationFactor = Math.min(3, addresses.length);
-  const configEntries = [{ name: "min.insync.replicas", value: String(Math.min(2, addresses.length)) }];
-  await admin.createTopics({
-    topics: [{ topic, numPartitions, replicationFactor, configEntries }],
-    waitForLeaders: true,
-  });
-  await admin.disconnect();
-}
