@@ -1,6 +1,7 @@
 import { LogError, type Ownership } from "@perdure/log";
 import type { Clock } from "@perdure/replica";
 import type { Logger } from "@perdure/service-kit";
+import type { CheckpointTurns } from "./checkpoint-turns.ts";
 import type { Checkpointed, CheckpointWriter } from "./checkpoint-writer.ts";
 import type { UncoveredSessions } from "./uncovered-sessions.ts";
 
@@ -10,6 +11,7 @@ export interface CheckpointerParts {
   readonly logger: Logger;
   readonly writer: CheckpointWriter;
   readonly uncovered: UncoveredSessions;
+  readonly turns: CheckpointTurns;
   readonly checkpointMs: number;
   readonly checkpointBytes: number;
   readonly retryMs: number;
@@ -96,15 +98,21 @@ export class Checkpointer {
 
   /** What became uncovered before now; what comes meanwhile is left for the next time. */
   async #cover(): Promise<void> {
-    const { clock, uncovered, writer, ownership, onWritten } = this.#parts;
+    const { clock, turns } = this.#parts;
     const beforeMs = clock.now();
-    for (;;) {
-      const sessions = uncovered.coverable(beforeMs);
-      const first = sessions.next();
-      if (first.done === true) return;
-      const done = await writer.write(ownership(), withFirst(first.value, sessions));
-      onWritten(done, clock.now() - beforeMs);
-    }
+    while (await turns.take(() => this.#writeNext(beforeMs)));
+  }
+
+  /** False where there was nothing to write. */
+  async #writeNext(beforeMs: number): Promise<boolean> {
+    const { clock, uncovered, writer, ownership, onWritten } = this.#parts;
+    const sessions = uncovered.coverable(beforeMs);
+    const first = sessions.next();
+    if (first.done === true || this.#closed) return false;
+    const startMs = clock.now();
+    const done = await writer.write(ownership(), withFirst(first.value, sessions));
+    onWritten(done, clock.now() - startMs);
+    return true;
   }
 }
 

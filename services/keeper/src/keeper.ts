@@ -3,6 +3,7 @@ import { FIRST_RULES, RULE_BOOK, type RuleBook } from "@perdure/core";
 import type { Group, Log } from "@perdure/log";
 import { type Clock, createReplica, PartitionTail, type Replica, systemClock, TOPICS } from "@perdure/replica";
 import { beatNode, createMetrics, type Logger, type NodeBeat, type Readiness } from "@perdure/service-kit";
+import { CheckpointTurns } from "./checkpoint-turns.ts";
 import { ExpiryHold } from "./expiry-hold.ts";
 import { FleetRules } from "./fleet-rules.ts";
 import { KeeperMetrics } from "./keeper-metrics.ts";
@@ -150,6 +151,7 @@ class GroupKeeper implements Keeper {
       timers: this.#timers,
       metrics,
       settings: this.#settings,
+      turns: new CheckpointTurns(this.#clock),
       producer,
       eventsTail: this.#eventsTail,
       indexTail: this.#indexTail,

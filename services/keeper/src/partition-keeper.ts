@@ -3,6 +3,7 @@ import type { Entry, Log, LogError, Ownership } from "@perdure/log";
 import type { IndexEntryJson } from "@perdure/protocol";
 import { appendRecord, type Clock, entryKeyText, type PartitionTail, SessionIndex, TOPICS } from "@perdure/replica";
 import type { Logger } from "@perdure/service-kit";
+import type { CheckpointTurns } from "./checkpoint-turns.ts";
 import { CheckpointWriter } from "./checkpoint-writer.ts";
 import { Checkpointer } from "./checkpointer.ts";
 import { Derivations } from "./derivations.ts";
@@ -25,6 +26,7 @@ export interface PartitionKeeperParts {
   readonly logger: Logger;
   readonly metrics: KeeperMetrics;
   readonly settings: KeeperSettings;
+  readonly turns: CheckpointTurns;
   /** Producer id of this process. */
   readonly producer: string;
   readonly eventsTail: PartitionTail;
@@ -231,6 +233,7 @@ export class PartitionKeeper {
       logger,
       writer,
       uncovered: this.#uncovered,
+      turns: this.#parts.turns,
       checkpointMs: settings.checkpointMs,
       checkpointBytes: settings.checkpointBytes,
       retryMs: settings.retryMs,
