@@ -22,7 +22,7 @@ const { values } = parseArgs({
   },
 });
 const rounds = Number(values.rounds);
-const roundMs = Number(values.seconds) * 1_000;
+const seconds = Number(values.seconds);
 const tokensPerSecondAndSession = Number(values["sessions-at"]);
 
 const cluster = await startCluster();
@@ -39,7 +39,7 @@ async function measure(rate: number): Promise<Comparison> {
   const sessions = Math.max(1, Math.round(rate / tokensPerSecondAndSession));
   const floor = await openFloor(cluster.brokers, cluster.partitions, sessions);
   const path = await openPath(cluster, sessions);
-  const measured = await measureRounds({ floor, path }, { rate, rounds, roundMs });
+  const measured = await measureRounds({ floor, path }, { rate, rounds, seconds });
   await path.close();
   await floor.close();
   return compare(rate, sessions, measured);

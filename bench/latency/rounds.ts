@@ -15,16 +15,21 @@ export interface Compared {
 
 export interface RoundOptions {
   readonly rate: number;
-  /** Rounds that count. */
   readonly rounds: number;
-  readonly roundMs: number;
+  /** Seconds of the floor, and then of the path, in each round. */
+  readonly seconds: number;
 }
 
-/** What one round, or several together, have measured. */
+/** Seconds that count, with what they measured. */
 export interface Measured {
-  readonly raw: Samples;
-  readonly whole: Samples;
-  /** The most that other programs had of the processors in a round. */
+  readonly samples: Samples;
+  readonly seconds: number;
+  /** The most that other programs had of the processors in one of them. */
+  readonly othersShare: number;
+}
+
+interface Second {
+  readonly samples: Samples;
   readonly othersShare: number;
 }
 
@@ -32,46 +37,51 @@ export interface Measured {
 const warmUpMs = 12_000;
 /** The keeper writes heads 8 s after a session has gone on; that is the path's work, and not to slow the floor. */
 const coveredWithinMs = 9_000;
-/** A round in which others had more than this of the machine is made again: it would measure them. */
+/** A second in which others had more than this of the machine measures them. */
 const othersShareMax = 0.05;
-const triesPerRound = 2;
 
-/** Raw Kafka and the whole path in turns. Of disturbed rounds those count that others disturbed least. */
-export async function measureRounds(compared: Compared, options: RoundOptions): Promise<Measured> {
-  const { rate, rounds } = options;
-  await compared.floor.run(rate, warmUpMs);
-  await compared.path.run(rate, warmUpMs);
-  const made: Measured[] = [];
-  const isQuiet = ({ othersShare }: Measured): boolean => othersShare <= othersShareMax;
-  while (made.filter(isQuiet).length < rounds && made.length < rounds * triesPerRound) {
-    const round = await measureRound(compared, options);
-    made.push(round);
-    process.stderr.write(`${rate} tokens/s, round ${made.length}: ${lineOf(round)}\n`);
+/**
+ * Raw Kafka and the whole path in turns. Of the seconds of each those count in which other programs let them be, however
+ * long they took; where these are fewer than half of what was asked for, the least disturbed ones.
+ */
+export async function measureRounds(
+  { floor, path }: Compared,
+  { rate, rounds, seconds }: RoundOptions,
+): Promise<{ raw: Measured; whole: Measured }> {
+  await floor.run(rate, warmUpMs);
+  await path.run(rate, warmUpMs);
+  const raw: Second[] = [];
+  const whole: Second[] = [];
+  for (let round = 1; round <= rounds; round += 1) {
+    await sleep(coveredWithinMs);
+    raw.push(...(await secondsOf(floor, rate, seconds)));
+    whole.push(...(await secondsOf(path, rate, seconds)));
+    process.stderr.write(`${rate} tokens/s, round ${round} of ${rounds}: raw ${lineOf(raw)}; path ${lineOf(whole)}\n`);
   }
-  const kept = made.toSorted((a, b) => a.othersShare - b.othersShare).slice(0, rounds);
-  return kept.reduce(together);
+  return { raw: quietest(raw), whole: quietest(whole) };
 }
 
-async function measureRound({ floor, path }: Compared, { rate, roundMs }: RoundOptions): Promise<Measured> {
-  await sleep(coveredWithinMs);
-  const [raw, besideRaw] = await sharedWithOthers(() => floor.run(rate, roundMs));
-  const [whole, besideWhole] = await sharedWithOthers(() => path.run(rate, roundMs));
-  return { raw: raw.samples, whole: whole.samples, othersShare: Math.max(besideRaw, besideWhole) };
-}
-
-function together(some: Measured, more: Measured): Measured {
-  const raw = new Samples();
-  const whole = new Samples();
-  for (const each of [some, more]) {
-    raw.addAll(each.raw);
-    whole.addAll(each.whole);
+async function secondsOf(carrier: Carrier, rate: number, count: number): Promise<Second[]> {
+  const made: Second[] = [];
+  while (made.length < count) {
+    const [{ samples }, othersShare] = await sharedWithOthers(() => carrier.run(rate, 1_000));
+    made.push({ samples, othersShare });
   }
-  return { raw, whole, othersShare: Math.max(some.othersShare, more.othersShare) };
+  return made;
 }
 
-function lineOf({ raw, whole, othersShare }: Measured): string {
-  const [rawMs, wholeMs] = [raw.summary(), whole.summary()].map(
-    ({ p50Ms, p99Ms }) => `p50 ${p50Ms.toFixed(2)} ms, p99 ${p99Ms.toFixed(2)} ms`,
-  );
-  return `raw ${rawMs}; path ${wholeMs}; others had ${(othersShare * 100).toFixed(0)} % of the machine`;
+function quietest(all: readonly Second[]): Measured {
+  const sorted = all.toSorted((a, b) => a.othersShare - b.othersShare);
+  const quietCount = sorted.filter(({ othersShare }) => othersShare <= othersShareMax).length;
+  const kept = sorted.slice(0, Math.max(quietCount, Math.ceil(all.length / 2)));
+  const samples = new Samples();
+  for (const second of kept) samples.addAll(second.samples);
+  return { samples, seconds: kept.length, othersShare: kept.at(-1)?.othersShare ?? 0 };
+}
+
+function lineOf(seconds: readonly Second[]): string {
+  const { samples, seconds: count, othersShare } = quietest(seconds);
+  const { p50Ms, p99Ms } = samples.summary();
+  const others = `others had up to ${(othersShare * 100).toFixed(0)} % in the ${count} s that count`;
+  return `p50 ${p50Ms.toFixed(2)} ms, p99 ${p99Ms.toFixed(2)} ms (${others})`;
 }
