@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
-import { canonical, fold, newSession, type SessionState, toHead } from "@perdure/core";
+import { canonical, fold, newSession, type RuleBook, type SessionState, toHead } from "@perdure/core";
+import { NEXT_RULE_BOOK } from "@perdure/core/testing";
 import { type Log, partitionOf } from "@perdure/log";
 import { openKafkaLog } from "@perdure/log-kafka";
 import { decodeRecord, encodeRecord, keyBytes, type RecordJson } from "@perdure/protocol";
@@ -49,15 +50,17 @@ async function open(): Promise<Log> {
   return opened;
 }
 
-async function newKeeper(settings: Partial<KeeperSettings> = {}): Promise<Keeper> {
+/** `book`: the rules that it knows. */
+async function newKeeper(settings: Partial<KeeperSettings> = {}, book?: RuleBook): Promise<Keeper> {
   const config = { node: randomUUID(), partitions: PARTITIONS, checkpointMs: 200, ...settings };
-  const keeper = await startKeeper({ log: await open(), logger, config });
+  const keeper = await startKeeper({ log: await open(), logger, config, ...(book && { book }) });
   closing.push(() => keeper.stop());
   return keeper;
 }
 
-async function newReplica(): Promise<Replica> {
-  const replica = createReplica({ log: await open(), partitions: PARTITIONS, logger: new TestLogger() });
+async function newReplica(book?: RuleBook): Promise<Replica> {
+  const known = book && { book };
+  const replica = createReplica({ log: await open(), partitions: PARTITIONS, logger: new TestLogger(), ...known });
   closing.push(() => replica.close());
   return replica;
 }
@@ -71,7 +74,7 @@ async function sayEverywhere(text = "some words"): Promise<void> {
   for (const [key, writer] of writers) await append(key, writer.say(text));
 }
 
-async function foldAll(key: string): Promise<SessionState> {
+async function foldAll(key: string, book?: RuleBook): Promise<SessionState> {
   const state = newSession();
   const partition = partitionOf(key, PARTITIONS);
   const { end } = await log.bounds(TOPICS.events, partition);
@@ -79,7 +82,7 @@ async function foldAll(key: string): Promise<SessionState> {
     const entries = await log.read(TOPICS.events, partition, offset, { maxBytes: 1_000_000 });
     for (const entry of entries) {
       offset = entry.offset + 1;
-      if (entry.value !== null && entryKeyText(entry) === key) fold(state, decodeRecord(entry.value), entry);
+      if (entry.value !== null && entryKeyText(entry) === key) fold(state, decodeRecord(entry.value), entry, book);
     }
   }
   return state;
@@ -142,5 +145,34 @@ describe("keepers on a real broker", () => {
       for (const message of page?.messages ?? []) ids.add(message.id ?? "");
     }
     expect(ids.size).toBe(12);
+  });
+
+  it("go on past a session whose rules they do not know, and the next one that knows them goes on with it (SPEC 14)", async () => {
+    const old = await newKeeper();
+    await sayEverywhere();
+    const [key = "", ...others] = KEYS;
+    const node = new SampleWriter(randomUUID(), "ROLE_SYSTEM");
+    await append(key, node.record([{ rulesUpgraded: { version: NEXT_RULE_BOOK.length } }]));
+    for (let round = 0; round < 5; round += 1) await sayEverywhere();
+    const replica = await newReplica();
+    await until(async () => {
+      await delay(100);
+      const held = await Promise.all(others.map((other) => replica.attach(other, quiet)));
+      return held.every(({ state }) => state.messages.size === 6);
+    });
+    await expect((await newReplica()).attach(key, quiet)).rejects.toMatchObject({ code: "rules_too_new" });
+    const whole = text(await foldAll(key, NEXT_RULE_BOOK));
+    expect(text((await (await newReplica(NEXT_RULE_BOOK)).attach(key, quiet)).state)).toBe(whole);
+    await old.stop();
+    await newKeeper({ eventsKeptMs: 0, trimMs: 200 }, NEXT_RULE_BOOK);
+    const partition = partitionOf(key, PARTITIONS);
+    await until(async () => {
+      await delay(100);
+      const { start, end } = await log.bounds(TOPICS.events, partition);
+      return start === end;
+    });
+    const held = await (await newReplica(NEXT_RULE_BOOK)).attach(key, quiet);
+    expect(text(held.state)).toBe(whole);
+    expect(held.acceptedSince(held.state.seq - 1)).toBeUndefined();
   });
 });

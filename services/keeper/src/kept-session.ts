@@ -117,6 +117,11 @@ export class KeptSession {
     return this.#unjudgedFrom;
   }
 
+  /** What comes for it is not judged here; the index says so, or will with the next checkpoint. */
+  get isPassedOver(): boolean {
+    return this.#status === "set_aside" || (this.#status === "rules_too_new" && this.#unjudgedFrom !== undefined);
+  }
+
   /** Nothing of it is under way. */
   get isResting(): boolean {
     return this.#status !== "loading" && !this.deriving.running && this.signals.pendingCount === 0;

@@ -285,7 +285,7 @@ export class PartitionKeeper {
     const failure = session.takeFailure();
     if (failure !== undefined) this.#alert(session, failure);
     // Nothing of it is kept, but the watermark has to pass it.
-    if (session.status === "set_aside") this.#uncovered.markStale(session, this.#parts.clock.now());
+    if (session.isPassedOver) this.#uncovered.markStale(session, this.#parts.clock.now());
     if (!session.changed) return;
     session.changed = false;
     this.#derivations.examine(session);

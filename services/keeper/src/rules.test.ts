@@ -1,7 +1,8 @@
 import { RULE_BOOK, type RuleBook, type SessionState } from "@perdure/core";
 import { NEXT_RULE_BOOK } from "@perdure/core/testing";
-import { LogError } from "@perdure/log";
-import { TOPICS } from "@perdure/replica";
+import { type Log, LogError } from "@perdure/log";
+import { decodeWatermark, WATERMARK_KEY } from "@perdure/protocol";
+import { entryKeyText, TOPICS } from "@perdure/replica";
 import { alteredLog, canonicalText, SampleWriter } from "@perdure/replica/testing";
 import { beatNode, type NodeBeat } from "@perdure/service-kit";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -175,6 +176,28 @@ describe("a rolling deploy of later rules (SPEC 14)", () => {
   });
 });
 
+/** The log, with a list of the watermarks that are written; records are read one by one only once `mayRead` settles. */
+function watching(watermarks: number[], mayRead: Promise<void>): Log {
+  const { log } = world.test;
+  return alteredLog(log, {
+    read: async (topic, ...where) => {
+      if (topic === TOPICS.events) await mayRead;
+      return log.read(topic, ...where);
+    },
+    checkpoint: (ownership, write) =>
+      log.checkpoint(ownership, (scope) =>
+        write({
+          append: async (topic, entry) => {
+            const { key, value } = entry;
+            const isWatermark = entryKeyText({ key }) === WATERMARK_KEY && value !== null;
+            if (isWatermark) watermarks.push(Number(decodeWatermark(value).covered ?? 0));
+            return scope.append(topic, entry);
+          },
+        }),
+      ),
+  });
+}
+
 describe("a keeper that does not know a session's rules (SPEC 1: kept, SPEC 14)", () => {
   it("lets the watermark pass, and who knows the rules finds everything", async () => {
     await world.keeper({ node: "keeper-old" });
@@ -189,6 +212,7 @@ describe("a keeper that does not know a session's rules (SPEC 1: kept, SPEC 14)"
     expect(await world.indexEntry(KEY)).toMatchObject({ unjudgedFrom: "2", needsRules: NEXT, seq: 1 });
     await title("c ");
     await world.pass(20_000);
+    expect(await world.watermark(0)).toBe(end);
     await title("d ");
     await expect(world.attach(KEY)).rejects.toMatchObject({ code: "rules_too_new" });
     await expectWhole(await world.attach(KEY, NEXT_RULE_BOOK));
@@ -212,13 +236,22 @@ describe("a keeper that does not know a session's rules (SPEC 1: kept, SPEC 14)"
     for (let said = 0; said < 200; said += 1) await world.test.append(KEY, user.say("some words ".repeat(40)));
     await world.pass(20_000);
     await title("b ");
+    await world.pass(10_000);
     await old.stop();
+    await world.test.append(OTHER, other.say("hello"));
     await title("c ");
     const whole = canonicalText(await world.test.foldAll(KEY, NEXT_RULE_BOOK));
-    await newKeeper("keeper-new", { eventsKeptMs: 0, trimMs: 1_000 });
+    // One session a checkpoint, and the other one comes first, since this one's head is slow to come.
+    const released = Promise.withResolvers<void>();
+    const settings = { node: "keeper-new", eventsKeptMs: 0, trimMs: 1_000, checkpointBatchBytes: 1 };
+    const watermarks = [await world.watermark(0)];
+    await world.keeper(settings, watching(watermarks, released.promise), NEXT_RULE_BOOK);
+    await world.pass(1_000);
+    released.resolve();
     await world.pass(30_000);
-    const entry = await world.indexEntry(KEY);
-    expect(entry?.unjudgedFrom).toBeUndefined();
+    expect((await world.indexEntry(KEY))?.unjudgedFrom).toBeUndefined();
+    // It went on from before the watermark, which did not go back for that.
+    expect(watermarks).toEqual(watermarks.toSorted((one, another) => one - another));
     const { start, end } = await world.test.log.bounds(TOPICS.events, 0);
     expect(start).toBe(end);
     const held = await world.attach(KEY, NEXT_RULE_BOOK);
@@ -254,6 +287,27 @@ describe("a keeper that does not know a session's rules (SPEC 1: kept, SPEC 14)"
     await world.pass(20_000);
     const { end } = await world.test.log.bounds(TOPICS.events, 0);
     expect(await world.watermark(0)).toBe(end - 1);
+    await expectWhole(await world.attach(KEY, NEXT_RULE_BOOK));
+  });
+
+  it("does the same for a session that it found when a node had died, before there was any record for it", async () => {
+    const first = await newKeeper("keeper-new");
+    const edge = await node("edge-1", NEXT);
+    const joined = { member: "m", participant: "p", role: "ROLE_USER" as const, node: "edge-1", incarnation: 1 };
+    await world.test.append(KEY, new SampleWriter("e", "ROLE_SYSTEM").record([{ memberJoined: joined }]));
+    await world.pass(25_000);
+    expect(await rulesOf(KEY)).toBe(NEXT);
+    expect(await world.indexEntry(KEY)).toMatchObject({ nodes: ["edge-1:1"] });
+    await first.stop();
+    await edge.leave();
+    await world.keeper({ node: "keeper-old" });
+    await world.pass(2_000);
+    await title("b ");
+    await title("c ");
+    await world.pass(20_000);
+    const { end } = await world.test.log.bounds(TOPICS.events, 0);
+    expect(await world.watermark(0)).toBe(end - 1);
+    expect(await world.indexEntry(KEY)).toMatchObject({ unjudgedFrom: String(end - 2) });
     await expectWhole(await world.attach(KEY, NEXT_RULE_BOOK));
   });
 
