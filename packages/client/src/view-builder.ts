@@ -89,6 +89,7 @@ export class ViewBuilder {
       members: all(state.members, (item) =>
         this.#members.get(item, [item.changed, member], () => memberView(item, member)),
       ),
+      observerCount: observerCount(state),
       agents: all(state.agents, (item) => this.#agents.get(item, [item.changed], () => agentView(item))),
       requests: all(state.requests, (item) =>
         item.phase === "REQUEST_PHASE_OPEN"
@@ -143,6 +144,13 @@ export class ViewBuilder {
       runs: items.flatMap(({ runs }) => runs).filter(({ id }) => !state.runs.has(id)),
     };
   }
+}
+
+function observerCount({ members, observers }: SessionState): number {
+  let count = 0;
+  for (const { role } of members.values()) if (role === "ROLE_OBSERVER") count += 1;
+  for (const counted of observers.values()) count += counted.count;
+  return count;
 }
 
 function all<Item, View>(items: ReadonlyMap<unknown, Item>, make: (item: Item) => View | undefined): View[] {

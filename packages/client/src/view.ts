@@ -55,6 +55,8 @@ export interface SessionView {
   readonly runs: readonly RunView[];
   /** Who is connected now. */
   readonly members: readonly MemberView[];
+  /** Connections of observers, also those that are not among `members`, since enough others are. */
+  readonly observerCount: number;
   readonly agents: readonly AgentView[];
   /** Questions that wait for an answer. */
   readonly requests: readonly RequestView[];

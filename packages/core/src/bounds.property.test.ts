@@ -47,6 +47,7 @@ const sizes = (state: SessionState): readonly (readonly [string, number, number]
     ["refusals", state.ledger.refusals, limits.refusals],
     ["participants", state.participants.size, limits.participants],
     ["members", state.members.size, limits.members],
+    ["nodes with observers", state.observers.size, limits.observerNodes],
     ["agents", state.agents.size, limits.agents],
     ["open messages", messages.filter(({ closed }) => !closed).length, limits.openMessages],
     ["parts", Math.max(0, ...messages.map((message) => message.parts.length)), limits.partsPerMessage],

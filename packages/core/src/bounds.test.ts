@@ -19,6 +19,15 @@ describe("caps", () => {
     expect(codeOf(story.write(ann, { participantRemoved: { participant: "eve" } }))).toBe("accepted");
   });
 
+  test("SPEC 11.1: nodes that count observers", () => {
+    const { story, node } = storyAtWork({ observerNodes: 1 });
+    const counts = (name: string) => ({ observersCounted: { node: name, incarnation: 1, count: 2 } });
+    story.write(node, counts("edge-1"));
+    expect(codeOf(story.write(node, counts("edge-2")))).toBe("too_many_members");
+    story.write(node, { nodeExpired: { node: "edge-1", incarnation: 1 } });
+    expect(codeOf(story.write(node, counts("edge-2")))).toBe("accepted");
+  });
+
   test("SPEC 11.1: participants who are not here are forgotten, those who are here or removed are not", () => {
     const { story, ann } = storyAtWork({ participants: 4, removedParticipants: 1 });
     story.write(ann, { memberJoined: { member: "m1", participant: "ann", role: "ROLE_USER" } });
@@ -165,6 +174,12 @@ describe("a head", () => {
         device: wide(128),
         watching: true,
         joinedMs: time,
+        changed: big,
+      })),
+      observerCounts: list(LIMITS.observerNodes, (index) => ({
+        node: wide(21, index),
+        incarnation: big,
+        count: big,
         changed: big,
       })),
       agents: list(LIMITS.agents, (index) => ({

@@ -42,6 +42,7 @@ function readProducer(state: SessionState, { key = "", last = 0, seq = 0, refuse
 export function readItems(state: SessionState, head: HeadJson): void {
   for (const json of head.participants ?? []) items.putParticipant(state, json);
   for (const json of head.members ?? []) items.putMember(state, json);
+  for (const json of head.observerCounts ?? []) items.putObserverCount(state, json);
   for (const json of head.agents ?? []) items.putAgent(state, json);
   // Runs first: whether a message is settled depends on its step.
   for (const json of head.runs ?? []) putRun(state, json);

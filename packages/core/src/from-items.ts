@@ -4,6 +4,7 @@ import type {
   ControlStateJson,
   DocumentStateJson,
   MemberStateJson,
+  ObserverCountJson,
   ParticipantStateJson,
   PoolRunJson,
   RequestStateJson,
@@ -57,6 +58,11 @@ export function putMember(state: SessionState, json: MemberStateJson): void {
     member,
     joinedMs: fromInt64(json.joinedMs),
   });
+}
+
+export function putObserverCount(state: SessionState, json: ObserverCountJson): void {
+  const { node = "" } = json;
+  state.observers.set(node, { incarnation: 0, count: 0, changed: 0, ...json, node });
 }
 
 export function putAgent(state: SessionState, json: AgentStateJson): void {

@@ -5,6 +5,7 @@ import type {
   DocumentStateJson,
   MemberStateJson,
   MessageStateJson,
+  ObserverCountJson,
   ParticipantStateJson,
   PartStateJson,
   PoolRunJson,
@@ -23,6 +24,7 @@ import type {
   Document,
   Member,
   Message,
+  ObserverCount,
   Part,
   Participant,
   PoolRun,
@@ -42,6 +44,8 @@ export const infoJson = (info: SessionInfo): SessionInfoJson =>
 export const participantJson = (participant: Participant): ParticipantStateJson => sparse(participant);
 
 export const memberJson = (member: Member): MemberStateJson => sparse({ ...member, joinedMs: int64(member.joinedMs) });
+
+export const observerCountJson = (count: ObserverCount): ObserverCountJson => sparse(count);
 
 export const agentJson = (agent: Agent): AgentStateJson => sparse({ ...agent, lostMs: int64(agent.lostMs) });
 

@@ -14,6 +14,10 @@ export interface Limits {
   /** Of them, how many may be remembered as removed. With members and agents less than `participants`. */
   readonly removedParticipants: number;
   readonly members: number;
+  /** Members from which on further observers are counted by their nodes. */
+  readonly listedMembers: number;
+  /** Nodes that count observers. */
+  readonly observerNodes: number;
   readonly agents: number;
   readonly openMessages: number;
   readonly partsPerMessage: number;
@@ -67,6 +71,8 @@ export const LIMITS: Limits = Object.freeze({
   participants: 1024,
   removedParticipants: 255,
   members: 512,
+  listedMembers: 256,
+  observerNodes: 256,
   agents: 256,
   openMessages: 128,
   partsPerMessage: 256,

@@ -38,6 +38,7 @@ describe("roles", () => {
     expect(derived).toEqual([
       "rulesUpgraded",
       "nodeExpired",
+      "observersCounted",
       "agentLost",
       "agentCrashed",
       "runOrphaned",

@@ -24,6 +24,7 @@ export const mayWrite: Readonly<Record<EventKind, readonly Role[]>> = {
   memberUpdated: everyone,
   memberLeft: everyone,
   nodeExpired: nodes,
+  observersCounted: nodes,
   agentJoined: agents,
   agentProgress: agents,
   agentBusy: [...agents, "system"],

@@ -74,6 +74,63 @@ describe("a member", () => {
   });
 });
 
+describe("observers beyond those that are listed", () => {
+  const counts = (node: string, count: number, incarnation = 3): EventJson => ({
+    observersCounted: { node, incarnation, count },
+  });
+  const counted = (story: Story) => [...story.state.observers.values()].map(({ node, count }) => [node, count]);
+
+  test("SPEC 9.6: are refused as members, where others are not", () => {
+    const { story, ann } = storyAtWork({ listedMembers: 2, members: 4 });
+    const eve = story.pen("eve", "ROLE_OBSERVER");
+    story.write(eve, joins(eve, "m1"));
+    story.write(eve, joins(eve, "m2"));
+    expect(codeOf(story.write(eve, joins(eve, "m3")))).toBe("too_many_members");
+    expect(codeOf(story.write(ann, joins(ann, "m3")))).toBe("accepted");
+    story.write(eve, { memberLeft: { member: "m1" } });
+    story.write(eve, { memberLeft: { member: "m2" } });
+    expect(codeOf(story.write(eve, joins(eve, "m4")))).toBe("accepted");
+  });
+
+  test("SPEC 9.6: are counted by each node, which says how many there are now", () => {
+    const { story, node } = storyAtWork();
+    story.write(node, counts("edge-1", 40));
+    story.write(node, counts("edge-2", 2));
+    expect(codeOf(story.write(node, counts("edge-1", 41)))).toBe("accepted");
+    expect(counted(story)).toEqual([
+      ["edge-1", 41],
+      ["edge-2", 2],
+    ]);
+    expect(codeOf(story.write(node, counts("edge-1", 41)))).toBe("stale_cause");
+    expect(codeOf(story.write(node, counts("edge-1", 0)))).toBe("accepted");
+    expect(codeOf(story.write(node, counts("edge-1", 0)))).toBe("stale_cause");
+    expect(counted(story)).toEqual([["edge-2", 2]]);
+  });
+
+  test("SPEC 9.6: a later life of the node counts anew, and an earlier one no more", () => {
+    const { story, node } = storyAtWork();
+    story.write(node, counts("edge-1", 40, 3));
+    expect(codeOf(story.write(node, counts("edge-1", 40, 4)))).toBe("accepted");
+    expect(codeOf(story.write(node, counts("edge-1", 50, 3)))).toBe("stale_cause");
+    story.write(node, { nodeExpired: { node: "edge-1", incarnation: 3 } });
+    expect(counted(story)).toEqual([["edge-1", 40]]);
+    expect(codeOf(story.write(node, counts("edge-1", 50, 3)))).toBe("node_expired");
+  });
+
+  test("SPEC 9.2: are gone with the life of their node", () => {
+    const { story, node } = storyAtWork();
+    story.write(node, counts("edge-1", 40));
+    story.write(node, { nodeExpired: { node: "edge-1", incarnation: 3 } });
+    expect(counted(story)).toEqual([]);
+  });
+
+  test("SPEC 13.2: are counted by nodes alone", () => {
+    const { story, ann, bot } = storyAtWork();
+    expect(codeOf(story.write(ann, counts("edge-1", 1)))).toBe("forbidden");
+    expect(codeOf(story.write(bot, counts("edge-1", 1)))).toBe("forbidden");
+  });
+});
+
 describe("a node that died", () => {
   test("SPEC 9.2: takes away what that life of it held, not what later lives hold", () => {
     const { story, ann, node } = storyAtWork();

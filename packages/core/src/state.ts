@@ -6,6 +6,7 @@ import type {
   DocumentStateJson,
   MemberStateJson,
   MessageStateJson,
+  ObserverCountJson,
   ParticipantStateJson,
   PartSpecJson,
   PartStateJson,
@@ -36,6 +37,7 @@ export interface Weighed {
 export type SessionInfo = Item<SessionInfoJson, "createdMs">;
 export type Participant = Item<ParticipantStateJson, never, "role">;
 export type Member = Item<MemberStateJson, "joinedMs">;
+export type ObserverCount = Item<ObserverCountJson>;
 export type Agent = Item<AgentStateJson, "lostMs", "lostReason">;
 export type Control = Item<ControlStateJson, "timeMs"> & Weighed;
 export type Tombstone = Item<TombstoneJson>;
@@ -120,6 +122,8 @@ export interface SessionState {
   readonly ledger: Ledger;
   readonly participants: Map<string, Participant>;
   readonly members: Map<string, Member>;
+  /** By node: observers that are no members. */
+  readonly observers: Map<string, ObserverCount>;
   /** By instance. */
   readonly agents: Map<string, Agent>;
   readonly messages: Map<string, Message>;
@@ -187,6 +191,7 @@ export function newSession(limits: Limits = LIMITS): SessionState {
     ledger: { producers: new Map(), floor: 0, refusals: 0 },
     participants: new Map(),
     members: new Map(),
+    observers: new Map(),
     agents: new Map(),
     messages: new Map(),
     runs: new Map(),

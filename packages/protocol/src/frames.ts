@@ -108,7 +108,7 @@ export interface AttachedFrame {
   readonly epoch?: string;
   /** The session's seq; what follows starts at seq + 1. */
   readonly seq: number;
-  /** This connection, as presence names it; absent where it is counted, not listed. */
+  /** This connection, as presence names it where it is listed. */
   readonly member?: string;
   /** Why the cursor was of no use and this is a snapshot: `session_replaced`, `cursor_future`. */
   readonly code?: string;

@@ -52,6 +52,7 @@ export const edgeConfigSchema: ConfigSchema<EdgeConfig> = z
     PERDURE_EDGE_BUFFERED_BYTES: integer(64 * 1024, 256 * MIB).default(DEFAULTS.maxBufferedBytes),
     PERDURE_EDGE_ANSWER_BYTES: integer(16 * 1024, 16 * MIB).default(DEFAULTS.maxAnswerBytes),
     PERDURE_EDGE_PENDING_ANSWERS: integer(1, 10_000).default(DEFAULTS.pendingAnswers),
+    PERDURE_EDGE_OBSERVER_COUNT_MS: integer(100, 600_000).default(DEFAULTS.observerCountMs),
     PERDURE_EDGE_LAG_MS: integer(1_000, 3_600_000).default(DEFAULTS.lagMs),
   })
   .transform((values, problems): EdgeConfig => {
@@ -72,6 +73,7 @@ export const edgeConfigSchema: ConfigSchema<EdgeConfig> = z
         maxBufferedBytes: values.PERDURE_EDGE_BUFFERED_BYTES,
         maxAnswerBytes: values.PERDURE_EDGE_ANSWER_BYTES,
         pendingAnswers: values.PERDURE_EDGE_PENDING_ANSWERS,
+        observerCountMs: values.PERDURE_EDGE_OBSERVER_COUNT_MS,
         lagMs: values.PERDURE_EDGE_LAG_MS,
       },
     };

@@ -27,6 +27,8 @@ export interface EdgeLimits {
   readonly beatMs: number;
   /** A member whose connection broke has left after this, unless it is back, in milliseconds. */
   readonly settleMs: number;
+  /** The most often that a node writes how many observers of a session it counts, in milliseconds. */
+  readonly observerCountMs: number;
   /** How long a slow client may take over what waits for it before it is closed, in milliseconds. */
   readonly lagMs: number;
   /** Longest time that a refused newcomer is told to wait, in milliseconds. */
@@ -51,6 +53,7 @@ export const DEFAULT_EDGE_LIMITS: EdgeLimits = {
   silenceMs: 15_000,
   beatMs: 10_000,
   settleMs: 2_000,
+  observerCountMs: 2_000,
   lagMs: 30_000,
   maxRetryAfterMs: 30_000,
 };

@@ -1,8 +1,9 @@
 import { randomUUID } from "node:crypto";
 import type { Accepted } from "@perdure/core";
-import type { LeaveReasonJson, MemberJoinedJson } from "@perdure/protocol";
+import type { EventJson, LeaveReasonJson, MemberJoinedJson } from "@perdure/protocol";
 import type { HeldSession } from "@perdure/replica";
 import type { Clock, Grant, Logger } from "@perdure/service-kit";
+import { ObserverCounter } from "./observer-counter.ts";
 import { PresenceWriter } from "./presence-writer.ts";
 
 /** The node as presence names it. `incarnation`: of now; it changes when the node's life was declared over. */
@@ -16,6 +17,8 @@ export interface PresenceOptions {
   readonly tenant: string;
   readonly node: NodeIdentity;
   readonly settleMs: number;
+  /** The most often that a count of observers is written, in milliseconds. */
+  readonly countMs: number;
   readonly clock: Clock;
   readonly logger: Logger;
   /** Nobody is here, and nothing is left to write. */
@@ -30,15 +33,24 @@ interface Member {
   cancelSettle: (() => void) | undefined;
 }
 
-/** The members of one session whose connections this node holds: their joins and leaves, as records. */
+/** Of the members that may be listed, how many there are at most when observers that were counted are listed again. */
+const LIST_AGAIN_SHARE = 0.75;
+
+/**
+ * The members of one session whose connections this node holds: their joins and leaves, as records. Observers that come
+ * when enough members are listed are counted instead, and stay so until far fewer are here, so that nothing flaps.
+ */
 export class Presence {
   readonly #options: PresenceOptions;
   readonly #writer: PresenceWriter;
+  readonly #counter: ObserverCounter;
   readonly #members = new Map<string, Member>();
+  /** Of them, observers that are counted, since enough members are listed. */
+  readonly #counted = new Set<Member>();
 
   constructor(options: PresenceOptions) {
     this.#options = options;
-    const { held, tenant, node, clock, logger } = options;
+    const { held, tenant, node, countMs, clock, logger } = options;
     this.#writer = new PresenceWriter({
       held,
       producer: randomUUID(),
@@ -47,16 +59,28 @@ export class Presence {
       logger,
       onIdle: () => this.#idle(),
     });
+    this.#counter = new ObserverCounter({
+      held,
+      node,
+      clock,
+      countMs,
+      count: () => this.#counted.size,
+      write: (event) => this.#writer.write(event),
+      onSettled: () => {
+        this.#listAgain();
+        this.#idle();
+      },
+    });
     this.#takeOverOwn();
   }
 
   get idle(): boolean {
-    return this.#members.size === 0 && this.#writer.idle;
+    return this.#members.size === 0 && !this.#counter.waiting && this.#writer.idle;
   }
 
-  /** Members whose leave is still to be written or to come. */
+  /** Members whose leave is still to be written or to come, or a count that is. */
   get hasMembers(): boolean {
-    return this.#members.size > 0;
+    return this.#members.size > 0 || this.#counter.waiting;
   }
 
   /**
@@ -75,7 +99,7 @@ export class Presence {
     const joined = { member: id, participant, role, name, ...(device !== "" && { device }) };
     const member: Member = { id, participant, joined, cancelSettle: undefined };
     this.#members.set(id, member);
-    if (this.#options.held.state.epoch !== undefined) this.#writeJoin(member);
+    if (this.#options.held.state.epoch !== undefined) this.#enter(member);
     return id;
   }
 
@@ -86,6 +110,7 @@ export class Presence {
     member.cancelSettle?.();
     this.#members.delete(id);
     if (this.#options.held.state.epoch === undefined) this.#idle();
+    else if (this.#counted.delete(member)) this.#counter.changed();
     else this.#writer.write({ memberLeft: { member: id, reason } });
   }
 
@@ -100,6 +125,7 @@ export class Presence {
   /** The session has begun, or took the members of a life of this node away: those who are here join (again). */
   onAccepted({ epoch, events }: Accepted): void {
     const { name } = this.#options.node;
+    if (events.some(isFewer)) this.#counter.changed();
     if (epoch !== undefined || events.some(({ nodeExpired }) => nodeExpired?.node === name)) this.rejoin();
   }
 
@@ -108,13 +134,16 @@ export class Presence {
     const { epoch, members } = this.#options.held.state;
     if (epoch === undefined) return;
     for (const member of this.#members.values()) {
-      if (member.cancelSettle === undefined && !members.has(member.id)) this.#writeJoin(member);
+      const isKnown = this.#counted.has(member) || members.has(member.id);
+      if (member.cancelSettle === undefined && !isKnown) this.#enter(member);
     }
+    this.#counter.changed();
   }
 
   /** Writes at once what would settle later; the node is about to stop. */
   leaveAll(reason: LeaveReasonJson): void {
     for (const id of [...this.#members.keys()]) this.leave(id, reason);
+    this.#counter.flush();
   }
 
   /** Resolves when everything is written, or nothing more can be. */
@@ -126,14 +155,42 @@ export class Presence {
   end(): void {
     for (const { cancelSettle } of this.#members.values()) cancelSettle?.();
     this.#members.clear();
+    this.#counted.clear();
+    this.#counter.end();
     this.#writer.end();
   }
 
-  #writeJoin({ joined, id }: Member): void {
+  #enter(member: Member): void {
+    const { members, limits } = this.#options.held.state;
+    if (isObserver(member) && members.size >= limits.listedMembers) this.#count(member);
+    else this.#writeJoin(member);
+  }
+
+  #writeJoin(member: Member): void {
     const { name: node, incarnation } = this.#options.node;
-    this.#writer.write({ memberJoined: { ...joined, node, incarnation: incarnation() } }, (code) => {
-      if (code !== undefined) this.#options.logger.warn({ member: id, code }, "a join was refused");
+    this.#writer.write({ memberJoined: { ...member.joined, node, incarnation: incarnation() } }, (code) => {
+      // Others came first.
+      if (code === "too_many_members" && isObserver(member) && this.#members.has(member.id)) this.#count(member);
+      else if (code !== undefined) this.#options.logger.warn({ member: member.id, code }, "a join was refused");
     });
+  }
+
+  #count(member: Member): void {
+    this.#counted.add(member);
+    this.#counter.changed();
+  }
+
+  /** Where far fewer are here than may be listed, those who are counted here become members. */
+  #listAgain(): void {
+    const { state } = this.#options.held;
+    const counted = [...this.#counted];
+    if (counted.length === 0 || state.epoch === undefined) return;
+    const here = [...state.observers.values()].reduce((sum, { count }) => sum + count, state.members.size);
+    if (here > state.limits.listedMembers * LIST_AGAIN_SHARE) return;
+    this.#counted.clear();
+    // The count first, so that nobody is seen twice.
+    this.#counter.flush();
+    for (const member of counted) this.#writeJoin(member);
   }
 
   /**
@@ -149,9 +206,15 @@ export class Presence {
       this.#members.set(id, { id, participant, joined, cancelSettle: undefined });
       this.lose(id);
     }
+    this.#counter.changed();
   }
 
   #idle(): void {
     if (this.idle) this.#options.onIdle();
   }
 }
+
+const isObserver = ({ joined }: Member): boolean => joined.role === "ROLE_OBSERVER";
+
+const isFewer = ({ memberLeft, nodeExpired, observersCounted }: EventJson): boolean =>
+  (memberLeft ?? nodeExpired ?? observersCounted) !== undefined;

@@ -15,6 +15,7 @@ export interface RoomOptions {
   readonly handle: number;
   readonly node: NodeIdentity;
   readonly settleMs: number;
+  readonly countMs: number;
   /** Those who follow are looked at for what waits for them each time this much was published, in bytes. */
   readonly pressureBytes: number;
   readonly fanout: Fanout;
@@ -42,12 +43,12 @@ export class Room {
 
   constructor(options: RoomOptions) {
     this.#options = options;
-    const { held, handle, tenant, node, settleMs, clock, logger } = options;
+    const { held, handle, tenant, node, settleMs, countMs, clock, logger } = options;
     this.held = held;
     this.handle = handle;
     this.#publishedSeq = held.state.seq;
     const onIdle = (): void => this.#checkIdle();
-    this.presence = new Presence({ held, tenant, node, settleMs, clock, logger, onIdle });
+    this.presence = new Presence({ held, tenant, node, settleMs, countMs, clock, logger, onIdle });
   }
 
   /** Everything up to this seq has gone to those who follow. */

@@ -129,11 +129,24 @@ export class Rooms {
       }
       this.#lastHandle += 1;
       const tenant = parseSessionKey(sessionKey)?.tenant ?? "";
-      const { settleMs } = limits;
+      const { settleMs, observerCountMs: countMs } = limits;
       const pressureBytes = limits.maxBufferedBytes * PRESSURE_SHARE;
       const onIdle = (idle: Room): void => this.#letGo(idle);
       const handle = this.#lastHandle;
-      room = new Room({ held, tenant, handle, node, settleMs, pressureBytes, fanout, metrics, clock, logger, onIdle });
+      room = new Room({
+        held,
+        tenant,
+        handle,
+        node,
+        settleMs,
+        countMs,
+        pressureBytes,
+        fanout,
+        metrics,
+        clock,
+        logger,
+        onIdle,
+      });
       this.#rooms.set(sessionKey, room);
       return room;
     } finally {

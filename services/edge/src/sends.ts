@@ -18,7 +18,12 @@ export interface Draft {
 export type Outcome = Pick<AckFrame, "s" | "expected" | "winner"> & Partial<Refusal>;
 
 /** Presence is the node's to write: it knows which connections there are. */
-const NODE_KINDS: ReadonlySet<string> = new Set<keyof EventJson>(["memberJoined", "memberLeft", "nodeExpired"]);
+const NODE_KINDS: ReadonlySet<string> = new Set<keyof EventJson>([
+  "memberJoined",
+  "memberLeft",
+  "nodeExpired",
+  "observersCounted",
+]);
 
 /**
  * What only the token and the node can judge. All else is judged by the session, since a number that never reaches it

@@ -29,7 +29,8 @@ function openPart(): string {
 }
 
 const begin = (recentCount = 0, limits: ConstructorParameters<typeof TestEdge>[1] = {}): void => {
-  session = new OneSession(recentCount);
+  // Few are listed, so that tests of many are not about who comes.
+  session = new OneSession(recentCount, { members: 8 });
   edge = new TestEdge(session, { maxBufferedBytes: CAP, ...limits });
   number = 0;
   happen({ sessionCreated: {} });

@@ -17,9 +17,9 @@ export function dueMsOf(state: SessionState): number {
 /** Whether somebody wrote the entry who owed more than the state says; what pools should know was told otherwise. */
 export const saysOwing = ({ dueMs }: IndexEntryJson): boolean => Number(dueMs ?? 0) === NOW_MS;
 
-/** Somebody or something is live: a member, an agent that is not gone, a run that has not ended. */
+/** Somebody or something is live: a member, an observer, an agent that is not gone, a run that has not ended. */
 function isLive(state: SessionState): boolean {
-  if (state.members.size > 0) return true;
+  if (state.members.size > 0 || state.observers.size > 0) return true;
   for (const agent of state.agents.values()) {
     if (PRESENT.has(agent.presence) || agent.presence === "AGENT_PRESENCE_LOST") return true;
   }

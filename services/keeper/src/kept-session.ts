@@ -41,7 +41,7 @@ export type KeptStatus =
   /** It follows rules that this process does not know: the index says so, and the watermark goes on. */
   | "rules_too_new";
 
-const JOINS = new Set(["memberJoined", "agentJoined", "agentResumed"]);
+const JOINS = new Set(["memberJoined", "observersCounted", "agentJoined", "agentResumed"]);
 /** Kinds from which nothing follows that a keeper has to do: the many of a stream. */
 const QUIET = new Set([
   "messageOpened",

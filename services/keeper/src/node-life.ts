@@ -9,13 +9,14 @@ export interface NodeLife {
 /** An agent whose stream a node holds. */
 export const PRESENT: ReadonlySet<string> = new Set(["AGENT_PRESENCE_HERE", "AGENT_PRESENCE_BUSY"]);
 
-/** The lives of nodes that hold a member or an agent of the session, each once. */
+/** The lives of nodes that hold a member, an observer or an agent of the session, each once. */
 export function nodesOf(state: SessionState): NodeLife[] {
   const lives = new Map<string, NodeLife>();
   const add = ({ node, incarnation }: NodeLife): void => {
     if (node !== "") lives.set(lifeText({ node, incarnation }), { node, incarnation });
   };
   for (const member of state.members.values()) add(member);
+  for (const counted of state.observers.values()) add(counted);
   for (const agent of state.agents.values()) if (PRESENT.has(agent.presence)) add(agent);
   return [...lives.values()];
 }

@@ -61,6 +61,43 @@ async function stateOf(node: string): Promise<string | undefined> {
 }
 
 describe("a node that dies (SPEC 9: presence converges)", () => {
+  it("takes away the observers that it counted, though none of them is a member", async () => {
+    let alive = true;
+    await world.keeper();
+    const dead = await edge("edge-1", () => alive);
+    const { incarnation } = dead;
+    const writer = new SampleWriter("counter", "ROLE_SYSTEM");
+    const count = (observers: number) =>
+      world.test.append(KEY, writer.record([{ observersCounted: { node: "edge-1", incarnation, count: observers } }]));
+    await count(40);
+    const held = await world.attach(KEY);
+    await world.pass(10_000);
+    expect(held.state.observers.size).toBe(1);
+    alive = false;
+    await world.passing(() => held.state.observers.size === 0);
+    expect(heardAtMs(held.heard, "nodeExpired")).toBeGreaterThan(0);
+    await count(41);
+    await world.test.atRest();
+    expect(held.state.observers.size).toBe(0);
+  });
+
+  it("takes away what it counted where that came after its end", async () => {
+    await world.keeper();
+    const value = encodeNodeLease({
+      node: "edge-1",
+      incarnation: 2,
+      leaseMs: 6_000,
+      state: "NODE_LEASE_STATE_EXPIRED",
+    });
+    await world.test.log.append(TOPICS.nodes, 0, { key: keyBytes("edge-1"), value });
+    const held = await world.attach(KEY);
+    await world.test.atRest();
+    const writer = new SampleWriter("counter", "ROLE_SYSTEM");
+    await world.test.append(KEY, writer.record([{ observersCounted: { node: "edge-1", incarnation: 2, count: 3 } }]));
+    await world.passing(() => held.state.expiredNodes.has("edge-1"));
+    expect(held.state.observers.size).toBe(0);
+  });
+
   it("takes its members away within its lease, and no others", async () => {
     let alive = true;
     await world.keeper();

@@ -47,6 +47,21 @@ function removeMember(state: SessionState, member: string, seq: number): void {
   bury(state, "TOMBSTONE_KIND_MEMBER", member, seq);
 }
 
+export function observersCounted(state: SessionState, body: Body<"observersCounted">, context: Context): void {
+  const { node = "", incarnation = 0, count = 0 } = body;
+  if (count === 0) return forgetObservers(state, node, context.seq);
+  const known = state.observers.get(node);
+  const counted = { node, incarnation, count, changed: context.seq };
+  if (known === undefined) add(state, state.observers, node, counted);
+  else Object.assign(touch(state, known), counted);
+}
+
+function forgetObservers(state: SessionState, node: string, seq: number): void {
+  if (!state.observers.has(node)) return;
+  drop(state, state.observers, node);
+  bury(state, "TOMBSTONE_KIND_OBSERVERS", node, seq);
+}
+
 /** Takes away every connection that the ended life of the node held. */
 export function nodeExpired(state: SessionState, body: Body<"nodeExpired">, context: Context): void {
   const node = body.node ?? "";
@@ -55,6 +70,8 @@ export function nodeExpired(state: SessionState, body: Body<"nodeExpired">, cont
     held.node === node && held.incarnation <= incarnation;
   rememberExpiry(state, node, incarnation);
   for (const member of [...state.members.values()]) if (isGone(member)) removeMember(state, member.member, context.seq);
+  const counted = state.observers.get(node);
+  if (counted !== undefined && isGone(counted)) forgetObservers(state, node, context.seq);
   for (const agent of state.agents.values()) if (isGone(agent)) loseAgent(state, agent, "LOST_REASON_NODE", context);
   watchHolder(state, context);
 }

@@ -38,6 +38,7 @@ export const appliers: Appliers = {
   memberUpdated: members.memberUpdated,
   memberLeft: members.memberLeft,
   nodeExpired: members.nodeExpired,
+  observersCounted: members.observersCounted,
   agentJoined: agents.agentJoined,
   agentProgress: agents.agentProgress,
   agentBusy: agents.agentBusy,

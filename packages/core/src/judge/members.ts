@@ -14,7 +14,19 @@ export const memberJoined: Judge<"memberJoined"> = (state, body, context) => {
   if (state.participants.get(participant)?.removed === true) return "participant_removed";
   if (isExpiredNode(state, body.node, body.incarnation)) return "node_expired";
   if (state.members.has(member)) return "already_exists";
-  return state.members.size >= state.limits.members ? "too_many_members" : undefined;
+  const { members, listedMembers } = state.limits;
+  const cap = body.role === "ROLE_OBSERVER" ? listedMembers : members;
+  return state.members.size >= cap ? "too_many_members" : undefined;
+};
+
+/** A count takes the place of the node's last; one of an earlier life, and one that says what is known, says nothing. */
+export const observersCounted: Judge<"observersCounted"> = (state, body) => {
+  const { node = "", incarnation = 0, count = 0 } = body;
+  if (isExpiredNode(state, node, incarnation)) return "node_expired";
+  const known = state.observers.get(node);
+  if (incarnation < (known?.incarnation ?? 0)) return "stale_cause";
+  if (count === (known?.count ?? 0) && incarnation === (known?.incarnation ?? incarnation)) return "stale_cause";
+  return known === undefined && state.observers.size >= state.limits.observerNodes ? "too_many_members" : undefined;
 };
 
 export const memberUpdated: Judge<"memberUpdated"> = (state, body, context) => {

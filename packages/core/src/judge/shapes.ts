@@ -88,6 +88,7 @@ const shapes: { readonly [K in EventKind]: Shape<Body<K>> } = {
   memberUpdated: { member: required(name) },
   memberLeft: { member: required(name), reason: oneOf(words.leaveReasons) },
   nodeExpired: { node: required(name) },
+  observersCounted: { node: required(name) },
   agentJoined: { ...attached, agent: required(name), description: line },
   agentProgress: { runId: required(id), stepId: id, label: line },
   agentBusy: { instance },

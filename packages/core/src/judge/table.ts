@@ -47,6 +47,7 @@ export const judges: Judges = {
   memberUpdated: { judge: members.memberUpdated, forAll: true, afterEnd: true },
   memberLeft: { judge: members.memberLeft, forAll: true, afterEnd: true },
   nodeExpired: { judge: members.nodeExpired, forAll: true, afterEnd: true },
+  observersCounted: { judge: members.observersCounted, forAll: true, afterEnd: true },
   agentJoined: { judge: agents.agentJoined, forAll: true, afterEnd: true },
   agentProgress: { judge: agents.agentProgress },
   agentBusy: { judge: agents.agentBusy, forAll: true, afterEnd: true },

@@ -21,6 +21,7 @@ export function mergePatch(state: SessionState, patch: HeadJson): void {
 function takeAway(state: SessionState, { kind, id = "" }: TombstoneJson): void {
   if (kind === "TOMBSTONE_KIND_PARTICIPANT") state.participants.delete(id);
   else if (kind === "TOMBSTONE_KIND_MEMBER") state.members.delete(id);
+  else if (kind === "TOMBSTONE_KIND_OBSERVERS") state.observers.delete(id);
   else if (kind === "TOMBSTONE_KIND_AGENT") state.agents.delete(id);
   else if (kind === "TOMBSTONE_KIND_POOL_RUN") state.pool.delete(id);
   else if (kind === "TOMBSTONE_KIND_MESSAGE") takeMessage(state, id);

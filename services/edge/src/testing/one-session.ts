@@ -1,10 +1,19 @@
-import { type Accepted, type Code, fold, newSession, PerdureError } from "@perdure/core";
+import {
+  type Accepted,
+  type Code,
+  fold,
+  type Limits,
+  LIMITS,
+  newSession,
+  PerdureError,
+  type SessionState,
+} from "@perdure/core";
 import type { RecordJson } from "@perdure/protocol";
 import type { HeldSession, Publication, Replica, SessionListener } from "@perdure/replica";
 
 /** A replica of one session, which a test can take away from its holders; what is published is folded at once. */
 export class OneSession implements Replica {
-  readonly state = newSession();
+  readonly state: SessionState;
   attaches = 0;
   /** Why it cannot be attached now. */
   away: Code | undefined;
@@ -16,8 +25,9 @@ export class OneSession implements Replica {
   #listener: SessionListener | undefined;
 
   /** `recentCount`: accepted records that are kept for readers with a cursor. */
-  constructor(recentCount = 0) {
+  constructor(recentCount = 0, limits: Partial<Limits> = {}) {
     this.#recentCount = recentCount;
+    this.state = newSession({ ...LIMITS, ...limits });
   }
 
   async attach(sessionKey: string, listener: SessionListener): Promise<HeldSession> {

@@ -17,13 +17,17 @@ import { TestReader } from "./test-reader.ts";
 /** The session of those tests that have only one. */
 const SESSION = "trip";
 
-/** A token is the participant's name. */
-const verifier: Verifier = { verify: (token = "") => Promise.resolve(grantOf(token)) };
+/** A token is the participant's name; observers' begin with `observer`. */
+const verifier: Verifier = {
+  verify: (token = "") => Promise.resolve(grantOf(token, token.startsWith("observer") ? "ROLE_OBSERVER" : "ROLE_USER")),
+};
 
 /** An edge without a network: its real connections and rooms on sockets that do what a test says. */
 export class TestEdge {
   readonly clock = new ManualClock();
   readonly connections: Connections;
+  readonly rooms: Rooms;
+  incarnation = 1;
   readonly registry = createMetrics({ service: "edge", node: "edge-1" });
   readonly limits: EdgeLimits;
   readonly #network = new TestNetwork();
@@ -34,8 +38,10 @@ export class TestEdge {
     const metrics = edgeMetrics(this.registry);
     const fanout = new Fanout(this.#network);
     const shared = { limits: this.limits, metrics, clock: this.clock, logger };
-    const rooms = new Rooms({ ...shared, replica, node: { name: "edge-1", incarnation: () => 1 }, fanout });
+    const node = { name: "edge-1", incarnation: () => this.incarnation };
+    this.rooms = new Rooms({ ...shared, replica, node, fanout });
     const history = new HistoryReader(replica);
+    const { rooms } = this;
     this.connections = new Connections({ ...shared, nodeName: "edge-1", verifier, rooms, history, turns: new Turns() });
   }
 

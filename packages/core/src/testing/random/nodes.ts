@@ -57,7 +57,10 @@ function onSignal({ story, tape }: Turn): Derived {
 function onNode({ story, tape }: Turn): Derived {
   const member = tape.mostly(story.state.members.keys(), "none");
   const expired: EventJson = { nodeExpired: { node: tape.of(["n1", "n2"]), incarnation: tape.below(4) } };
-  return [tape.of([expired, { memberLeft: { member } }, { memberLeft: { member } }]), "AUDIENCE_ALL"];
+  const node = tape.of(["n1", "n2", "n3"]);
+  const observersCounted = { node, incarnation: tape.below(4), count: tape.below(3) };
+  const left: EventJson = { memberLeft: { member } };
+  return [tape.of([expired, left, left, { observersCounted }]), "AUDIENCE_ALL"];
 }
 
 function onPool({ story, tape }: Turn): Derived {

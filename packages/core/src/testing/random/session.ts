@@ -15,6 +15,8 @@ export const smallLimits: Partial<Limits> = {
   participants: 20,
   removedParticipants: 3,
   members: 6,
+  listedMembers: 4,
+  observerNodes: 2,
   agents: 6,
   openMessages: 5,
   partsPerMessage: 4,

@@ -144,6 +144,13 @@ export declare type Head = Message<"perdure.v1.Head"> & {
   expiredNodes: ExpiredNode[];
 
   /**
+   * Observers that are counted by their nodes, since enough members are listed. At most 256 nodes.
+   *
+   * @generated from field: repeated perdure.v1.ObserverCount observer_counts = 28;
+   */
+  observerCounts: ObserverCount[];
+
+  /**
    * The takeover that is under way, and recent ones.
    *
    * @generated from field: repeated perdure.v1.TakeoverState takeovers = 25;
@@ -285,6 +292,13 @@ export declare type HeadJson = {
    * @generated from field: repeated perdure.v1.ExpiredNode expired_nodes = 24;
    */
   expiredNodes?: ExpiredNodeJson[];
+
+  /**
+   * Observers that are counted by their nodes, since enough members are listed. At most 256 nodes.
+   *
+   * @generated from field: repeated perdure.v1.ObserverCount observer_counts = 28;
+   */
+  observerCounts?: ObserverCountJson[];
 
   /**
    * The takeover that is under way, and recent ones.
@@ -843,6 +857,66 @@ export declare type MemberStateJson = {
  * Use `create(MemberStateSchema)` to create a new message.
  */
 export declare const MemberStateSchema: GenMessage<MemberState, {jsonType: MemberStateJson}>;
+
+/**
+ * How many connections of observers a node holds besides those that are members.
+ *
+ * @generated from message perdure.v1.ObserverCount
+ */
+export declare type ObserverCount = Message<"perdure.v1.ObserverCount"> & {
+  /**
+   * @generated from field: string node = 1;
+   */
+  node: string;
+
+  /**
+   * @generated from field: uint32 incarnation = 2;
+   */
+  incarnation: number;
+
+  /**
+   * @generated from field: uint32 count = 3;
+   */
+  count: number;
+
+  /**
+   * @generated from field: uint32 changed = 4;
+   */
+  changed: number;
+};
+
+/**
+ * How many connections of observers a node holds besides those that are members.
+ *
+ * @generated from message perdure.v1.ObserverCount
+ */
+export declare type ObserverCountJson = {
+  /**
+   * @generated from field: string node = 1;
+   */
+  node?: string;
+
+  /**
+   * @generated from field: uint32 incarnation = 2;
+   */
+  incarnation?: number;
+
+  /**
+   * @generated from field: uint32 count = 3;
+   */
+  count?: number;
+
+  /**
+   * @generated from field: uint32 changed = 4;
+   */
+  changed?: number;
+};
+
+/**
+ * Describes the message perdure.v1.ObserverCount.
+ * Use `create(ObserverCountSchema)` to create a new message.
+ */
+export declare const ObserverCountSchema: GenMessage<ObserverCount, {jsonType: ObserverCountJson}>;
 
 /**
  * One process of an agent.
@@ -3660,6 +3734,13 @@ export enum TombstoneKind {
    * @generated from enum value: TOMBSTONE_KIND_BUDGET = 12;
    */
   BUDGET = 12,
+
+  /**
+   * Id: the node.
+   *
+   * @generated from enum value: TOMBSTONE_KIND_OBSERVERS = 13;
+   */
+  OBSERVERS = 13,
 }
 
 /**
@@ -3667,7 +3748,7 @@ export enum TombstoneKind {
  *
  * @generated from enum perdure.v1.TombstoneKind
  */
-export declare type TombstoneKindJson = "TOMBSTONE_KIND_UNSPECIFIED" | "TOMBSTONE_KIND_MESSAGE" | "TOMBSTONE_KIND_PART" | "TOMBSTONE_KIND_MEMBER" | "TOMBSTONE_KIND_AGENT" | "TOMBSTONE_KIND_RUN" | "TOMBSTONE_KIND_STEP" | "TOMBSTONE_KIND_REQUEST" | "TOMBSTONE_KIND_CONTROL" | "TOMBSTONE_KIND_PARTICIPANT" | "TOMBSTONE_KIND_POOL_RUN" | "TOMBSTONE_KIND_DOCUMENT" | "TOMBSTONE_KIND_BUDGET";
+export declare type TombstoneKindJson = "TOMBSTONE_KIND_UNSPECIFIED" | "TOMBSTONE_KIND_MESSAGE" | "TOMBSTONE_KIND_PART" | "TOMBSTONE_KIND_MEMBER" | "TOMBSTONE_KIND_AGENT" | "TOMBSTONE_KIND_RUN" | "TOMBSTONE_KIND_STEP" | "TOMBSTONE_KIND_REQUEST" | "TOMBSTONE_KIND_CONTROL" | "TOMBSTONE_KIND_PARTICIPANT" | "TOMBSTONE_KIND_POOL_RUN" | "TOMBSTONE_KIND_DOCUMENT" | "TOMBSTONE_KIND_BUDGET" | "TOMBSTONE_KIND_OBSERVERS";
 
 /**
  * Describes the enum perdure.v1.TombstoneKind.

@@ -210,7 +210,63 @@ export declare type MemberLeftJson = {
 export declare const MemberLeftSchema: GenMessage<MemberLeft, {jsonType: MemberLeftJson}>;
 
 /**
- * A node's lease has expired: every member and agent attachment that it held in this session is gone.
+ * How many connections of observers a node holds that are not listed as members, since enough members are. It takes the
+ * place of what the node said before; 0: none.
+ *
+ * @generated from message perdure.v1.ObserversCounted
+ */
+export declare type ObserversCounted = Message<"perdure.v1.ObserversCounted"> & {
+  /**
+   * @generated from field: string node = 1;
+   */
+  node: string;
+
+  /**
+   * The life of that node; the count ends with it.
+   *
+   * @generated from field: uint32 incarnation = 2;
+   */
+  incarnation: number;
+
+  /**
+   * @generated from field: uint32 count = 3;
+   */
+  count: number;
+};
+
+/**
+ * How many connections of observers a node holds that are not listed as members, since enough members are. It takes the
+ * place of what the node said before; 0: none.
+ *
+ * @generated from message perdure.v1.ObserversCounted
+ */
+export declare type ObserversCountedJson = {
+  /**
+   * @generated from field: string node = 1;
+   */
+  node?: string;
+
+  /**
+   * The life of that node; the count ends with it.
+   *
+   * @generated from field: uint32 incarnation = 2;
+   */
+  incarnation?: number;
+
+  /**
+   * @generated from field: uint32 count = 3;
+   */
+  count?: number;
+};
+
+/**
+ * Describes the message perdure.v1.ObserversCounted.
+ * Use `create(ObserversCountedSchema)` to create a new message.
+ */
+export declare const ObserversCountedSchema: GenMessage<ObserversCounted, {jsonType: ObserversCountedJson}>;
+
+/**
+ * A node's lease has expired: every member, observer and agent attachment that it held in this session is gone.
  *
  * @generated from message perdure.v1.NodeExpired
  */
@@ -229,7 +285,7 @@ export declare type NodeExpired = Message<"perdure.v1.NodeExpired"> & {
 };
 
 /**
- * A node's lease has expired: every member and agent attachment that it held in this session is gone.
+ * A node's lease has expired: every member, observer and agent attachment that it held in this session is gone.
  *
  * @generated from message perdure.v1.NodeExpired
  */

@@ -9,7 +9,7 @@ import { file_perdure_v1_common } from "./common_pb.js";
  * Describes the file perdure/v1/member.proto.
  */
 export const file_perdure_v1_member = /*@__PURE__*/
-  fileDesc("ChdwZXJkdXJlL3YxL21lbWJlci5wcm90bxIKcGVyZHVyZS52MSKUAQoMTWVtYmVySm9pbmVkEg4KBm1lbWJlchgBIAEoCRITCgtwYXJ0aWNpcGFudBgCIAEoCRIeCgRyb2xlGAMgASgOMhAucGVyZHVyZS52MS5Sb2xlEgwKBG5hbWUYBCABKAkSDAoEbm9kZRgFIAEoCRITCgtpbmNhcm5hdGlvbhgGIAEoDRIOCgZkZXZpY2UYByABKAkiMQoNTWVtYmVyVXBkYXRlZBIOCgZtZW1iZXIYASABKAkSEAoId2F0Y2hpbmcYAiABKAgiRQoKTWVtYmVyTGVmdBIOCgZtZW1iZXIYASABKAkSJwoGcmVhc29uGAIgASgOMhcucGVyZHVyZS52MS5MZWF2ZVJlYXNvbiIwCgtOb2RlRXhwaXJlZBIMCgRub2RlGAEgASgJEhMKC2luY2FybmF0aW9uGAIgASgNKpMBCgtMZWF2ZVJlYXNvbhIcChhMRUFWRV9SRUFTT05fVU5TUEVDSUZJRUQQABIXChNMRUFWRV9SRUFTT05fQ0xPU0VEEAESGQoVTEVBVkVfUkVBU09OX0RFVEFDSEVEEAISGAoUTEVBVkVfUkVBU09OX0VYUElSRUQQAxIYChRMRUFWRV9SRUFTT05fQ1JBU0hFRBAEYgZwcm90bzM", [file_perdure_v1_common]);
+  fileDesc("ChdwZXJkdXJlL3YxL21lbWJlci5wcm90bxIKcGVyZHVyZS52MSKUAQoMTWVtYmVySm9pbmVkEg4KBm1lbWJlchgBIAEoCRITCgtwYXJ0aWNpcGFudBgCIAEoCRIeCgRyb2xlGAMgASgOMhAucGVyZHVyZS52MS5Sb2xlEgwKBG5hbWUYBCABKAkSDAoEbm9kZRgFIAEoCRITCgtpbmNhcm5hdGlvbhgGIAEoDRIOCgZkZXZpY2UYByABKAkiMQoNTWVtYmVyVXBkYXRlZBIOCgZtZW1iZXIYASABKAkSEAoId2F0Y2hpbmcYAiABKAgiRQoKTWVtYmVyTGVmdBIOCgZtZW1iZXIYASABKAkSJwoGcmVhc29uGAIgASgOMhcucGVyZHVyZS52MS5MZWF2ZVJlYXNvbiJEChBPYnNlcnZlcnNDb3VudGVkEgwKBG5vZGUYASABKAkSEwoLaW5jYXJuYXRpb24YAiABKA0SDQoFY291bnQYAyABKA0iMAoLTm9kZUV4cGlyZWQSDAoEbm9kZRgBIAEoCRITCgtpbmNhcm5hdGlvbhgCIAEoDSqTAQoLTGVhdmVSZWFzb24SHAoYTEVBVkVfUkVBU09OX1VOU1BFQ0lGSUVEEAASFwoTTEVBVkVfUkVBU09OX0NMT1NFRBABEhkKFUxFQVZFX1JFQVNPTl9ERVRBQ0hFRBACEhgKFExFQVZFX1JFQVNPTl9FWFBJUkVEEAMSGAoUTEVBVkVfUkVBU09OX0NSQVNIRUQQBGIGcHJvdG8z", [file_perdure_v1_common]);
 
 /**
  * Describes the message perdure.v1.MemberJoined.
@@ -33,11 +33,18 @@ export const MemberLeftSchema = /*@__PURE__*/
   messageDesc(file_perdure_v1_member, 2);
 
 /**
+ * Describes the message perdure.v1.ObserversCounted.
+ * Use `create(ObserversCountedSchema)` to create a new message.
+ */
+export const ObserversCountedSchema = /*@__PURE__*/
+  messageDesc(file_perdure_v1_member, 3);
+
+/**
  * Describes the message perdure.v1.NodeExpired.
  * Use `create(NodeExpiredSchema)` to create a new message.
  */
 export const NodeExpiredSchema = /*@__PURE__*/
-  messageDesc(file_perdure_v1_member, 3);
+  messageDesc(file_perdure_v1_member, 4);
 
 /**
  * Describes the enum perdure.v1.LeaveReason.

@@ -6,7 +6,7 @@ import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import type { Message } from "@bufbuild/protobuf";
 import type { Actor, ActorJson, Audience, AudienceJson, Cause, CauseJson } from "./common_pb.js";
 import type { ParticipantInvited, ParticipantInvitedJson, ParticipantRemoved, ParticipantRemovedJson, RulesUpgraded, RulesUpgradedJson, SessionClosed, SessionClosedJson, SessionCreated, SessionCreatedJson, SessionUpdated, SessionUpdatedJson } from "./session_pb.js";
-import type { MemberJoined, MemberJoinedJson, MemberLeft, MemberLeftJson, MemberUpdated, MemberUpdatedJson, NodeExpired, NodeExpiredJson } from "./member_pb.js";
+import type { MemberJoined, MemberJoinedJson, MemberLeft, MemberLeftJson, MemberUpdated, MemberUpdatedJson, NodeExpired, NodeExpiredJson, ObserversCounted, ObserversCountedJson } from "./member_pb.js";
 import type { AgentBusy, AgentBusyJson, AgentCrashed, AgentCrashedJson, AgentJoined, AgentJoinedJson, AgentLeft, AgentLeftJson, AgentLost, AgentLostJson, AgentProgress, AgentProgressJson, AgentResumed, AgentResumedJson } from "./agent_pb.js";
 import type { MessageClosed, MessageClosedJson, MessageOpened, MessageOpenedJson, MessageRemoved, MessageRemovedJson, MessageUpdated, MessageUpdatedJson, PartAnnotated, PartAnnotatedJson, PartAppended, PartAppendedJson, PartClosed, PartClosedJson, PartOpened, PartOpenedJson, PartPatched, PartPatchedJson, PartSet, PartSetJson, Transient, TransientJson } from "./message_pb.js";
 import type { RunAccepted, RunAcceptedJson, RunCancelled, RunCancelledJson, RunCompleted, RunCompletedJson, RunFailed, RunFailedJson, RunOrphaned, RunOrphanedJson, RunRequested, RunRequestedJson, RunResumed, RunResumedJson, RunSuspended, RunSuspendedJson, StepClosed, StepClosedJson, StepStarted, StepStartedJson, StepSuperseded, StepSupersededJson } from "./run_pb.js";
@@ -325,6 +325,12 @@ export declare type Event = Message<"perdure.v1.Event"> & {
      */
     value: NodeExpired;
     case: "nodeExpired";
+  } | {
+    /**
+     * @generated from field: perdure.v1.ObserversCounted observers_counted = 34;
+     */
+    value: ObserversCounted;
+    case: "observersCounted";
   } | {
     /**
      * @generated from field: perdure.v1.AgentJoined agent_joined = 40;
@@ -731,6 +737,11 @@ export declare type EventJson = {
    * @generated from field: perdure.v1.NodeExpired node_expired = 33;
    */
   nodeExpired?: NodeExpiredJson;
+
+  /**
+   * @generated from field: perdure.v1.ObserversCounted observers_counted = 34;
+   */
+  observersCounted?: ObserversCountedJson;
 
   /**
    * @generated from field: perdure.v1.AgentJoined agent_joined = 40;
