@@ -1,6 +1,7 @@
 import { createClient, type SessionView, type Status } from "@perdure/client";
 import type { Edge } from "@perdure/edge";
 import type { ServerFrame } from "@perdure/protocol";
+import { ManualClock } from "@perdure/replica/testing";
 import { createMetrics } from "@perdure/service-kit";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { until } from "../support/until.ts";
@@ -22,9 +23,11 @@ beforeAll(async () => {
 });
 afterAll(() => world.close());
 beforeEach(async () => {
-  registry = createMetrics({ service: "edge", node: "slow" });
+  registry = metricsOf();
   edge = await world.edge({ limits: { maxBufferedBytes: 64 * KIB }, metrics: registry });
 });
+
+const metricsOf = () => createMetrics({ service: "edge", node: "slow" });
 
 async function laggingCount(): Promise<number> {
   const metric = await registry.getSingleMetric("perdure_edge_lagging_connections")?.get();
@@ -125,6 +128,33 @@ describe("a client that does not read", () => {
       for (const next of seqsOf(records)) expect(next).toBe((seq += 1));
     }
     slow.cut();
+    fast.close();
+  });
+});
+
+describe("a client that takes a byte a second", () => {
+  test("is closed with its code, and resumes from what it has got", async () => {
+    const clock = new ManualClock(Date.now());
+    edge = await world.edge({ clock, limits: { maxBufferedBytes: 64 * KIB }, metrics: (registry = metricsOf()) });
+    const { session, fast, agent } = await stage();
+    const { slow } = await slowReader(session);
+    await flood(agent);
+    for (let second = 0; second < 31; second += 1) {
+      slow.send({ t: "ping" });
+      await fast.send({ t: "ping" });
+      await until("a pong", () => fast.frames.filter((frame) => kindOf(frame) === "pong").length > second);
+      clock.advance(1_000);
+      await slow.byte();
+    }
+    const { frames, code, reason } = await slow.rest();
+    expect({ code, reason }).toEqual({ code: 4002, reason: "slow_consumer" });
+    const seq = seqsOf(frames).at(-1) ?? 0;
+    const again = new RawClient(urlOf(edge));
+    await again.hello(await token({ participant: "slow" }));
+    const epoch = String(agent.state.epoch);
+    await again.send({ t: "attach", id: 1, session, cursor: { epoch, seq } });
+    expect(await again.next("attached")).toMatchObject({ epoch, seq: agent.state.seq });
+    again.close();
     fast.close();
   });
 });

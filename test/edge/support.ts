@@ -184,6 +184,11 @@ export class StubAgent {
     this.#length += text.length;
   }
 
+  /** Changes what the open message says of itself. */
+  async note(metadata: string): Promise<void> {
+    await this.#write({ messageUpdated: { messageId: this.#messageId, metadata } });
+  }
+
   async close(): Promise<void> {
     await this.#write({ messageClosed: { messageId: this.#messageId, finish: "FINISH_REASON_STOP" } });
   }

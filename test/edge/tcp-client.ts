@@ -43,6 +43,11 @@ export class TcpClient {
     this.#socket.write(Buffer.from([0x80 | TEXT, 0x80 | 100, 0, 0, 0, 0, 0x7b]));
   }
 
+  /** Takes one byte of what is there. */
+  async byte(): Promise<void> {
+    await this.#fill(this.#received.length + 1);
+  }
+
   cut(): void {
     this.#socket.destroy();
   }
@@ -110,15 +115,22 @@ export class TcpClient {
   }
 
   async #take(size: number): Promise<Buffer | undefined> {
-    while (this.#received.length < size) {
-      const chunk: unknown = this.#socket.read();
-      if (chunk instanceof Buffer) this.#received = Buffer.concat([this.#received, chunk]);
-      else if (this.#socket.readableEnded || this.#socket.destroyed) return undefined;
-      else await this.#something();
-    }
+    if (!(await this.#fill(size))) return undefined;
     const taken = this.#received.subarray(0, size);
     this.#received = this.#received.subarray(size);
     return taken;
+  }
+
+  /** Reads until so much is here, and no more than that; false: it ended before. */
+  async #fill(size: number): Promise<boolean> {
+    while (this.#received.length < size) {
+      const missing = size - this.#received.length;
+      const chunk: unknown = this.#socket.read(Math.min(missing, this.#socket.readableLength)) ?? undefined;
+      if (chunk instanceof Buffer && chunk.length > 0) this.#received = Buffer.concat([this.#received, chunk]);
+      else if (this.#socket.readableEnded || this.#socket.destroyed) return false;
+      else await this.#something();
+    }
+    return true;
   }
 }
 

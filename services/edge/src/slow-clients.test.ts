@@ -123,6 +123,19 @@ describe("a client for which too much waits", () => {
     expect(shown(slow)).toBe(truth());
   });
 
+  test("costs no more than its cap and one frame where parts are larger than that", async () => {
+    const slow = await slowClient();
+    slow.socket.peakBytes = 0;
+    for (let message = 0; message < 8; message += 1) {
+      const part = openPart();
+      happen({ partAppended: { partId: part, at: 0, text: "z".repeat(500 * KIB) } });
+      happen({ messageClosed: { messageId: [...session.state.messages.keys()].at(-1) ?? "" } });
+    }
+    expect(slow.socket.peakBytes).toBeLessThan(CAP + 501 * KIB);
+    await slow.takeAll();
+    expect(shown(slow)).toBe(truth());
+  });
+
   test("hears what became of its own records all the same", async () => {
     const slow = await slowClient();
     overflow();
