@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { createClient } from "@perdure/client";
 import type { Edge } from "@perdure/edge";
 import { type Log, partitionOf } from "@perdure/log";
 import { openKafkaLog } from "@perdure/log-kafka";
@@ -9,7 +10,8 @@ import { type HeldSession, TOPICS } from "@perdure/replica";
 import { type Admin, ConfigResourceTypes, Kafka, logLevel } from "kafkajs";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { Reader, shownOf } from "./reader.ts";
-import { PARTITIONS, StubAgent, TENANT, World, Writer } from "./support.ts";
+import { expectMet, walk } from "./seam.ts";
+import { PARTITIONS, StubAgent, TENANT, token, urlOf, World, Writer } from "./support.ts";
 
 const SESSION = "trip";
 const KEY = `${TENANT}/${SESSION}`;
@@ -169,6 +171,28 @@ describe("resume on a real broker (SPEC 10)", () => {
       expect(reader.hows.at(-1)).not.toBe("snapshot");
       reader.leave();
     }
+  });
+
+  test("reads history while tokens stream and what is shown leaves the server, without gap and overlap", async () => {
+    await keeper({ eventsKeptMs: 0, trimMs: 100 });
+    const ids: string[] = [];
+    for (let count = 0; count < 40; count += 1) ids.push(await say(`${count} ${LONG}`));
+    const client = createClient({ url: urlOf(await world.edge()), getToken: () => token(), baseDelayMs: 1 });
+    const session = client.session(SESSION);
+    await expect.poll(() => session.view.messages.length).toBeGreaterThan(0);
+    await backend.write([{ runRequested: { agent: "helper" } }]);
+    const agent = await StubAgent.join(world, SESSION);
+    await agent.accept();
+    await agent.open();
+    ids.push(agent.messageId);
+    const walked = await walk(session, async () => {
+      await agent.say("a token ");
+      for (let count = 0; count < 4; count += 1) ids.push(await say(`later ${LONG}`));
+    });
+    await agent.finish();
+    await expect.poll(() => session.view.seq).toBe(held.state.seq);
+    expectMet(session, walked, ids, [agent.runId]);
+    client.close();
   });
 
   test("says history_lost, never new, where retention has taken what no head covers", async () => {

@@ -4,8 +4,10 @@ import { partitionOf } from "@perdure/log";
 import { type HeldSession, TOPICS } from "@perdure/replica";
 import { GatedTail } from "@perdure/replica/testing";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { CutProxy } from "./cut-proxy.ts";
 import { RawClient } from "./raw-client.ts";
 import { Reader, shownOf } from "./reader.ts";
+import { expectMet, walk } from "./seam.ts";
 import { PARTITIONS, StubAgent, TENANT, token, urlOf, World, Writer } from "./support.ts";
 
 const SESSION = "trip";
@@ -247,45 +249,71 @@ describe("what a patch weighs (SPEC 10.10)", () => {
 });
 
 describe("history that is read while tokens stream (SPEC 10.3)", () => {
-  test("meets what the client shows without gap and overlap, messages and runs", async () => {
+  const ids: string[] = [];
+  const sayLong = async (count: number): Promise<void> => {
+    for (let said = 0; said < count; said += 1) ids.push(await say(`${said} ${LONG}`));
+  };
+
+  /** An agent whose answer is among the messages. */
+  async function answer(): Promise<StubAgent> {
+    const agent = await answering();
+    ids.push(agent.messageId);
+    return agent;
+  }
+
+  beforeEach(async () => {
+    ids.length = 0;
     await world.keeper();
-    const edge = await world.edge();
-    const ids: string[] = [];
-    for (let count = 0; count < 30; count += 1) ids.push(await say(`${count} ${LONG}`));
-    const early = await answering();
+    await sayLong(30);
+  });
+
+  test("meets what the client shows without gap and overlap, messages and runs", async () => {
+    const early = await answer();
     await early.finish();
-    const client = createClient({ url: urlOf(edge), getToken: () => token(), baseDelayMs: 1 });
+    const client = createClient({ url: urlOf(await world.edge()), getToken: () => token(), baseDelayMs: 1 });
     const session = client.session(SESSION);
     await expect.poll(() => session.view.messages.length).toBeGreaterThan(0);
-    const past: string[] = [];
-    const runs: string[] = [];
-    const agent = await answering();
-    const walking = (async () => {
-      for await (const page of session.history()) {
-        past.push(...page.messages.map(({ id }) => id));
-        runs.push(...page.runs.map(({ id }) => id));
-        await agent.say("a token ");
-        // What is shown now leaves the server while the walk goes on.
-        for (let count = 0; count < 5; count += 1) ids.push(await say(`later ${LONG}`));
-      }
-    })();
-    await walking;
+    const agent = await answer();
+    const walked = await walk(session, async () => {
+      await agent.say("a token ");
+      // What is shown now leaves the server while the walk goes on.
+      await sayLong(5);
+    });
     await agent.finish();
-    await expect.poll(() => session.view.messages.map(({ id }) => id)).toContain(ids.at(-1));
-    const shown = session.view.messages.map(({ id }) => id);
-    for (const id of ids) expect([id, [...past, ...shown].filter((one) => one === id).length]).toEqual([id, 1]);
-    const shownRuns = session.view.runs.map(({ id }) => id);
-    for (const { runId } of [early, agent]) {
-      expect([...runs, ...shownRuns].filter((id) => id === runId)).toHaveLength(1);
-    }
+    await expect.poll(() => session.view.seq).toBe(held.state.seq);
+    expectMet(session, walked, ids, [early.runId, agent.runId]);
     // A walk that begins now still meets it: what has left the server since is shown already.
     expect(held.state.runs.has(early.runId)).toBe(false);
-    const again: string[] = [];
-    for await (const page of session.history()) {
-      again.push(...page.messages.map(({ id }) => id));
-      for (const { id } of page.runs) expect(shownRuns).not.toContain(id);
-    }
-    for (const id of ids) expect([id, [...again, ...shown].filter((one) => one === id).length]).toEqual([id, 1]);
+    expectMet(session, await walk(session), ids, [early.runId, agent.runId]);
+    client.close();
+  });
+
+  test("is walked again where the client was away for so long that it begins later now", async () => {
+    const proxy = await CutProxy.start((await world.edge()).port);
+    const client = createClient({ url: proxy.url, getToken: () => token(), baseDelayMs: 1, maxDelayMs: 20 });
+    const session = client.session(SESSION);
+    await expect.poll(() => session.view.messages.length).toBeGreaterThan(0);
+    const { pastPages } = session.view;
+    expectMet(session, await walk(session), ids, []);
+    proxy.refuse(true);
+    proxy.cut();
+    await sayLong(60);
+    // Another node, which does not have what came meanwhile at hand.
+    await covered();
+    proxy.target = (await world.edge()).port;
+    proxy.refuse(false);
+    await expect.poll(() => session.view.pastPages).toBeGreaterThan(pastPages);
+    await expect.poll(() => session.view.seq).toBe(held.state.seq);
+    expectMet(session, await walk(session), ids, []);
+    client.close();
+    await proxy.close();
+  });
+
+  test("is empty where the client has seen all", async () => {
+    const client = createClient({ url: urlOf(await world.edge()), getToken: () => token(), baseDelayMs: 1 });
+    const session = client.session("other");
+    await session.send("hello");
+    expect(await walk(session)).toEqual({ messages: [], runs: [] });
     client.close();
   });
 });

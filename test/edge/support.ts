@@ -159,6 +159,11 @@ export class StubAgent {
     return this.#runId;
   }
 
+  /** Of the message that it has opened last. */
+  get messageId(): string {
+    return this.#messageId;
+  }
+
   get #instance(): string {
     return [...this.#writer.held.state.agents.values()].at(-1)?.instance ?? "";
   }

@@ -15,14 +15,17 @@ export type PageReader = (before: number | undefined) => Promise<Pick<PageFrame,
 
 /**
  * The past page by page, newest first, as far as it is not in the view. `known`: ids of messages and runs that the view shows
- * already, since a client keeps what it has seen for longer than the server keeps it at hand.
+ * already, since a client keeps what it has seen for longer than the server keeps it at hand. `pastPages`: those that are not in the
+ * view, where that is known already.
  */
 export async function* walkHistory(
   read: PageReader,
   known: (id: string) => boolean,
+  pastPages: number | undefined,
 ): AsyncGenerator<HistoryPage, void, undefined> {
   let later: MessageStateJson[] = [];
-  let before: number | undefined;
+  if (pastPages === 0) return;
+  let before = pastPages;
   do {
     const answer = await read(before);
     if (answer.page === undefined) return;

@@ -184,11 +184,13 @@ export class Session {
     return this.#apply({ budgetLifted: { currency } });
   }
 
-  /** The past that the view no longer shows, newest first. */
+  /** The past that the view does not show, newest first; again where `pastPages` has grown. */
   history(): AsyncGenerator<HistoryPage, void, undefined> {
+    const { exists, pastPages } = this.view;
     return walkHistory(
       (before) => this.#engine.pages.read(before),
       (id) => this.view.messageById.has(id) || this.view.runs.some((run) => run.id === id),
+      exists ? pastPages : undefined,
     );
   }
 

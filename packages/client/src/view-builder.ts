@@ -81,6 +81,7 @@ export class ViewBuilder {
     const next: SessionView = {
       id,
       exists: state.epoch !== undefined,
+      pastPages: state.nextPage,
       seq: state.seq,
       title: state.info.title,
       closed: state.info.closed,

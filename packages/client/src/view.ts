@@ -46,6 +46,11 @@ export interface SessionView {
   readonly exists: boolean;
   /** Seq of the last event in here. */
   readonly seq: number;
+  /**
+   * Pages of the past that are not shown here: `history` walks them. Where it grows, this client was away for so long that
+   * it begins later now, and what lies between is in the pages that are new: walk them again.
+   */
+  readonly pastPages: number;
   readonly title: string;
   readonly closed: boolean;
   /** The conversation in order: of each message that was edited or regenerated only the version that is chosen. */
