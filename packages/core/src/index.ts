@@ -18,7 +18,7 @@ export { toHead } from "./head.ts";
 export type { Body, EventKind } from "./kinds.ts";
 export { type Limits, LIMITS } from "./limits.ts";
 export { isAllowed, mayWrite } from "./permissions.ts";
-export { poolSignals } from "./pools.ts";
+export { pageSignals, poolSignals } from "./pools.ts";
 export { RULE_BOOK, type RuleBook, type Rules } from "./rules.ts";
 export {
   FIRST_RULES,

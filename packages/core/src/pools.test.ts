@@ -1,7 +1,7 @@
 import type { EventJson } from "@perdure/protocol";
 import { describe, expect, test } from "vitest";
 import { codeOf, type Pen, seqOf, Story, storyAtWork } from "./testing/story.ts";
-import { dues, nextDueMs, poolSignals } from "./index.ts";
+import { dues, nextDueMs, pageSignals, poolSignals } from "./index.ts";
 
 const run = (runSeq: number) => ({ session: "trip-42", epoch: "7", runSeq, runId: `ann:${runSeq}:0` });
 
@@ -140,6 +140,16 @@ describe("what a session tells the pools", () => {
     expect(codeOf(story.write(bot, { runCompleted: { runId } }, { attempt }))).toBe("fenced");
     story.write(ann, { controlCancel: { runId } });
     expect(signals(work)[0]).toEqual({ agent: "planner", event: { poolFreed: { run: ref } } });
+  });
+
+  test("SPEC 8.11: of a run that leaves the state with the record that ends it, its page says so", () => {
+    const work = storyAtWork({ settledBytes: 100, settledKeptBytes: 0 });
+    const { story, bot, runId, attempt } = work;
+    story.write(bot, { runCompleted: { runId, result: '"a long one"' } }, { attempt });
+    expect(story.state.runs.has(runId)).toBe(false);
+    expect(pageSignals(story.pages, "trip-42")).toEqual([
+      { agent: "planner", event: { poolFreed: { run: { session: "trip-42", epoch: "0", runSeq: 2, runId } } } },
+    ]);
   });
 
   test("SPEC 8.11: a pool that hears all of it, again and again, follows", () => {

@@ -1,4 +1,4 @@
-import type { EventJson, RunRefJson } from "@perdure/protocol";
+import type { EventJson, PageJson, RunRefJson } from "@perdure/protocol";
 import type { Due, PoolSignal } from "./api.ts";
 import { holdOf } from "./apply/holds.ts";
 import { isAlive } from "./apply/agents.ts";
@@ -21,6 +21,19 @@ export function poolSignals(state: SessionState, sessionId: string): readonly Po
     const ref = { session: sessionId, epoch, runSeq: run.requested, runId: run.id };
     return signalsOf(run, ref, held).map((event) => ({ agent: run.agent, event }));
   });
+}
+
+/**
+ * The same of runs that have left the state in these pages. A run that weighs much leaves it with the record that ends
+ * it, so that `poolSignals` never says that it is over.
+ */
+export function pageSignals(pages: readonly PageJson[], sessionId: string): readonly PoolSignal[] {
+  return pages.flatMap(({ epoch = "0", runs = [] }) =>
+    runs.map(({ id: runId = "", requested: runSeq = 0, agent = "" }) => {
+      const run = { session: sessionId, epoch, runSeq, runId };
+      return { agent, event: { poolFreed: { run } } };
+    }),
+  );
 }
 
 /** `held`: the session lets nobody begin a run now, so none waits in a pool. */

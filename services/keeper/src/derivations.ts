@@ -134,21 +134,24 @@ export class Derivations {
   /** Tells the pools what changed since the last look: for each run only the latest. */
   #signal(session: KeptSession, state: SessionState): void {
     const { signals, key, tenant } = session;
-    const owed = owedSignals(state, key);
+    const owed = new Map([...owedSignals(state, key), ...signals.left]);
     for (const [text, signal] of owed) {
       if (signals.owed.has(text)) continue;
       signals.pendingCount += 1;
       this.#parts.signals.send(tenant, signal, {
         isWanted: (again) => !this.#closed && (!again || signals.owed.has(text)),
-        onSettled: () => this.#signalled(session),
+        onSettled: () => this.#signalled(session, text),
       });
     }
     signals.owed = new Set(owed.keys());
   }
 
-  #signalled(session: KeptSession): void {
-    session.signals.pendingCount -= 1;
-    if (session.signals.pendingCount === 0 && session.signals.writtenAsOwing) this.#parts.onSettled(session);
+  #signalled(session: KeptSession, text: string): void {
+    const { signals } = session;
+    const wasLeft = signals.left.delete(text);
+    signals.pendingCount -= 1;
+    const settled = signals.pendingCount === 0 && signals.writtenAsOwing;
+    if (settled || wasLeft) this.#parts.onSettled(session);
   }
 }
 

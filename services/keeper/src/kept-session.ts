@@ -1,7 +1,15 @@
-import { type Accepted, eventKind, fold, PerdureError, type RuleBook, type SessionState } from "@perdure/core";
+import {
+  type Accepted,
+  eventKind,
+  fold,
+  PerdureError,
+  type PoolSignal,
+  type RuleBook,
+  type SessionState,
+} from "@perdure/core";
 import { decodeRecord, type IndexEntryJson, type PageJson } from "@perdure/protocol";
 import { checkRules, Publications, type RawRecord } from "@perdure/replica";
-import { owedSignals } from "./owed-signals.ts";
+import { leftSignals, owedSignals } from "./owed-signals.ts";
 
 /** What one session has that no head covers yet. */
 export interface Uncovered {
@@ -17,6 +25,8 @@ export interface Uncovered {
 export interface OwedSignals {
   /** As of the last look. */
   owed: ReadonlySet<string>;
+  /** Of runs that have left the state: not covered before they have arrived, since no head would say them again. */
+  readonly left: Map<string, PoolSignal>;
   /** Those that are not known to have arrived. */
   pendingCount: number;
   /** The index says that something is owed. */
@@ -70,7 +80,7 @@ export class KeptSession {
   /** Verdicts on what the keeper itself wrote here. */
   readonly written = new Publications();
   /** What the keeper owes to pools. */
-  readonly signals: OwedSignals = { owed: new Set(), pendingCount: 0, writtenAsOwing: false };
+  readonly signals: OwedSignals = { owed: new Set(), left: new Map(), pendingCount: 0, writtenAsOwing: false };
   /** Writing of what is due. */
   readonly deriving: Deriving = { running: false, refusals: 0, notBeforeMs: 0 };
   /** What this process last wrote of it to the index. */
@@ -214,12 +224,20 @@ export class KeptSession {
       const { verdict, accepted, pages } = fold(state, decodeRecord(value), { offset, timeMs }, this.#book);
       checkRules(this.key, state.rules, this.#book);
       this.uncovered?.pages.push(...pages);
+      for (const [text, signal] of leftSignals(pages, this.key)) this.#noteLeft(text, signal);
       if (accepted !== undefined) this.#note(accepted);
       this.written.judged(offset, verdict);
     } catch (error) {
       if (error instanceof PerdureError && error.code === "rules_too_new") this.#end("rules_too_new", error);
       else this.#setAside(offset, error);
     }
+  }
+
+  /** What its pool was told before the run left need not be told again. */
+  #noteLeft(text: string, signal: PoolSignal): void {
+    if (this.signals.pendingCount === 0 && this.signals.owed.has(text)) return;
+    this.signals.left.set(text, signal);
+    this.changed = true;
   }
 
   #note({ events }: Accepted): void {

@@ -41,8 +41,8 @@ function instance(name: string) {
       await write(KEY, inSession.record([joined(0)]));
       await write(KEY, inSession.record([{ runAccepted: { runId, instance: name } }]));
     },
-    completes: (runId: string, attempt: number) =>
-      write(KEY, inSession.record([{ runCompleted: { runId, result: "1" } }], { attempt })),
+    completes: (runId: string, attempt: number, result = "1") =>
+      write(KEY, inSession.record([{ runCompleted: { runId, result: JSON.stringify(result) } }], { attempt })),
     isLost: (key: string, seq: number) =>
       write(
         key,
@@ -74,6 +74,21 @@ describe("a run that an agent is asked for", () => {
     expect([...pool.state.pool.values()].map(({ phase, instance: name }) => [phase, name])).toEqual([
       ["POOL_PHASE_OFFERED", "i-1"],
     ]);
+  });
+
+  it("frees its place also where it weighs so much that it leaves the state when it ends", async () => {
+    await world.keeper();
+    await write(KEY, user.create());
+    const runId = await requestRun();
+    const bot = instance("i-1");
+    await bot.serves(1);
+    await bot.accepts(runId);
+    for (let said = 0; said < 5; said += 1) await write(KEY, user.say("x".repeat(15_000)));
+    const held = await world.attach(KEY);
+    await bot.completes(runId, held.state.runs.get(runId)?.attempt ?? 0, "x".repeat(60_000));
+    await world.test.atRest();
+    expect(held.state.runs.has(runId)).toBe(false);
+    expect((await world.attach(POOL)).state.pool.size).toBe(0);
   });
 
   it("is offered at once, taken, and its place is free again when it has ended", async () => {

@@ -67,28 +67,40 @@ export class UncoveredSessions {
 
   /** Those that a checkpoint can cover now and that have waited since `beforeMs` or longer. */
   *coverable(beforeMs: number): IterableIterator<KeptSession> {
+    const isWaiting = (session: KeptSession, sinceMs: number): boolean =>
+      isCoverable(session) && Math.max(sinceMs, heldUntilMs(session)) <= beforeMs;
     for (const session of [...this.#sessions]) {
-      if (isCoverable(session) && (session.uncovered?.sinceMs ?? 0) <= beforeMs) yield session;
+      if (isWaiting(session, session.uncovered?.sinceMs ?? 0)) yield session;
     }
     for (const [session, sinceMs] of [...this.#stale]) {
-      if (isCoverable(session) && sinceMs <= beforeMs && this.#stale.has(session)) yield session;
+      if (this.#stale.has(session) && isWaiting(session, sinceMs)) yield session;
     }
   }
 
   /** When the one that has waited longest began to; undefined: none can be covered now. */
   waitingSinceMs(): number | undefined {
     let earliest: number | undefined;
+    const note = (session: KeptSession, sinceMs: number): void => {
+      const fromMs = Math.max(sinceMs, heldUntilMs(session));
+      earliest = Math.min(earliest ?? fromMs, fromMs);
+    };
     for (const session of this.#sessions) {
-      if (isCoverable(session)) {
-        earliest = session.uncovered?.sinceMs;
-        break;
-      }
+      if (!isCoverable(session)) continue;
+      note(session, session.uncovered?.sinceMs ?? 0);
+      if (heldUntilMs(session) === 0) break;
     }
-    for (const sinceMs of this.#stale.values()) earliest = Math.min(earliest ?? sinceMs, sinceMs);
+    for (const [session, sinceMs] of this.#stale) if (isCoverable(session)) note(session, sinceMs);
     return earliest;
   }
 }
 
 function isCoverable({ status }: KeptSession): boolean {
   return status !== "loading";
+}
+
+/** What no head would say again is told first, but a pool that does not answer holds nobody up for ever. */
+const LEFT_HELD_MS = 60_000;
+
+function heldUntilMs({ signals, uncovered }: KeptSession): number {
+  return signals.left.size === 0 || uncovered === undefined ? 0 : uncovered.sinceMs + LEFT_HELD_MS;
 }
