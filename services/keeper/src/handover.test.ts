@@ -115,6 +115,51 @@ describe("keepers that share the partitions", () => {
   });
 });
 
+describe("an index that is slow to come", () => {
+  it("is read to its end before anything in it counts as due", async () => {
+    const key = KEYS[0] ?? "";
+    const bot = new SampleWriter("bot", "ROLE_AGENT", { instance: "i-1" });
+    const here = { instance: "i-1", node: "ingest", incarnation: 1 };
+    const first = await world.keeper({ node: "first" });
+    await world.test.append(key, bot.record([{ agentJoined: { ...here, agent: "helper", attachment: "a" } }]));
+    const node = new SampleWriter("node", "ROLE_SYSTEM");
+    const lost = { agentLost: { instance: "i-1", attachment: "a", reason: "LOST_REASON_STREAM" } } as const;
+    await world.test.append(key, node.record([lost], { cause: { seq: 2 } }));
+    await world.covered(key);
+    await world.test.append(key, bot.record([{ agentResumed: { ...here, attachment: "b" } }]));
+    await sayEverywhere();
+    await world.covered(key);
+    await first.stop();
+    await world.pass(20_000);
+    await world.keeper({ node: "second" }, oneByOne(TOPICS.index));
+    await sayEverywhere();
+    await world.pass(20_000);
+    await expectAllCovered();
+    await expectAllWhole();
+  });
+
+  /** The log with a tail that hands out one entry at a time, while time passes. */
+  function oneByOne(slowTopic: string): Log {
+    const { log, clock } = world.test;
+    return alteredLog(log, {
+      tail: (topic, listener) =>
+        topic !== slowTopic
+          ? log.tail(topic, listener)
+          : log.tail(topic, {
+              onPartitionError: (partition, error) => listener.onPartitionError(partition, error),
+              async onEntries(partition, entries, nextOffset, end) {
+                for (const entry of entries) {
+                  await listener.onEntries(partition, [entry], entry.offset, end);
+                  clock.advance(1);
+                  await new Promise((resolve) => setImmediate(resolve));
+                }
+                await listener.onEntries(partition, [], nextOffset, end);
+              },
+            }),
+    });
+  }
+});
+
 describe("a head that is slow to come", () => {
   it("holds up its own session and no other", async () => {
     const first = await world.keeper({ node: "first" });

@@ -56,6 +56,8 @@ export class PartitionKeeper {
   readonly #upgrades: RulesUpgrades;
   /** Sessions with records that the watermark has passed unjudged, and where those begin. */
   readonly #unjudged = new Map<string, number>();
+  /** What fell due while the index was still being read. */
+  readonly #dueEarly = new Set<string>();
   /** Whoever waits until less is uncovered. */
   #room: PromiseWithResolvers<void> | undefined;
   #ownership: Ownership;
@@ -174,6 +176,8 @@ export class PartitionKeeper {
     this.#opened = true;
     this.#judgeUnjudged();
     this.nodesEnded();
+    this.#wake([...this.#dueEarly].filter((key) => Number(this.#index.find(key)?.dueMs ?? 0) > 0));
+    this.#dueEarly.clear();
     this.#sessions.start();
   }
 
@@ -307,7 +311,12 @@ export class PartitionKeeper {
     this.#parts.logger.error({ session: key, status, offset: setAsideAt, err: failure }, "a session cannot be folded");
   }
 
+  /** Before all of the index is read, an entry may be an older one, and name a head of long ago. */
   #wake(keys: readonly string[]): void {
+    if (!this.#opened) {
+      for (const key of keys) this.#dueEarly.add(key);
+      return;
+    }
     for (const key of keys) {
       const known = this.#sessions.get(key);
       if (known === undefined) this.#sessions.need(key);
