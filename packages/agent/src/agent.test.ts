@@ -310,6 +310,18 @@ describe("SPEC 6: an instance that the sessions hold for crashed", () => {
   });
 });
 
+describe("SPEC 6: an instance that one session holds for crashed, and its pool does not", () => {
+  test("goes on as another when a run of that session is offered to it", async () => {
+    const { agent, node, connected } = setUp();
+    await connected();
+    void agent.serve(() => Promise.resolve());
+    node.last.tell({ case: "offer", value: run("r1") });
+    node.last.tell({ case: "refused", value: { ...run("r1"), code: "fenced" } });
+    await node.until(() => node.streams.length === 2 && node.last.said.length > 0);
+    expect(node.last.of("hello")[0]?.instance).not.toBe("i-1");
+  });
+});
+
 describe("what nobody expects", () => {
   test("an instance that is fenced in its pool goes on as another, on one new stream", async () => {
     const { node, connected, nextStream, clock } = setUp();

@@ -187,7 +187,10 @@ export class Agent {
 
   #refused(message: AgentRefused): void {
     const { session, runId, code, retryAfterMs } = message;
-    if (runId !== "" && code === "rules_too_new") this.#connection.moveAfter(retryAfterMs);
+    if (code === "fenced") {
+      this.#becomeAnother(refusal(code));
+      this.#connection.restart();
+    } else if (runId !== "" && code === "rules_too_new") this.#connection.moveAfter(retryAfterMs);
     else if (runId !== "" && retryAfterMs > 0) {
       this.#parts.clock.after(retryAfterMs, () => {
         if (this.#accepting.has(keyOf(session, runId))) this.#accept(session, runId);
@@ -197,9 +200,6 @@ export class Agent {
       this.#accepting.delete(keyOf(session, runId));
       this.#sessions.releaseUnused(session);
       this.#checkIdle();
-    } else if (code === "fenced") {
-      this.#becomeAnother(refusal(code));
-      this.#connection.restart();
     } else if (session !== "") this.#sessions.refused(message);
     else this.#parts.logger.warn({ code }, message.message);
   }
