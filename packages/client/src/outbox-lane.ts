@@ -83,8 +83,9 @@ export class OutboxLane {
     if (code === "producer_gap") return this.#mend(ack.expected ?? ack.n);
     if (code === "not_attached") return;
     if (NOT_JUDGED.has(code)) return this.#sendLater(ack.n, ack.retryAfterMs ?? RETRY_MS);
-    const { winner } = ack;
-    this.#settle(waiting, new PerdureError(code, ack.message ?? CODES[code].meaning, { ...(winner && { winner }) }));
+    const { winner, expected } = ack;
+    const details = { ...(winner && { winner }), ...(expected !== undefined && { expected }) };
+    this.#settle(waiting, new PerdureError(code, ack.message ?? CODES[code].meaning, details));
   }
 
   /** Gives up on all that waits. */

@@ -105,9 +105,9 @@ export class Outbox {
     return this.#lane(page, this.#generation === 1 ? producer : `${producer}-${this.#generation}`);
   }
 
-  /** Where the session no longer knows the producer, what comes next goes under a new id. */
+  /** Where the session no longer knows the producer, or waits for a number that was given up, a new id goes on. */
   #retire(lane: OutboxLane, error: unknown): void {
-    const lost = error instanceof PerdureError && LOST_PRODUCER.has(error.code);
+    const lost = error instanceof PerdureError && (LOST_PRODUCER.has(error.code) || error.expected !== undefined);
     if (lost && this.#own === lane) this.#own = undefined;
   }
 

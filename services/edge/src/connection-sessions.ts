@@ -18,7 +18,7 @@ import type { EdgeMetrics } from "./metrics.ts";
 import { type Refusal, refusalOf, refuse } from "./refusal.ts";
 import type { Room } from "./room.ts";
 import type { Rooms } from "./rooms.ts";
-import { type Outcome, submit } from "./sends.ts";
+import { type Outcome, submit, unjudged } from "./sends.ts";
 import type { Socket } from "./socket.ts";
 import type { Turns } from "./turns.ts";
 
@@ -129,8 +129,9 @@ export class ConnectionSessions implements Subscriber {
   write(frame: SendFrame, sizeBytes: number): void {
     const { h, p, n, born, epoch, au, ev } = frame;
     const attachment = this.#attachments.get(h);
-    const refusal = attachment === undefined ? refuse("not_attached") : this.#judgeLoad(sizeBytes);
-    if (attachment === undefined || refusal !== undefined) return this.#ack(h, p, n, { s: 0, ...refusal });
+    if (attachment === undefined) return this.#ack(h, p, n, unjudged(0, n, refuse("not_attached")));
+    const refusal = this.#judgeLoad(sizeBytes);
+    if (refusal !== undefined) return this.#ack(h, p, n, unjudged(attachment.room.held.state.seq, n, refusal));
     this.#unackedCount += 1;
     this.#unackedBytes += sizeBytes;
     const draft = {
@@ -150,7 +151,8 @@ export class ConnectionSessions implements Subscriber {
 
   /** A send whose events are not of the schema. */
   refuseSend({ h = 0, p = "", n = 0, code, message }: FrameRefusal): void {
-    this.#ack(h, p, n, { s: this.#attachments.get(h)?.room.held.state.seq ?? 0, code, message });
+    const seq = this.#attachments.get(h)?.room.held.state.seq ?? 0;
+    this.#ack(h, p, n, unjudged(seq, n, { code, message }));
   }
 
   history(frame: HistoryFrame): void {

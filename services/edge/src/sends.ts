@@ -55,6 +55,13 @@ export function recordOf(draft: Draft, grant: Grant): RecordJson {
   };
 }
 
+/** A refusal that leaves the number to the writer's next record, since the session never saw it. */
+export const unjudged = (seq: number, number: number, refusal: Refusal): Outcome => ({
+  s: seq,
+  ...refusal,
+  ...(number > 0 && { expected: number }),
+});
+
 /** Writes a record; resolves once the session has judged it, or it is known that it was not stored. Never rejects. */
 export async function submit(
   held: HeldSession,
@@ -63,7 +70,7 @@ export async function submit(
   logger: Pick<Logger, "error">,
 ): Promise<Outcome> {
   const refusal = judgeDraft(draft, grant);
-  if (refusal !== undefined) return { s: held.state.seq, ...refusal };
+  if (refusal !== undefined) return unjudged(held.state.seq, draft.number, refusal);
   const { stored, applied } = held.publish(recordOf(draft, grant));
   try {
     return outcomeOf(await Promise.race([applied, stored.then(() => applied)]));

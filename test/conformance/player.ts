@@ -1,0 +1,152 @@
+// Plays a transcript against a server.
+import { randomUUID } from "node:crypto";
+import { Peer } from "./peer.ts";
+import type { Target } from "./target.ts";
+import type { Request, Step, Transcript } from "./transcript.ts";
+import { type Bindings, filled, matched } from "./values.ts";
+
+/** Plays it to its end. Throws at the first step that the server does not answer as it says. */
+export async function play(transcript: Transcript, target: Target): Promise<"played"> {
+  const player = new Player(target);
+  for (const step of transcript.steps) {
+    try {
+      await player.take(step);
+    } catch (error) {
+      throw new Error(`at "${step.line.slice(0, 200)}"`, { cause: error });
+    }
+  }
+  await player.end();
+  return "played";
+}
+
+class Player {
+  readonly #target: Target;
+  readonly #peers = new Map<string, Peer>();
+  #bindings: Bindings = new Map();
+  #answer: { readonly status: number; readonly body: unknown } | undefined;
+  #lastId = 1_000;
+
+  constructor(target: Target) {
+    this.#target = target;
+    for (const name of ["session", "other"]) this.#bindings.set(name, `t-${randomUUID()}`);
+  }
+
+  async take(step: Step): Promise<void> {
+    switch (step.kind) {
+      case "open":
+        return this.#open(step.peer);
+      case "attach":
+        return this.#attach(step.peer, step.session);
+      case "create":
+        return this.#create(step.peer, step.session);
+      case "send":
+        return this.#peer(step.peer).send(JSON.stringify(await this.#filled(step.frame)));
+      case "sendText":
+        return this.#peer(step.peer).send(step.text);
+      case "sendBinary":
+        return this.#peer(step.peer).send(Uint8Array.from(Buffer.from(step.text, "hex")));
+      case "expect":
+        return this.#expect(step.peer, step.frame);
+      case "expectClosed":
+        return this.#expectClosed(step.peer, step.code, step.reason);
+      case "close":
+        return this.#peer(step.peer).close(step.code);
+      case "request":
+        return this.#request(step.request);
+      case "answer":
+        return this.#expectAnswer(step.status, step.body);
+      case "server":
+        return this.#target.make(step.does);
+    }
+  }
+
+  /** Nothing may be left that no step spoke of. */
+  async end(): Promise<void> {
+    for (const [name, peer] of this.#peers) {
+      if (!peer.isClosed) {
+        await this.take({ kind: "send", peer: name, frame: { t: "ping" } });
+        await this.take({ kind: "expect", peer: name, frame: { t: "pong" } });
+        await peer.close(1000);
+      }
+      const { untold, faults } = peer;
+      if (untold.length > 0) throw new Error(`${name} got what no step speaks of: ${JSON.stringify(untold)}`);
+      if (faults.length > 0) throw new Error(`${name}: ${faults.join("; ")}`);
+    }
+  }
+
+  #open(name: string): void {
+    this.#peers.set(name, new Peer(this.#target.url));
+  }
+
+  #peer(name: string): Peer {
+    const peer = this.#peers.get(name);
+    if (peer === undefined) throw new Error(`${name} has not opened a connection`);
+    return peer;
+  }
+
+  /** With the tokens that it names. */
+  async #filled(value: unknown): Promise<unknown> {
+    for (const [, holder = ""] of JSON.stringify(value).matchAll(/<token:([\w.]+)>/g)) {
+      if (!this.#bindings.has(`token:${holder}`)) {
+        this.#bindings.set(`token:${holder}`, await this.#target.token(holder));
+      }
+    }
+    return filled(value, this.#bindings);
+  }
+
+  async #expect(name: string, frame: unknown): Promise<void> {
+    this.#bindings = await this.#peer(name).expect(frame, this.#bindings);
+  }
+
+  async #expectClosed(name: string, code: number, reason: string): Promise<void> {
+    const closed = await this.#peer(name).closed;
+    if (closed.code !== code || closed.reason !== reason) {
+      throw new Error(`closed with ${closed.code} ${closed.reason}\n${this.#peer(name).report}`);
+    }
+  }
+
+  /** Greets where it has no connection, attaches, and remembers `<NAME.h>`, `<NAME.epoch>`, `<NAME.seq>`, `<NAME.member>`. */
+  async #attach(name: string, session: string): Promise<void> {
+    if (this.#peers.get(name)?.isClosed !== false) {
+      this.#open(name);
+      const token = `<token:${name.replace(/\d+$/, "")}>`;
+      await this.take({ kind: "send", peer: name, frame: { t: "hello", v: 1, token } });
+      const id = name.replace(/\d+$/, "");
+      await this.#expect(name, { t: "welcome", participant: `<${id}.id>`, "…": "…" });
+    }
+    this.#lastId += 1;
+    await this.take({ kind: "send", peer: name, frame: { t: "attach", id: this.#lastId, session } });
+    const frame = { "…": "…", t: "attached", id: this.#lastId, h: "<h>", seq: "<seq>", member: "<member>" };
+    const found = await this.#peer(name).expect(frame, new Map());
+    for (const [key, value] of found) this.#bindings.set(`${name}.${key}`, value);
+  }
+
+  async #create(name: string, session: string): Promise<void> {
+    await this.#attach(name, session);
+    const ev = [{ sessionCreated: {} }];
+    const frame = { t: "send", h: `<${name}.h>`, p: `${name}-creates`, n: 1, born: 0, ev };
+    await this.take({ kind: "send", peer: name, frame });
+    await this.#expect(name, { t: "e", h: `<${name}.h>`, p: `${name}-creates`, epoch: "<epoch>", "…": "…" });
+    await this.#expect(name, { t: "ack", h: `<${name}.h>`, p: `${name}-creates`, n: 1, s: 1 });
+    const joined = { t: "e", h: `<${name}.h>`, s: `<${name}.seq>`, ev: [{ memberJoined: "<_>" }], "…": "…" };
+    this.#bindings.delete(`${name}.seq`);
+    await this.#expect(name, joined);
+  }
+
+  async #request({ method, path, holder, body }: Request): Promise<void> {
+    const url = new URL(String(filled(path, this.#bindings)), this.#target.url.replace(/^ws/, "http"));
+    const authorization = `Bearer ${await this.#target.token(holder)}`;
+    const response = await fetch(url, {
+      method,
+      headers: { authorization },
+      ...(body !== undefined && { body: JSON.stringify(await this.#filled(body)) }),
+    });
+    this.#answer = { status: response.status, body: await response.json() };
+  }
+
+  #expectAnswer(status: number, body: unknown): void {
+    const found = this.#answer?.status === status ? matched(body, this.#answer.body, this.#bindings) : undefined;
+    if (found === undefined) throw new Error(`the answer was ${JSON.stringify(this.#answer)}`);
+    this.#bindings = found;
+  }
+}

@@ -1,0 +1,71 @@
+// What the transcripts are played against: an edge of this repository on the embedded log, or whatever
+// PERDURE_CONFORMANCE names.
+import { readFileSync } from "node:fs";
+import type { TokenClaims } from "@perdure/service-kit";
+import type { World } from "../edge/support.ts";
+import { token, urlOf } from "../edge/support.ts";
+import type { ServerDeed } from "./transcript.ts";
+
+export interface Target {
+  /** Where a connection is to be made now, `ws://…/v1/connect`. */
+  readonly url: string;
+  /** A token of this holder, by the names in test/conformance/README.md. */
+  token(holder: string): Promise<string>;
+  /** Whether `deed` can be asked for. */
+  can(deed: ServerDeed): boolean;
+  make(deed: ServerDeed): Promise<void>;
+}
+
+const MOVE_MS = 300;
+
+const claims: Readonly<Record<string, Partial<TokenClaims>>> = {
+  ann: { participant: "ann", name: "Ann" },
+  "ann.narrow": { participant: "ann", sessions: ["nothing"] },
+  "ann.expired": { participant: "ann" },
+  "ann.brief": { participant: "ann" },
+  ben: { participant: "ben", mayCreate: false },
+  olga: { participant: "olga", role: "operator" },
+  otto: { participant: "otto", role: "observer" },
+};
+const lifetimesMs: Readonly<Record<string, number>> = { "ann.expired": -60_000, "ann.brief": 1_500 };
+
+/** An edge for one transcript, so that what it does to the server nobody else feels. */
+export async function ownTarget(world: World): Promise<Target> {
+  let edge = await world.edge();
+  return {
+    get url() {
+      return urlOf(edge);
+    },
+    async token(holder) {
+      const own = claims[holder];
+      return own === undefined ? "a.b.c" : token(own, lifetimesMs[holder]);
+    },
+    can: () => true,
+    async make(deed) {
+      const before = edge;
+      if (deed === "forgets") edge = await world.edge({ replica: world.freshReplica({ recentRecords: 1 }) });
+      else edge = await world.edge();
+      if (deed === "drains") void before.drain(MOVE_MS);
+    },
+  };
+}
+
+interface Foreign {
+  readonly url: string;
+  readonly tokens: Readonly<Record<string, string>>;
+}
+
+/** The server that a file describes: `{"url": …, "tokens": {…}}`. */
+export function foreignTarget(path: string): Target {
+  const value: unknown = JSON.parse(readFileSync(path, "utf8"));
+  if (!isForeign(value)) throw new Error(`${path} must hold {"url": …, "tokens": {…}}`);
+  return {
+    url: value.url,
+    token: (holder) => Promise.resolve(value.tokens[holder] ?? ""),
+    can: () => false,
+    make: () => Promise.reject(new Error("a foreign server is asked for nothing")),
+  };
+}
+
+const isForeign = (value: unknown): value is Foreign =>
+  typeof value === "object" && value !== null && "url" in value && "tokens" in value;

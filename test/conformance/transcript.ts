@@ -1,0 +1,81 @@
+// The exchanges of docs/protocol.md: fenced blocks of kind `transcript`, a step on each line. test/conformance/README.md
+// says what the steps mean.
+
+export type Step =
+  | { readonly kind: "open" | "attach" | "create"; readonly peer: string; readonly session: string }
+  | { readonly kind: "send"; readonly peer: string; readonly frame: unknown }
+  | { readonly kind: "sendText" | "sendBinary"; readonly peer: string; readonly text: string }
+  | { readonly kind: "expect"; readonly peer: string; readonly frame: unknown }
+  | { readonly kind: "expectClosed"; readonly peer: string; readonly code: number; readonly reason: string }
+  | { readonly kind: "close"; readonly peer: string; readonly code: number }
+  | { readonly kind: "request"; readonly request: Request }
+  | { readonly kind: "answer"; readonly status: number; readonly body: unknown }
+  | { readonly kind: "server"; readonly does: ServerDeed };
+
+export interface Request {
+  readonly method: "GET" | "POST";
+  readonly path: string;
+  /** Whose token it carries. */
+  readonly holder: string;
+  readonly body: unknown;
+}
+
+/** What only whoever runs the server can make it do. */
+export type ServerDeed = "drains" | "forgets";
+
+export interface Transcript {
+  readonly name: string;
+  readonly steps: readonly (Step & { readonly line: string })[];
+}
+
+/** The transcripts of a document, in order. Throws where a line is no step. */
+export function transcriptsIn(markdown: string): Transcript[] {
+  return [...markdown.matchAll(/^```transcript (.+)\n([^]*?)^```$/gm)].map(([, name = "", text = ""]) => ({
+    name,
+    steps: text
+      .split("\n")
+      .filter((line) => line !== "")
+      .map((line) => ({ line, ...stepOf(line) })),
+  }));
+}
+
+function stepOf(line: string): Step {
+  for (const [pattern, read] of grammar) {
+    const match = pattern.exec(line);
+    if (match !== null) return read(match.slice(1));
+  }
+  throw new Error(`no step of a transcript: ${line}`);
+}
+
+type Reader = (words: readonly string[]) => Step;
+
+const grammar: readonly (readonly [pattern: RegExp, read: Reader])[] = [
+  [/^(\w+) opens$/, ([peer = ""]) => ({ kind: "open", peer, session: "" })],
+  [/^(\w+) attaches (<\w+>)$/, ([peer = "", session = ""]) => ({ kind: "attach", peer, session })],
+  [/^(\w+) creates (<\w+>)$/, ([peer = "", session = ""]) => ({ kind: "create", peer, session })],
+  [/^(\w+) > text (.*)$/, ([peer = "", text = ""]) => ({ kind: "sendText", peer, text })],
+  [/^(\w+) > binary (\w+)$/, ([peer = "", text = ""]) => ({ kind: "sendBinary", peer, text })],
+  [/^(\w+) > (.+)$/, ([peer = "", json = ""]) => ({ kind: "send", peer, frame: JSON.parse(json) })],
+  [
+    /^(\w+) < closed (\d+) (\w+)$/,
+    ([peer = "", code, reason = ""]) => ({ kind: "expectClosed", peer, code: Number(code), reason }),
+  ],
+  [/^(\w+) < (.+)$/, ([peer = "", json = ""]) => ({ kind: "expect", peer, frame: JSON.parse(json) })],
+  [/^(\w+) closes (\d+)$/, ([peer = "", code]) => ({ kind: "close", peer, code: Number(code) })],
+  [
+    /^(GET|POST) (\S+) as (\S+)(?: (.+))?$/,
+    ([method, path = "", holder = "", body]) => requestOf(method, path, holder, body),
+  ],
+  [/^= (\d+) (.+)$/, ([status, json = ""]) => ({ kind: "answer", status: Number(status), body: JSON.parse(json) })],
+  [/^server (drains|forgets)$/, ([does]) => ({ kind: "server", does: does === "drains" ? "drains" : "forgets" })],
+];
+
+function requestOf(method: string | undefined, path: string, holder: string, body: string | undefined): Step {
+  const request: Request = {
+    method: method === "POST" ? "POST" : "GET",
+    path,
+    holder,
+    body: body === undefined ? undefined : JSON.parse(body),
+  };
+  return { kind: "request", request };
+}
