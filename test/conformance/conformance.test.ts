@@ -1,12 +1,11 @@
-import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { World } from "../edge/support.ts";
-import { play } from "./player.ts";
-import { foreignTarget, ownTarget, type Target } from "./target.ts";
-import { type Transcript, transcriptsIn } from "./transcript.ts";
+import { canPlay, play } from "./player.ts";
+import { describedTarget, ownTarget, type Target } from "./target.ts";
+import { readTranscripts } from "./transcript.ts";
 
-const transcripts = transcriptsIn(readFileSync(new URL("../../docs/protocol.md", import.meta.url), "utf8"));
-const foreign = process.env["PERDURE_CONFORMANCE"];
+const transcripts = readTranscripts();
+const described = process.env["PERDURE_CONFORMANCE"];
 
 let world: World;
 beforeAll(async () => {
@@ -15,10 +14,7 @@ beforeAll(async () => {
 afterAll(() => world.close());
 
 const targetOf = (): Promise<Target> =>
-  foreign === undefined ? ownTarget(world) : Promise.resolve(foreignTarget(foreign));
-
-const canPlay = ({ steps }: Transcript, target: Target): boolean =>
-  steps.every((step) => step.kind !== "server" || target.can(step.does));
+  described === undefined ? ownTarget(world) : Promise.resolve(describedTarget(described));
 
 describe("an exchange of docs/protocol.md", () => {
   test.concurrent.for(transcripts)("$name", async (transcript, { expect: expects, skip }) => {

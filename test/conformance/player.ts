@@ -5,6 +5,10 @@ import type { Target } from "./target.ts";
 import type { Request, Step, Transcript } from "./transcript.ts";
 import { type Bindings, filled, matched } from "./values.ts";
 
+/** Whether it asks the server for nothing but what this one can be asked for. */
+export const canPlay = ({ steps }: Transcript, target: Target): boolean =>
+  steps.every((step) => step.kind !== "server" || target.can(step.does));
+
 /** Plays it to its end. Throws at the first step that the server does not answer as it says. */
 export async function play(transcript: Transcript, target: Target): Promise<"played"> {
   const player = new Player(target);

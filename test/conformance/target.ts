@@ -29,6 +29,15 @@ const claims: Readonly<Record<string, Partial<TokenClaims>>> = {
 };
 const lifetimesMs: Readonly<Record<string, number>> = { "ann.expired": -60_000, "ann.brief": 1_500 };
 
+/** The token of a holder, made by whoever can sign; of one that nobody knows, none. */
+export async function tokenOf(
+  holder: string,
+  mint: (claims: Partial<TokenClaims>, ttlMs?: number) => Promise<string>,
+): Promise<string> {
+  const own = claims[holder];
+  return own === undefined ? "a.b.c" : mint(own, lifetimesMs[holder]);
+}
+
 /** An edge for one transcript, so that what it does to the server nobody else feels. */
 export async function ownTarget(world: World): Promise<Target> {
   let edge = await world.edge();
@@ -36,10 +45,7 @@ export async function ownTarget(world: World): Promise<Target> {
     get url() {
       return urlOf(edge);
     },
-    async token(holder) {
-      const own = claims[holder];
-      return own === undefined ? "a.b.c" : token(own, lifetimesMs[holder]);
-    },
+    token: (holder) => tokenOf(holder, token),
     can: () => true,
     async make(deed) {
       const before = edge;
@@ -50,22 +56,25 @@ export async function ownTarget(world: World): Promise<Target> {
   };
 }
 
-interface Foreign {
+/** A server that nobody here can ask for anything but what the protocol says. */
+export const targetAt = (url: string, getToken: (holder: string) => Promise<string>): Target => ({
+  url,
+  token: getToken,
+  can: () => false,
+  make: () => Promise.reject(new Error("a server of somebody else is asked for nothing")),
+});
+
+interface Described {
   readonly url: string;
   readonly tokens: Readonly<Record<string, string>>;
 }
 
 /** The server that a file describes: `{"url": …, "tokens": {…}}`. */
-export function foreignTarget(path: string): Target {
+export function describedTarget(path: string): Target {
   const value: unknown = JSON.parse(readFileSync(path, "utf8"));
-  if (!isForeign(value)) throw new Error(`${path} must hold {"url": …, "tokens": {…}}`);
-  return {
-    url: value.url,
-    token: (holder) => Promise.resolve(value.tokens[holder] ?? ""),
-    can: () => false,
-    make: () => Promise.reject(new Error("a foreign server is asked for nothing")),
-  };
+  if (!isDescribed(value)) throw new Error(`${path} must hold {"url": …, "tokens": {…}}`);
+  return targetAt(value.url, (holder) => Promise.resolve(value.tokens[holder] ?? ""));
 }
 
-const isForeign = (value: unknown): value is Foreign =>
+const isDescribed = (value: unknown): value is Described =>
   typeof value === "object" && value !== null && "url" in value && "tokens" in value;

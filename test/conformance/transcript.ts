@@ -1,5 +1,6 @@
 // The exchanges of docs/protocol.md: fenced blocks of kind `transcript`, a step on each line. test/conformance/README.md
 // says what the steps mean.
+import { readFileSync } from "node:fs";
 
 export type Step =
   | { readonly kind: "open" | "attach" | "create"; readonly peer: string; readonly session: string }
@@ -28,8 +29,12 @@ export interface Transcript {
   readonly steps: readonly (Step & { readonly line: string })[];
 }
 
+/** The transcripts of docs/protocol.md. */
+export const readTranscripts = (): Transcript[] =>
+  transcriptsIn(readFileSync(new URL("../../docs/protocol.md", import.meta.url), "utf8"));
+
 /** The transcripts of a document, in order. Throws where a line is no step. */
-export function transcriptsIn(markdown: string): Transcript[] {
+function transcriptsIn(markdown: string): Transcript[] {
   return [...markdown.matchAll(/^```transcript (.+)\n([^]*?)^```$/gm)].map(([, name = "", text = ""]) => ({
     name,
     steps: text

@@ -77,9 +77,9 @@ export class Servers {
     return program;
   }
 
-  token(claims: Partial<TokenClaims> = {}): Promise<string> {
+  token(claims: Partial<TokenClaims> = {}, ttlMs = 3_600_000): Promise<string> {
     const ann = { participant: "ann", tenant: TENANT, role: "user", sessions: ["*"], mayCreate: true } as const;
-    return mintToken(SECRET, { ...ann, ...claims }, 3_600_000);
+    return mintToken(SECRET, { ...ann, ...claims }, ttlMs);
   }
 
   /** Resolves when all of them serve. */
