@@ -14,7 +14,7 @@ export interface Closed {
 
 /** How long anything may take: longer than any time that docs/protocol.md names. */
 const DEADLINE_MS = 15_000;
-const PRESENCE_KINDS = new Set(["memberJoined", "memberLeft"]);
+const PRESENCE_KINDS = new Set(["memberJoined", "memberLeft", "observersCounted"]);
 
 export class Peer {
   readonly closed: Promise<Closed>;

@@ -30,12 +30,19 @@ export class TcpClient {
     return new TcpClient(socket);
   }
 
-  /** Frames from clients are masked (RFC 6455, 5.3); a mask of zeros changes nothing. */
   send(frame: object): void {
-    const payload = Buffer.from(JSON.stringify(frame));
-    const length =
-      payload.length < 126 ? [0x80 | payload.length] : [0x80 | 126, payload.length >> 8, payload.length & 255];
-    this.#socket.write(Buffer.concat([Buffer.from([0x80 | TEXT, ...length, 0, 0, 0, 0]), payload]));
+    this.sendText(JSON.stringify(frame));
+  }
+
+  /** Frames from clients are masked (RFC 6455, 5.3); a mask of zeros changes nothing. */
+  sendText(text: string): void {
+    const payload = Buffer.from(text);
+    const header = Buffer.alloc(payload.length < 126 ? 6 : payload.length < 0x1_0000 ? 8 : 14);
+    header[0] = 0x80 | TEXT;
+    header[1] = 0x80 | (header.length === 6 ? payload.length : header.length === 8 ? 126 : 127);
+    if (header.length === 8) header.writeUInt16BE(payload.length, 2);
+    if (header.length === 14) header.writeUInt32BE(payload.length, 6);
+    this.#socket.write(Buffer.concat([header, payload]));
   }
 
   /** Sends the first half of a frame, and no more. */

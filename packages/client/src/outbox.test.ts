@@ -7,6 +7,7 @@ describe("after a refusal that leaves the number unused", () => {
     const sent: string[] = [];
     const outbox = new Outbox({
       page: "page",
+      producer: "page",
       clock: new ManualClock(),
       transmit: (producer, { number }) => sent.push(`${producer}:${number}`) > 0,
       save: () => undefined,

@@ -1,6 +1,7 @@
 import type { EventJson, RecordJson } from "@perdure/protocol";
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { beyondCaps } from "./testing/caps.ts";
 import { choices, effort, limits, stored } from "./testing/properties.ts";
 import { randomStory } from "./testing/random/session.ts";
 import { Story } from "./testing/story.ts";
@@ -36,44 +37,6 @@ const derived = (state: SessionState) => ({
 
 const holds = ["SUSPEND_REASON_TAKEOVER", "SUSPEND_REASON_BUDGET"];
 
-/** Sizes of every collection, and the cap of each. */
-const sizes = (state: SessionState): readonly (readonly [string, number, number])[] => {
-  const messages = [...state.messages.values()];
-  const runs = [...state.runs.values()];
-  const parts = [...state.parts.values()];
-  const { producers } = state.ledger;
-  return [
-    ["producers", producers.size, limits.producers],
-    ["refusals", state.ledger.refusals, limits.refusals],
-    ["participants", state.participants.size, limits.participants],
-    ["members", state.members.size, limits.members],
-    ["nodes with observers", state.observers.size, limits.observerNodes],
-    ["agents", state.agents.size, limits.agents],
-    ["open messages", messages.filter(({ closed }) => !closed).length, limits.openMessages],
-    ["parts", Math.max(0, ...messages.map((message) => message.parts.length)), limits.partsPerMessage],
-    ["annotations", Math.max(0, ...parts.map(({ annotations }) => annotations.length)), limits.annotationsPerPart],
-    ["runs", runs.filter(({ settled }) => !settled).length, limits.unfinishedRuns],
-    ["steps", Math.max(0, ...runs.map(({ steps }) => steps.length)), limits.stepsPerRun],
-    ["requests", [...state.requests.values()].filter(({ settled }) => !settled).length, limits.unsettledRequests],
-    ["controls", [...state.controls.values()].filter(({ settled }) => !settled).length, limits.unsettledControls],
-    ["takeovers", [...state.takeovers.values()].filter(({ settled }) => !settled).length, 2],
-    ["budgets", state.budgets.size, limits.budgets],
-    ["documents", state.documents.size, limits.documents],
-    [
-      "document",
-      Math.max(0, ...[...state.documents.values()].map(({ content }) => content.length)),
-      limits.documentBytes,
-    ],
-    ["documents' weight", state.documentWeight, limits.documentsBytes],
-    ["pool", state.pool.size, limits.poolQueue],
-    ["response ids", state.responseIds.size, limits.usageResponseIds],
-    ["tombstones", state.tombstones.size, limits.tombstones],
-    ["expired nodes", state.expiredNodes.size, limits.expiredNodes],
-    ["held", state.heldWeight, limits.heldBytes],
-    ["settled", state.settledWeight, limits.settledBytes],
-  ];
-};
-
 describe("the state of any session", () => {
   test("SPEC 8.12: has no run at work while somebody has the floor or a budget is used up", () => {
     let held = 0;
@@ -104,7 +67,7 @@ describe("the state of any session", () => {
         const state = newSession(limits);
         for (const entry of log) {
           fold(state, entry.record, entry);
-          expect(sizes(state).filter(([, size, cap]) => size > cap)).toEqual([]);
+          expect(beyondCaps(state)).toEqual([]);
         }
       }),
       { ...effort, numRuns: Math.ceil(effort.numRuns / 2) },
@@ -280,7 +243,7 @@ describe("hostile records", () => {
         for (const hostile of records) {
           const { verdict } = story.put(hostile);
           expect(verdict.kind !== "rejected" || isCode(verdict.code)).toBe(true);
-          expect(sizes(story.state).filter(([, size, cap]) => size > cap)).toEqual([]);
+          expect(beyondCaps(story.state)).toEqual([]);
         }
       }),
       { ...effort, numRuns: effort.numRuns * 10 },

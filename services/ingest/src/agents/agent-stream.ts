@@ -18,7 +18,7 @@ import type { AgentIdentity } from "./identity.ts";
 import type { Outgoing } from "./outgoing.ts";
 import { PoolMembership } from "./pool.ts";
 import { StreamSessions } from "./stream-sessions.ts";
-import { recordJson } from "./wire.ts";
+import { recordJson, refusalMessage } from "./wire.ts";
 
 /** The call that carries a stream, as far as a stream needs it. */
 export interface StreamCall {
@@ -145,7 +145,8 @@ export class AgentStream {
     switch (kind.case) {
       case "publish": {
         const { session, record } = kind.value;
-        if (record !== undefined) this.#publish({ session, record: recordJson(record) }, bytes);
+        if (record === undefined) this.#refuseEmpty(session);
+        else this.#publish({ session, record: recordJson(record) }, bytes);
         return;
       }
       case "join":
@@ -172,6 +173,11 @@ export class AgentStream {
       case undefined:
         throw new PerdureError("unknown_frame", "the message has no kind that this node knows");
     }
+  }
+
+  #refuseEmpty(session: string): void {
+    const error = new PerdureError("invalid_record", "there is no record in this message");
+    this.#options.outgoing.send({ case: "verdict", value: refusalMessage(session, {}, error) });
   }
 
   #publish(publish: Publish, bytes: number): void {

@@ -133,6 +133,12 @@ describe("SPEC 13: what an agent may write", () => {
     expect((await agent.next("verdict")).code).not.toBe("");
   });
 
+  test("no message without a record, and is told so", async () => {
+    const agent = await streams.welcomed("i-1");
+    agent.send({ case: "publish", value: { session: "s" } });
+    expect((await agent.next("verdict")).code).toBe("invalid_record");
+  });
+
   test("nothing in a session that it has not joined, that is not there, or that its token does not cover", async () => {
     await node.watch("s");
     await node.watch("secret");
