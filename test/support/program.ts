@@ -6,7 +6,9 @@ import { DEADLINE_MS, until } from "./until.ts";
 
 export interface ProgramOptions {
   readonly name: string;
-  /** Arguments of node: the script first. */
+  /** What is run; default: this Node. */
+  readonly command?: string;
+  /** The script first. */
   readonly args: readonly string[];
   readonly env: Readonly<Record<string, string>>;
 }
@@ -29,9 +31,10 @@ export class Program {
   readonly #child: ChildProcess;
   #output = "";
 
-  constructor({ name, args, env }: ProgramOptions) {
+  constructor({ name, command, args, env }: ProgramOptions) {
     this.name = name;
-    this.#child = spawn(process.execPath, ["--import", PARENT_WATCH, ...args], {
+    const [program, ...before] = command === undefined ? [process.execPath, "--import", PARENT_WATCH] : [command];
+    this.#child = spawn(program, [...before, ...args], {
       cwd: ROOT,
       // What is set here for others (PERDURE_…) is not meant for it.
       env: { ...withoutOurs(process.env), ...env, NO_COLOR: "1" },
