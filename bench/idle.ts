@@ -2,7 +2,7 @@
 // a connection of bare uWebSockets that has subscribed to a topic. Linux; needs twice N open files (ulimit -n).
 import { parseArgs } from "node:util";
 import { Bare } from "./fanout/bare.ts";
-import { bareBytesEach, edgeBytesEach } from "./idle/held.ts";
+import { bareBytesEach, edgeBytesEach, type HeldBytes } from "./idle/held.ts";
 import { print } from "./measure/report.ts";
 import { startCluster } from "./stand/cluster.ts";
 
@@ -13,25 +13,28 @@ const count = Number(values.connections);
 const clientsPerSession = 50;
 
 const bare = await Bare.start();
-const bareBytes = await bareBytesEach(bare, count);
+const floor = await bareBytesEach(bare, count);
 await bare.close();
-const sharedBytes = await ofEdge(count / clientsPerSession);
-const ownBytes = await ofEdge(count);
-const row = (name: string, bytes: number) => ({ name, values: [bytes / 1024, (bytes - bareBytes) / 1024] });
+const shared = await ofEdge(count / clientsPerSession);
+const own = await ofEdge(count);
+const row = (name: string, { collected, standing }: HeldBytes) => ({
+  name,
+  values: [collected, collected - floor.collected, standing].map((bytes) => bytes / 1024),
+});
 
 print(
   {
     bench: "idle",
-    setting: `${count} idle connections, attached, on an edge and on bare uWebSockets, each in a new process`,
+    setting: `${count} idle connections, attached, on an edge and on bare uWebSockets, each in a new process; after a full collection, and as it stood before`,
     tables: [
       {
         title: "resident memory of each connection",
-        columns: ["KB", "KB beyond bare"],
+        columns: ["KB", "KB beyond bare", "with garbage KB"],
         plotted: ["KB"],
         rows: [
-          row("bare uWebSockets", bareBytes),
-          row(`edge, ${clientsPerSession} clients on a session`, sharedBytes),
-          row("edge, one client on a session, with the session", ownBytes),
+          row("bare uWebSockets", floor),
+          row(`edge, ${clientsPerSession} clients on a session`, shared),
+          row("edge, one client on a session, with the session", own),
         ],
       },
     ],
@@ -39,13 +42,13 @@ print(
       {
         what: `beyond bare uWebSockets, ${clientsPerSession} clients on a session`,
         unit: "KB",
-        measured: (sharedBytes - bareBytes) / 1024,
+        measured: (shared.collected - floor.collected) / 1024,
         limit: 4,
       },
       {
         what: "beyond bare uWebSockets, one client on a session",
         unit: "KB",
-        measured: (ownBytes - bareBytes) / 1024,
+        measured: (own.collected - floor.collected) / 1024,
         limit: 4,
       },
     ],
@@ -53,8 +56,8 @@ print(
   values.json,
 );
 
-async function ofEdge(sessionCount: number): Promise<number> {
-  const cluster = await startCluster({ services: [] });
+async function ofEdge(sessionCount: number): Promise<HeldBytes> {
+  const cluster = await startCluster({ services: ["keeper"] });
   try {
     return await edgeBytesEach(cluster, count, sessionCount);
   } finally {

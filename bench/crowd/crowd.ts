@@ -1,6 +1,7 @@
+import type { Cursor } from "@perdure/protocol";
 import { PROTOCOL_VERSION } from "@perdure/protocol/frames";
 import { ChildProgram } from "../stand/child-program.ts";
-import type { CrowdClient, CrowdCount, FromCrowd, ToCrowd } from "./messages.ts";
+import type { CrowdClient, CrowdCount, FromCrowd, StormResult, ToCrowd } from "./messages.ts";
 
 /** Many clients in a process of their own, so that their work is not counted as the server's. */
 export class Crowd {
@@ -18,6 +19,13 @@ export class Crowd {
     return answer;
   }
 
+  /** All come at once, and come again until each is attached. */
+  async storm(port: number, path: string, clients: readonly CrowdClient[]): Promise<StormResult> {
+    const answer = await this.#ask({ t: "storm", port, path, clients });
+    if (answer.t !== "calmed") throw new Error(`the crowd answered ${answer.t}`);
+    return answer;
+  }
+
   async close(): Promise<void> {
     await this.#program.close();
   }
@@ -29,8 +37,8 @@ export class Crowd {
   }
 }
 
-/** A client of an edge that follows one session. */
-export const follower = (token: string, session: string): CrowdClient => ({
+/** A client of an edge that follows one session, from a cursor on where it has one. */
+export const follower = (token: string, session: string, cursor?: Cursor): CrowdClient => ({
   hello: JSON.stringify({ t: "hello", v: PROTOCOL_VERSION, token }),
-  attach: JSON.stringify({ t: "attach", id: 1, session }),
+  attach: JSON.stringify({ t: "attach", id: 1, session, cursor }),
 });

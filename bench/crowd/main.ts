@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { type CrowdClient, type FromCrowd, type ToCrowd } from "./messages.ts";
 import { RawClient } from "./raw-client.ts";
+import { storm } from "./storm.ts";
 
 /** Below the rate at which an edge sends newcomers away. */
 const openedAtOnce = 20;
@@ -58,6 +59,8 @@ function count(): void {
 
 process.on("message", (message: ToCrowd) => {
   if (message.t === "open") open(message).catch((error: unknown) => say({ t: "failed", why: String(error) }));
+  else if (message.t === "storm")
+    void storm(message.port, message.path, message.clients).then((result) => say({ t: "calmed", ...result }));
   else if (message.t === "count") count();
   else for (const client of clients) client.cut();
 });

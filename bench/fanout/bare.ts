@@ -1,25 +1,36 @@
+import { freePorts } from "../../tools/kafka/broker.ts";
+import { collectedBytes, inspectFlag } from "../measure/collected-bytes.ts";
 import { ChildProgram } from "../stand/child-program.ts";
 import type { FromBare, ToBare } from "./bare-messages.ts";
 
 /** Bare uWebSockets in a process of its own: what sending and holding sockets costs at least. */
 export class Bare {
   readonly port: number;
+  readonly #inspectPort: number;
   readonly #program: ChildProgram<ToBare, FromBare>;
 
-  private constructor(program: ChildProgram<ToBare, FromBare>, port: number) {
+  private constructor(program: ChildProgram<ToBare, FromBare>, port: number, inspectPort: number) {
     this.#program = program;
     this.port = port;
+    this.#inspectPort = inspectPort;
   }
 
   static async start(): Promise<Bare> {
-    const program = new ChildProgram<ToBare, FromBare>(new URL("bare-server.ts", import.meta.url));
+    const [inspectPort = 0] = await freePorts(1);
+    const flags = [inspectFlag(inspectPort)];
+    const program = new ChildProgram<ToBare, FromBare>(new URL("bare-server.ts", import.meta.url), flags);
     const message = await program.next();
     if (message.t !== "listening") throw new Error("the bare server does not listen");
-    return new Bare(program, message.port);
+    return new Bare(program, message.port, inspectPort);
   }
 
   get pid(): number {
     return this.#program.pid;
+  }
+
+  /** Resident memory without garbage. */
+  collectedBytes(): Promise<number> {
+    return collectedBytes(this.pid, this.#inspectPort);
   }
 
   /** Sockets that open from now on share out so many topics. */

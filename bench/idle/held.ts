@@ -8,26 +8,46 @@ import { observerToken } from "../stand/token.ts";
 import type { Bare } from "../fanout/bare.ts";
 
 /** Connections that come first, so that what is needed once is not counted. */
-const warmUpCount = 500;
-/** Joins have been written and read, garbage is collected, and pings have gone to and fro. */
+const warmUpCount = 1_000;
+/** Joins have been written, read and covered by heads, and pings have gone to and fro. */
 const settleMs = 12_000;
 
-/** Resident bytes that each of so many idle clients adds to a process. */
-async function bytesEach(pid: number, port: number, path: string, clients: readonly CrowdClient[]): Promise<number> {
-  const crowd = new Crowd();
-  await crowd.open(port, path, clients.slice(0, warmUpCount));
-  await sleep(settleMs / 3);
-  const beforeBytes = residentBytes(pid);
-  await crowd.open(port, path, clients.slice(warmUpCount));
-  await sleep(settleMs);
-  const heldBytes = residentBytes(pid) - beforeBytes;
-  await crowd.close();
-  return heldBytes / (clients.length - warmUpCount);
+/** What each connection adds to a process's resident memory. */
+export interface HeldBytes {
+  /** With the garbage that stands about. */
+  readonly standing: number;
+  readonly collected: number;
 }
 
-export function bareBytesEach(bare: Bare, count: number): Promise<number> {
+interface Server {
+  readonly pid: number;
+  collectedBytes(): Promise<number>;
+}
+
+async function bytesEach(
+  server: Server,
+  port: number,
+  path: string,
+  clients: readonly CrowdClient[],
+): Promise<HeldBytes> {
+  const crowd = new Crowd();
+  await crowd.open(port, path, clients.slice(0, warmUpCount));
+  await sleep(settleMs / 2);
+  const warm = { standing: residentBytes(server.pid), collected: await server.collectedBytes() };
+  await crowd.open(port, path, clients.slice(warmUpCount));
+  await sleep(settleMs);
+  const held = { standing: residentBytes(server.pid), collected: await server.collectedBytes() };
+  await crowd.close();
+  const count = clients.length - warmUpCount;
+  return {
+    standing: (held.standing - warm.standing) / count,
+    collected: (held.collected - warm.collected) / count,
+  };
+}
+
+export function bareBytesEach(bare: Bare, count: number): Promise<HeldBytes> {
   return bytesEach(
-    bare.pid,
+    bare,
     bare.port,
     "/",
     Array.from({ length: count + warmUpCount }, () => ({})),
@@ -35,13 +55,13 @@ export function bareBytesEach(bare: Bare, count: number): Promise<number> {
 }
 
 /** The clients share out so many sessions, in each of which an agent has begun to answer. */
-export async function edgeBytesEach(cluster: Cluster, count: number, sessionCount: number): Promise<number> {
+export async function edgeBytesEach(cluster: Cluster, count: number, sessionCount: number): Promise<HeldBytes> {
   const log = await cluster.openLog();
   const { ids } = await LiveSessions.begin(log, cluster.partitions, `idle-${sessionCount}`, sessionCount);
   const token = await observerToken(cluster.secret);
   const clients = Array.from({ length: count + warmUpCount }, (_, index) =>
     follower(token, ids[index % sessionCount] ?? ""),
   );
-  const { pid } = await cluster.start("edge");
-  return bytesEach(pid, cluster.edgePort, "/v1/connect", clients);
+  const edge = await cluster.start("edge");
+  return bytesEach(edge, cluster.edgePort, "/v1/connect", clients);
 }

@@ -6,8 +6,9 @@ import { end } from "./service-process.ts";
 export class ChildProgram<Asked extends object, Answered> {
   readonly #child: ChildProcess;
 
-  constructor(program: URL, args: readonly string[] = []) {
-    this.#child = fork(fileURLToPath(program), args, { execArgv: [] });
+  /** `flags`: Node's. */
+  constructor(program: URL, flags: readonly string[] = []) {
+    this.#child = fork(fileURLToPath(program), { execArgv: [...flags] });
   }
 
   get pid(): number {

@@ -2,10 +2,14 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import { NODE_FLAGS } from "@perdure/service-kit";
+import { freePorts } from "../../tools/kafka/broker.ts";
+import { collectedBytes, inspectFlag } from "../measure/collected-bytes.ts";
 
 /** A service as a process of its own. */
 export interface RunningService {
   readonly pid: number;
+  /** Resident memory without garbage. */
+  collectedBytes(): Promise<number>;
   stop(): Promise<void>;
 }
 
@@ -19,13 +23,15 @@ export async function startService(
 ): Promise<RunningService> {
   const { PATH = "", HOME = "" } = process.env;
   // With node's own flags, so that `--cpu-prof` profiles every process.
-  const flags = new Set([...NODE_FLAGS, ...process.execArgv]);
+  const [inspectPort = 0] = await freePorts(1);
+  const flags = new Set([...NODE_FLAGS, ...process.execArgv, inspectFlag(inspectPort)]);
   const child = spawn(process.execPath, [...flags, `services/${name}/src/main.ts`], {
     env: { PATH, HOME, PERDURE_STATUS_PORT: String(statusPort), ...environment },
     stdio: ["ignore", "inherit", "inherit"],
   });
   await ready(statusPort);
-  return { pid: child.pid ?? 0, stop: () => end(child) };
+  const pid = child.pid ?? 0;
+  return { pid, collectedBytes: () => collectedBytes(pid, inspectPort), stop: () => end(child) };
 }
 
 async function ready(statusPort: number): Promise<void> {
