@@ -1,5 +1,5 @@
 import type { PerdureError, RuleBook } from "@perdure/core";
-import type { Appended, Entry, Log, LogError } from "@perdure/log";
+import type { Appended, Bounds, Entry, Log, LogError } from "@perdure/log";
 import type { IndexEntryJson, RecordJson } from "@perdure/protocol";
 import type { HeldSession, SessionListener } from "./api.ts";
 import { appendRecord } from "./append-record.ts";
@@ -113,8 +113,9 @@ export class PartitionReplica {
   }
 
   async #open(): Promise<Opened> {
-    await this.#index.current();
-    await this.#checkHistory();
+    const [bounds] = await Promise.all([this.#bounds(), this.#index.current()]);
+    // The two looks were at different times: what does not fit together now may have moved in between.
+    if (!this.#isWhole(bounds)) await this.#checkHistory();
     if (this.#closed !== undefined) throw this.#closed;
     const from = this.#index.watermark + 1;
     const ring = new Ring(from, this.#parts.limits);
@@ -128,12 +129,22 @@ export class PartitionReplica {
 
   /** The log must go on where the heads end. A trim between the two looks is no loss: the index is newer by then. */
   async #checkHistory(): Promise<void> {
+    await this.#index.current();
     const covered = this.#index.watermark;
-    const { start, end } = await this.#parts.log.bounds(TOPICS.events, this.partition);
+    const { start, end } = await this.#bounds();
     if (start > covered + 1) await this.#index.current();
-    if (start <= this.#index.watermark + 1 && covered < end) return;
+    if (this.#isWhole({ start, end })) return;
     this.#parts.logger.error({ partition: this.partition, start, end, covered }, "history is lost");
     throw historyLost(`partition ${this.partition}`);
+  }
+
+  #bounds(): Promise<Bounds> {
+    return this.#parts.log.bounds(TOPICS.events, this.partition);
+  }
+
+  #isWhole({ start, end }: Bounds): boolean {
+    const covered = this.#index.watermark;
+    return start <= covered + 1 && covered < end;
   }
 
   #loaderOf(ring: Ring): SessionLoader {
