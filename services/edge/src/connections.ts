@@ -10,7 +10,8 @@ const LINGER_MS = 1_000;
 
 /** All connections of this node: who is let in, who has been silent for too long, and how they are sent away. */
 export class Connections {
-  readonly #parts: Omit<ConnectionParts, "onEnd">;
+  /** Of all connections, so that one is not made for each. */
+  readonly #parts: ConnectionParts;
   readonly #admission: Admission;
   readonly #all = new Set<Connection>();
   #cancelWatch: () => void = () => undefined;
@@ -18,7 +19,7 @@ export class Connections {
   #drained: (() => void) | undefined;
 
   constructor(parts: Omit<ConnectionParts, "onEnd">) {
-    this.#parts = parts;
+    this.#parts = { ...parts, onEnd: (ended) => this.#ended(ended) };
     const { clock, limits } = parts;
     this.#admission = new Admission(clock, limits.connectionsPerSecond, limits.maxRetryAfterMs);
     this.#watchLater();
@@ -29,7 +30,7 @@ export class Connections {
   }
 
   open(socket: Socket, originAllowed: boolean): SocketReceiver {
-    const connection = new Connection({ ...this.#parts, onEnd: (ended) => this.#ended(ended) }, socket);
+    const connection = new Connection(this.#parts, socket);
     this.#all.add(connection);
     this.#parts.metrics.connected(this.#all.size);
     if (!originAllowed) connection.close(refuse("forbidden_origin"));

@@ -59,15 +59,36 @@ export function grantFrom(claims: unknown): Grant {
     const faults = parsed.error.issues.map((issue) => `${issue.path.map(String).join(".")} ${issue.message}`);
     throw new PerdureError("unauthenticated", `The token's claims do not fit: ${faults.join("; ")}.`);
   }
-  const { sub, tenant, role, sessions, agents, name, create, exp } = parsed.data;
-  return {
-    tenant,
-    participant: sub,
-    role: TOKEN_ROLES[role],
-    name: name ?? sub,
-    expiresMs: exp * 1_000,
-    mayCreate: create && role !== "observer",
-    allows: (sessionId) => matchesAny(sessions, sessionId),
-    allowsAgent: (agent) => role === "agent" && matchesAny(agents, agent),
-  };
+  return new TokenGrant(parsed.data);
+}
+
+/** Every connection holds one: methods, where closures would be made anew for each. */
+class TokenGrant implements Grant {
+  readonly tenant: string;
+  readonly participant: string;
+  readonly role: RoleJson;
+  readonly name: string;
+  readonly expiresMs: number;
+  readonly mayCreate: boolean;
+  readonly #sessions: readonly string[];
+  readonly #agents: readonly string[];
+
+  constructor({ sub, tenant, role, sessions, agents, name, create, exp }: z.output<typeof claimsSchema>) {
+    this.tenant = tenant;
+    this.participant = sub;
+    this.role = TOKEN_ROLES[role];
+    this.name = name ?? sub;
+    this.expiresMs = exp * 1_000;
+    this.mayCreate = create && role !== "observer";
+    this.#sessions = sessions;
+    this.#agents = role === "agent" ? agents : [];
+  }
+
+  allows(sessionId: string): boolean {
+    return matchesAny(this.#sessions, sessionId);
+  }
+
+  allowsAgent(agent: string): boolean {
+    return matchesAny(this.#agents, agent);
+  }
 }
