@@ -1,3 +1,4 @@
+import { NODE_FLAGS } from "@perdure/service-kit";
 import { freePorts } from "../../tools/kafka/broker.ts";
 import { collectedBytes, inspectFlag } from "../measure/collected-bytes.ts";
 import { ChildProgram } from "../stand/child-program.ts";
@@ -17,7 +18,7 @@ export class Bare {
 
   static async start(): Promise<Bare> {
     const [inspectPort = 0] = await freePorts(1);
-    const flags = [inspectFlag(inspectPort)];
+    const flags = [...NODE_FLAGS, inspectFlag(inspectPort)];
     const program = new ChildProgram<ToBare, FromBare>(new URL("bare-server.ts", import.meta.url), flags);
     const message = await program.next();
     if (message.t !== "listening") throw new Error("the bare server does not listen");
