@@ -14,6 +14,8 @@ export interface Closed {
 
 /** How long anything may take: longer than any time that docs/protocol.md names. */
 const DEADLINE_MS = 15_000;
+/** Who writes for the sake of writing. */
+export const FILLER_PRODUCER = "filler";
 const PRESENCE_KINDS = new Set(["memberJoined", "memberLeft", "observersCounted"]);
 
 export class Peer {
@@ -73,9 +75,9 @@ export class Peer {
     }
   }
 
-  /** What came and no step spoke of, presence apart. */
+  /** What came and no step spoke of, presence and what only fills apart. */
   get untold(): readonly unknown[] {
-    return this.#received.filter(({ told, frame }) => !told && !isPresence(frame)).map(({ frame }) => frame);
+    return this.#received.filter(({ told, frame }) => !told && !isAside(frame)).map(({ frame }) => frame);
   }
 
   /** Seqs that were missing or came twice. */
@@ -121,7 +123,8 @@ export class Peer {
   }
 }
 
-function isPresence(frame: unknown): boolean {
+function isAside(frame: unknown): boolean {
   if (!isObject(frame) || frame["t"] !== "e" || !isList(frame["ev"])) return false;
+  if (frame["p"] === FILLER_PRODUCER) return true;
   return frame["ev"].every((event) => isObject(event) && Object.keys(event).every((kind) => PRESENCE_KINDS.has(kind)));
 }

@@ -1,9 +1,10 @@
 // Plays a transcript against a server.
 import { randomUUID } from "node:crypto";
-import { Peer } from "./peer.ts";
+import { CutProxy } from "../edge/cut-proxy.ts";
+import { FILLER_PRODUCER, Peer } from "./peer.ts";
 import type { Target } from "./target.ts";
 import type { Request, Step, Transcript } from "./transcript.ts";
-import { type Bindings, filled, matched } from "./values.ts";
+import { type Bindings, filled, fillerText, matched } from "./values.ts";
 
 /** Whether it asks the server for nothing but what this one can be asked for. */
 export const canPlay = ({ steps }: Transcript, target: Target): boolean =>
@@ -11,15 +12,18 @@ export const canPlay = ({ steps }: Transcript, target: Target): boolean =>
 
 /** Plays it to its end. Throws at the first step that the server does not answer as it says. */
 export async function play(transcript: Transcript, target: Target): Promise<"played"> {
-  const player = new Player(target);
-  for (const step of transcript.steps) {
-    try {
-      await player.take(step);
-    } catch (error) {
-      throw new Error(`at "${step.line.slice(0, 200)}"`, { cause: error });
+  const stalling = transcript.steps.flatMap((step) => (step.kind === "stall" ? [step.peer] : []));
+  const player = new Player(target, new Set(stalling));
+  try {
+    for (const step of transcript.steps) {
+      await player.take(step).catch((cause: unknown) => {
+        throw new Error(`at "${step.line.slice(0, 200)}"`, { cause });
+      });
     }
+    await player.end();
+  } finally {
+    await player.close();
   }
-  await player.end();
   return "played";
 }
 
@@ -29,9 +33,13 @@ class Player {
   #bindings: Bindings = new Map();
   #answer: { readonly status: number; readonly body: unknown } | undefined;
   #lastId = 1_000;
+  readonly #stalling: ReadonlySet<string>;
+  readonly #relays = new Map<string, CutProxy>();
 
-  constructor(target: Target) {
+  /** `stalling`: who stops reading now and then. */
+  constructor(target: Target, stalling: ReadonlySet<string>) {
     this.#target = target;
+    this.#stalling = stalling;
     for (const name of ["session", "other"]) this.#bindings.set(name, `t-${randomUUID()}`);
   }
 
@@ -53,6 +61,10 @@ class Player {
         return this.#expect(step.peer, step.frame);
       case "expectClosed":
         return this.#expectClosed(step.peer, step.code, step.reason);
+      case "stall":
+        return this.#relays.get(step.peer)?.stall(step.stalled);
+      case "write":
+        return this.#write(step.peer, step.count, step.length);
       case "close":
         return this.#peer(step.peer).close(step.code);
       case "request":
@@ -78,8 +90,20 @@ class Player {
     }
   }
 
-  #open(name: string): void {
-    this.#peers.set(name, new Peer(this.#target.url));
+  /** Lets go of what it holds, however it went. */
+  async close(): Promise<void> {
+    for (const relay of this.#relays.values()) await relay.close();
+  }
+
+  async #open(name: string): Promise<void> {
+    this.#peers.set(name, new Peer(this.#stalling.has(name) ? await this.#relayed(name) : this.#target.url));
+  }
+
+  /** By way of a relay that can be told to read no more: a WebSocket of Node reads on into memory. */
+  async #relayed(name: string): Promise<string> {
+    const relay = await CutProxy.start(Number(new URL(this.#target.url).port));
+    this.#relays.set(name, relay);
+    return relay.url;
   }
 
   #peer(name: string): Peer {
@@ -112,7 +136,7 @@ class Player {
   /** Greets where it has no connection, attaches, and remembers `<NAME.h>`, `<NAME.epoch>`, `<NAME.seq>`, `<NAME.member>`. */
   async #attach(name: string, session: string): Promise<void> {
     if (this.#peers.get(name)?.isClosed !== false) {
-      this.#open(name);
+      await this.#open(name);
       const token = `<token:${name.replace(/\d+$/, "")}>`;
       await this.take({ kind: "send", peer: name, frame: { t: "hello", v: 1, token } });
       const id = name.replace(/\d+$/, "");
@@ -135,6 +159,20 @@ class Player {
     const joined = { t: "e", h: `<${name}.h>`, s: `<${name}.seq>`, ev: [{ memberJoined: "<_>" }], "…": "…" };
     this.#bindings.delete(`${name}.seq`);
     await this.#expect(name, joined);
+  }
+
+  /** Each behind the acknowledgement of the one before. What comes of it no step has to speak of. */
+  async #write(name: string, count: number, length: number): Promise<void> {
+    for (let n = 1; n <= count; n += 1) {
+      const part = { kind: "PART_KIND_TEXT", text: fillerText(length) };
+      const messageId = `${FILLER_PRODUCER}:${n}:0`;
+      const opened = { messageOpened: { role: "MESSAGE_ROLE_USER" } };
+      const ev = [opened, { partOpened: { messageId, part, complete: true } }, { messageClosed: { messageId } }];
+      const frame = { t: "send", h: `<${name}.h>`, p: FILLER_PRODUCER, n, born: 2, ev };
+      await this.take({ kind: "send", peer: name, frame });
+      await this.#expect(name, { t: "ack", h: `<${name}.h>`, p: FILLER_PRODUCER, n, s: "<filled>" });
+      this.#bindings.delete("filled");
+    }
   }
 
   async #request({ method, path, holder, body }: Request): Promise<void> {

@@ -8,6 +8,8 @@ export type Step =
   | { readonly kind: "sendText" | "sendBinary"; readonly peer: string; readonly text: string }
   | { readonly kind: "expect"; readonly peer: string; readonly frame: unknown }
   | { readonly kind: "expectClosed"; readonly peer: string; readonly code: number; readonly reason: string }
+  | { readonly kind: "stall"; readonly peer: string; readonly stalled: boolean }
+  | { readonly kind: "write"; readonly peer: string; readonly count: number; readonly length: number }
   | { readonly kind: "close"; readonly peer: string; readonly code: number }
   | { readonly kind: "request"; readonly request: Request }
   | { readonly kind: "answer"; readonly status: number; readonly body: unknown }
@@ -66,6 +68,11 @@ const grammar: readonly (readonly [pattern: RegExp, read: Reader])[] = [
     ([peer = "", code, reason = ""]) => ({ kind: "expectClosed", peer, code: Number(code), reason }),
   ],
   [/^(\w+) < (.+)$/, ([peer = "", json = ""]) => ({ kind: "expect", peer, frame: JSON.parse(json) })],
+  [/^(\w+) (stops reading|reads on)$/, ([peer = "", does]) => ({ kind: "stall", peer, stalled: does !== "reads on" })],
+  [
+    /^(\w+) writes (\d+) messages of (\d+) characters$/,
+    ([peer = "", count, length]) => ({ kind: "write", peer, count: Number(count), length: Number(length) }),
+  ],
   [/^(\w+) closes (\d+)$/, ([peer = "", code]) => ({ kind: "close", peer, code: Number(code) })],
   [
     /^(GET|POST) (\S+) as (\S+)(?: (.+))?$/,

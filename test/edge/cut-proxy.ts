@@ -49,6 +49,14 @@ export class CutProxy {
     for (const [, server] of this.#pairs) holdBack(server, holding);
   }
 
+  /** Takes nothing more from the server, or goes on: to that one, its client looks like one that does not read. */
+  stall(stalled: boolean): void {
+    for (const [, server] of this.#pairs) {
+      if (stalled) server.pause();
+      else server.resume();
+    }
+  }
+
   /** How the latest attach was answered. */
   get lastHow(): string | undefined {
     return this.#text
