@@ -57,6 +57,8 @@ export class Agent {
   #instance: string;
   #phase: "connecting" | "open" | "draining" | "closed" = "connecting";
   #idle: (() => void) | undefined;
+  /** A session holds this instance for crashed: it takes nothing new, and goes on as another when its runs have ended. */
+  #condemned = false;
 
   constructor(parts: AgentParts) {
     this.#parts = parts;
@@ -67,7 +69,7 @@ export class Agent {
       hello: () => ({
         agent: parts.name,
         instance: this.#instance,
-        capacity: this.#phase === "draining" ? 0 : parts.capacity,
+        capacity: this.#takesRuns ? parts.capacity : 0,
         description: parts.description,
         client: CLIENT,
       }),
@@ -148,8 +150,12 @@ export class Agent {
     }
   }
 
+  get #takesRuns(): boolean {
+    return this.#phase !== "draining" && this.#phase !== "closed" && !this.#condemned;
+  }
+
   #offered(offer: AgentOffer): void {
-    if (this.#phase === "draining" || this.#phase === "closed") this.#decline(offer);
+    if (!this.#takesRuns) this.#decline(offer);
     else if (this.#handler === undefined) this.#offersBeforeServe.push(offer);
     else {
       // The pool minds the capacity.
@@ -187,7 +193,7 @@ export class Agent {
 
   #refused(message: AgentRefused): void {
     const { session, runId, code, retryAfterMs } = message;
-    if (code === "fenced") {
+    if (code === "fenced" && runId === "") {
       this.#becomeAnother(refusal(code));
       this.#connection.restart();
     } else if (runId !== "" && code === "rules_too_new") this.#connection.moveAfter(retryAfterMs);
@@ -199,15 +205,31 @@ export class Agent {
       this.#parts.logger.info({ session, run: runId, code }, "a run went to another");
       this.#accepting.delete(keyOf(session, runId));
       this.#sessions.releaseUnused(session);
+      if (code === "fenced") this.#condemn();
       this.#checkIdle();
     } else if (session !== "") this.#sessions.refused(message);
     else this.#parts.logger.warn({ code }, message.message);
+  }
+
+  /**
+   * Its former node died, say, while nothing was to be done in that session, and it was not missed elsewhere: the pool would
+   * offer it the same run again and again. What it works on is not void.
+   */
+  #condemn(): void {
+    if (this.#condemned) return;
+    this.#condemned = true;
+    this.#parts.logger.warn(
+      { instance: this.#instance },
+      "crashed in the eyes of a session; takes no more runs as this",
+    );
+    this.#connection.send({ case: "drain", value: {} });
   }
 
   /** The sessions hold this instance for crashed: whatever it still does is void, and it goes on as another. */
   #becomeAnother(reason: PerdureError): void {
     const former = this.#instance;
     this.#instance = randomUUID();
+    this.#condemned = false;
     this.#parts.logger.warn(
       { former, instance: this.#instance },
       "lost for longer than the grace time; goes on as another instance",
@@ -244,6 +266,10 @@ export class Agent {
   }
 
   #checkIdle(): void {
-    if (this.#attempts.size + this.#accepting.size === 0) this.#idle?.();
+    if (this.#attempts.size + this.#accepting.size > 0) return;
+    this.#idle?.();
+    if (!this.#condemned || this.#phase !== "open") return;
+    this.#becomeAnother(refusal("fenced"));
+    this.#connection.restart();
   }
 }
