@@ -27,6 +27,8 @@ export class Cluster {
   readonly #topics = new Map<string, TopicInfo>();
   readonly #wantedTopics = new Set<string>();
   #brokers = new Map<number, Broker>();
+  /** `host:port` of those that failed when they were asked last: they are asked again after all others. */
+  readonly #failed = new Set<string>();
   #controllerId: number | undefined;
   #refreshing: Promise<void> | undefined;
   #reachable: boolean | undefined;
@@ -121,7 +123,7 @@ export class Cluster {
   /** The shared connection to a broker, or to any where none is named, for what is asked rarely. */
   async control(nodeId?: number): Promise<Connection> {
     if (nodeId !== undefined) return this.connection(this.#control, nodeId);
-    return this.#control.getFirstAvailable([...this.#brokers.values(), ...this.#bootstrap]);
+    return this.#control.getFirstAvailable(this.#candidates());
   }
 
   /** A connection to the broker that takes orders for the whole cluster. */
@@ -153,18 +155,37 @@ export class Cluster {
     await Promise.allSettled([...this.#pools].map((pool) => pool.close()));
   }
 
+  /** A broker that takes a connection need not answer on it: it may be frozen, or a proxy stands where it was. */
   async #refresh(): Promise<void> {
-    try {
-      const connection = await this.control();
-      await apiVersionsCheck(connection);
-      const topics = [...new Set([...this.#topics.keys(), ...this.#wantedTopics])];
-      this.#apply(await answered(metadataV12.api.async(connection, topics, false, false), isMetadata));
-      this.#tellReachable(true);
-    } catch (cause) {
-      this.#tellReachable(false, cause);
-      const message = `no Kafka broker can be used at ${this.settings.brokers.join(", ")}: try again`;
-      throw unavailable(message, this.settings.limits.retryAfterMs, cause);
+    const causes: unknown[] = [];
+    for (const broker of this.#candidates()) {
+      try {
+        await this.#refreshFrom(broker);
+        this.#failed.delete(addressOf(broker));
+        this.#tellReachable(true);
+        return;
+      } catch (cause) {
+        this.#failed.add(addressOf(broker));
+        causes.push(cause);
+      }
     }
+    this.#tellReachable(false, causes[0]);
+    const message = `no Kafka broker can be used at ${this.settings.brokers.join(", ")}: try again`;
+    throw unavailable(message, this.settings.limits.retryAfterMs, causes[0]);
+  }
+
+  async #refreshFrom(broker: Broker): Promise<void> {
+    const connection = await this.#control.get(broker);
+    await apiVersionsCheck(connection);
+    const topics = [...new Set([...this.#topics.keys(), ...this.#wantedTopics])];
+    this.#apply(await answered(metadataV12.api.async(connection, topics, false, false), isMetadata));
+  }
+
+  /** Every broker that is known once, those that failed last. */
+  #candidates(): Broker[] {
+    const all = new Map([...this.#brokers.values(), ...this.#bootstrap].map((broker) => [addressOf(broker), broker]));
+    const hasFailed = (broker: Broker): number => Number(this.#failed.has(addressOf(broker)));
+    return [...all.values()].toSorted((a, b) => hasFailed(a) - hasFailed(b));
   }
 
   #apply(metadata: metadataV12.MetadataResponse): void {
@@ -213,6 +234,8 @@ export function noSuchPartition(topic: string, partitionCount: number, partition
   const message = `${topic} has ${partitionCount} partitions, and ${partition} is none of them`;
   return new LogError("no_such_topic", message);
 }
+
+const addressOf = ({ host, port }: Broker): string => `${host}:${port}`;
 
 function parseBroker(address: string): Broker {
   const at = address.lastIndexOf(":");

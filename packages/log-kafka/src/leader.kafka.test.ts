@@ -91,4 +91,20 @@ describe("three brokers, each entry on at least two", () => {
     await checkpointed(log, () => owned[0]);
     await log.close();
   });
+
+  test("are used while one of them takes connections and answers nothing", async () => {
+    const [frozen] = brokers.nodes;
+    if (frozen === undefined) throw new Error("there is no broker");
+    await frozen.restart();
+    await brokers.formed();
+    process.kill(frozen.pid, "SIGSTOP");
+    const opening = openKafkaLog({
+      brokers: brokers.bootstrap.split(","),
+      requestTimeoutMs: 1_000,
+      signal: AbortSignal.timeout(60_000),
+    });
+    await expect(opening).resolves.toBeDefined();
+    process.kill(frozen.pid, "SIGCONT");
+    await (await opening).close();
+  });
 });
