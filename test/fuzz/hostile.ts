@@ -41,7 +41,7 @@ const BOUNDS = [31, 32, 52, 53, 63, 64] as const;
 
 export function hostileText(random: Random): string {
   if (random.once(40)) return deepPatch(random.of(DEPTHS));
-  if (random.once(4)) return "x".repeat(random.of(LIMITS) + random.below(3) - 1);
+  if (random.once(2)) return "x".repeat(random.of(LIMITS) + random.below(3) - 1);
   if (random.once(12)) return "é".repeat(random.of(LIMITS));
   return random.of(TEXTS);
 }

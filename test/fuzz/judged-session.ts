@@ -19,7 +19,7 @@ export class Fault extends Error {
 }
 
 /** Room for the story's writers and the strangers beside them, of whom most are refused. */
-const limits = { ...LIMITS, ...smallLimits, producers: 20, refusals: 60 };
+const limits = { ...LIMITS, ...smallLimits, producers: 20, refusals: 60, tombstones: 3 };
 /** Every so many records the whole state is compared with what its head gives; it costs as much as a hundred records. */
 const COMPARED_EVERY = 64;
 

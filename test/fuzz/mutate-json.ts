@@ -29,7 +29,7 @@ function changed(random: Random, value: unknown, donors: readonly unknown[]): un
 }
 
 function changedText(random: Random, text: string): string {
-  switch (random.below(5)) {
+  switch (random.below(7)) {
     case 0:
       return text.slice(0, random.below(text.length + 1));
     case 1:
