@@ -47,7 +47,8 @@ export class ConnectionSessions implements Subscriber {
   readonly #socket: Socket;
   readonly #attachments = new Map<number, Attachment>();
   readonly #answers: Answers;
-  readonly #catchUp: CatchUp;
+  /** Most connections never need it. */
+  #catchUp: CatchUp | undefined;
   #pendingCount = 0;
   #unackedCount = 0;
   #unackedBytes = 0;
@@ -57,10 +58,7 @@ export class ConnectionSessions implements Subscriber {
     this.#socket = socket;
     this.grant = grant;
     this.device = device;
-    const { clock, turns, metrics } = parts;
-    const isLow = (): boolean => this.#isLow();
-    this.#answers = new Answers(isLow);
-    this.#catchUp = new CatchUp({ clock, turns, metrics, isLow, send: (frame) => this.send(frame) });
+    this.#answers = new Answers(() => this.#isLow());
   }
 
   subscribe(topic: string): void {
@@ -82,12 +80,12 @@ export class ConnectionSessions implements Subscriber {
 
   checkPressure(): void {
     if (this.#socket.bufferedBytes <= this.#parts.limits.maxBufferedBytes) return;
-    for (const attachment of this.#attachments.values()) this.#catchUp.fallBehind(attachment);
+    for (const attachment of this.#attachments.values()) this.#ensureCatchUp().fallBehind(attachment);
   }
 
   /** For how long the client has not taken what waits for it, in milliseconds. */
   stuckMs(nowMs: number): number {
-    return this.#catchUp.stuckMs(nowMs);
+    return this.#catchUp?.stuckMs(nowMs) ?? 0;
   }
 
   detached(attachment: Attachment, code: Code, message: string): void {
@@ -173,7 +171,7 @@ export class ConnectionSessions implements Subscriber {
   /** Some of what waited has gone out. */
   onDrain(): void {
     this.#answers.run();
-    this.#catchUp.run();
+    this.#catchUp?.run();
   }
 
   /** The connection is gone. `clean`: its owner said so. */
@@ -213,7 +211,7 @@ export class ConnectionSessions implements Subscriber {
     this.#attachments.set(room.handle, attachment);
     const answer = attachAnswer(room.held, room.handle, frame.cursor, attachment.level);
     this.send({ t: "attached", id: frame.id, h: room.handle, member: attachment.member, ...answer });
-    this.#catchUp.answered(attachment, answer.seq);
+    if (this.#catchUp !== undefined || !this.#isLow()) this.#ensureCatchUp().answered(attachment, answer.seq);
     const { metrics, clock } = this.#parts;
     metrics.attached(answer.how, (clock.now() - startedMs) / 1_000);
     if (frame.cursor !== undefined) metrics.reattached();
@@ -236,9 +234,16 @@ export class ConnectionSessions implements Subscriber {
     return full ? refuse("overloaded", "Too much of this connection has no verdict yet. Wait for some.") : undefined;
   }
 
+  #ensureCatchUp(): CatchUp {
+    const { clock, turns, metrics } = this.#parts;
+    const isLow = (): boolean => this.#isLow();
+    this.#catchUp ??= new CatchUp({ clock, turns, metrics, isLow, send: (frame) => this.send(frame) });
+    return this.#catchUp;
+  }
+
   #forget(attachment: Attachment): void {
     this.#attachments.delete(attachment.room.handle);
-    this.#catchUp.forget(attachment);
+    this.#catchUp?.forget(attachment);
   }
 
   #isLow(): boolean {
