@@ -1,5 +1,5 @@
-// `./dev bench latency [--json] [--rounds N] [--seconds N] [--rates 200,1000]`: from an agent's token to the client's
-// socket, beside raw Kafka through the same client, interleaved in one run, on one broker with acks=all.
+// `./dev bench latency [--json] [--rounds N] [--seconds N] [--rates 200,1000] [--per-session 50]`: from an agent's token to
+// the client's socket, beside raw Kafka through the same client, interleaved in one run, on one broker with acks=all.
 import { cpus } from "node:os";
 import { parseArgs } from "node:util";
 import { startCluster } from "./stand/cluster.ts";
@@ -18,12 +18,12 @@ const { values } = parseArgs({
     rounds: { type: "string", default: "4" },
     seconds: { type: "string", default: "10" },
     rates: { type: "string", default: "200,1000" },
-    "sessions-at": { type: "string", default: "50" },
+    "per-session": { type: "string", default: "50" },
   },
 });
 const rounds = Number(values.rounds);
 const seconds = Number(values.seconds);
-const tokensPerSecondAndSession = Number(values["sessions-at"]);
+const tokensPerSecondAndSession = Number(values["per-session"]);
 
 const cluster = await startCluster();
 try {
