@@ -40,7 +40,9 @@ export class FakeStream implements AgentStream {
     this.#listener.onClosed(error);
   }
 
-  welcome(more: { readonly tokenExpiresInMs?: number; readonly heartbeatUrl?: string } = {}): void {
+  welcome(
+    more: { readonly tokenExpiresInMs?: number; readonly heartbeatUrl?: string; readonly windowBytes?: number } = {},
+  ): void {
     const value = {
       heartbeatMs: 2_000,
       windowBytes: 100_000,
