@@ -4,15 +4,23 @@ import { availableParallelism } from "node:os";
 /** Clock ticks of /proc: 100 a second on every Linux that Node runs on. */
 const ticksPerSecond = 100;
 
-/**
- * Processor time that everything on this machine but this process and its children has used since it started, in
- * seconds; undefined where the system does not tell (it has no /proc).
- */
-export function otherProgramsSeconds(): number | undefined {
-  try {
-    return (machineTicks() - ownTicks()) / ticksPerSecond;
-  } catch {
-    return undefined;
+/** Everything on this machine but this process and what it has started by now; where there is no /proc, nothing is known. */
+export class OtherPrograms {
+  readonly #own: readonly number[] = ownProcesses();
+
+  /** The share of the machine's processors that they had while `run` ran; 0 where that is not known. */
+  async during<Result>(run: () => Promise<Result>): Promise<[result: Result, share: number]> {
+    const startMs = performance.now();
+    const before = this.#ticks();
+    const result = await run();
+    const ticks = Math.max(0, this.#ticks() - before);
+    const passedS = ((performance.now() - startMs) / 1_000) * availableParallelism();
+    return [result, ticks / ticksPerSecond / passedS];
+  }
+
+  /** Read from a few files, since this stands still meanwhile. */
+  #ticks(): number {
+    return this.#own.reduce((rest, pid) => rest - (statOf(pid)?.ticks ?? 0), this.#own.length > 0 ? machineTicks() : 0);
   }
 }
 
@@ -22,25 +30,34 @@ function machineTicks(): number {
   return [user, nice, system, irq, softIrq].reduce((sum: number, ticks = 0) => sum + ticks, 0);
 }
 
-interface ProcessTicks {
+interface ProcessStat {
   readonly parent: number;
   readonly ticks: number;
 }
 
-function ownTicks(): number {
-  const processes = new Map<number, ProcessTicks>();
-  for (const name of readdirSync("/proc")) {
-    const ticks = /^\d+$/.test(name) ? ticksOf(name) : undefined;
-    if (ticks !== undefined) processes.set(Number(name), ticks);
+/** This process and its descendants. */
+function ownProcesses(): number[] {
+  const parents = new Map<number, number>();
+  for (const name of filesOf("/proc")) {
+    const stat = /^\d+$/.test(name) ? statOf(Number(name)) : undefined;
+    if (stat !== undefined) parents.set(Number(name), stat.parent);
   }
   const isOwn = (pid: number): boolean => {
-    const found = processes.get(pid);
-    return pid === process.pid || (found !== undefined && isOwn(found.parent));
+    const parent = parents.get(pid);
+    return pid === process.pid || (parent !== undefined && isOwn(parent));
   };
-  return [...processes].reduce((sum, [pid, { ticks }]) => sum + (isOwn(pid) ? ticks : 0), 0);
+  return [...parents.keys()].filter(isOwn);
 }
 
-function ticksOf(pid: string): ProcessTicks | undefined {
+function filesOf(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return [];
+  }
+}
+
+function statOf(pid: number): ProcessStat | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
     // Behind the name, which may hold anything: the parent is field 4, the times are fields 14 and 15.
@@ -50,14 +67,4 @@ function ticksOf(pid: string): ProcessTicks | undefined {
     // It has ended meanwhile.
     return undefined;
   }
-}
-
-/** The share of the machine's processors that others had for themselves while `run` ran; 0 where that is not known. */
-export async function sharedWithOthers<Result>(run: () => Promise<Result>): Promise<[result: Result, share: number]> {
-  const startMs = performance.now();
-  const before = otherProgramsSeconds();
-  const result = await run();
-  const after = otherProgramsSeconds();
-  const passedS = ((performance.now() - startMs) / 1_000) * availableParallelism();
-  return [result, before === undefined || after === undefined ? 0 : Math.max(0, after - before) / passedS];
 }

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { sharedWithOthers } from "./other-programs.ts";
+import { OtherPrograms } from "./other-programs.ts";
 import { Samples } from "./samples.ts";
 import type { Series } from "./series.ts";
 
@@ -62,9 +62,10 @@ export async function measureRounds(
 }
 
 async function secondsOf(carrier: Carrier, rate: number, count: number): Promise<Second[]> {
+  const others = new OtherPrograms();
   const made: Second[] = [];
   while (made.length < count) {
-    const [{ samples }, othersShare] = await sharedWithOthers(() => carrier.run(rate, 1_000));
+    const [{ samples }, othersShare] = await others.during(() => carrier.run(rate, 1_000));
     made.push({ samples, othersShare });
   }
   return made;
