@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 Frame = dict[str, Any]
+ENDED = {"RUN_PHASE_COMPLETED", "RUN_PHASE_FAILED", "RUN_PHASE_CANCELLED"}
 
 
 class Gap(Exception):
@@ -224,6 +225,12 @@ class State:
 
     def _on_runCancelled(self, body: Frame, *_: Any) -> None:
         self._end_run(body.get("runId", ""), "RUN_PHASE_CANCELLED")
+
+    def _on_takeoverReleased(self, body: Frame, *_: Any) -> None:
+        if body.get("outcome") == "TAKEOVER_OUTCOME_RESOLVED":
+            for run, phase in list(self.phases.items()):
+                if phase not in ENDED:
+                    self._end_run(run, "RUN_PHASE_CANCELLED")
 
     def _on_sessionClosed(self, *_: Any) -> None:
         self._close(lambda _: True)
