@@ -75,6 +75,13 @@ export class Cluster {
     return service;
   }
 
+  /** What a service says of one of its metrics, all labels together. */
+  async metric(name: ServiceName, metric: string): Promise<number> {
+    const response = await fetch(`http://127.0.0.1:${this.#ports[name].status}/metrics`);
+    const lines = (await response.text()).matchAll(new RegExp(`^${metric}(?:\\{[^}]*\\})? (\\S+)$`, "gm"));
+    return [...lines].reduce((sum, [, value]) => sum + Number(value), 0);
+  }
+
   /** A service that runs. */
   service(name: ServiceName): RunningService {
     const service = this.#running.get(name);
