@@ -9,7 +9,7 @@ export interface CheckpointerParts {
   readonly partition: number;
   readonly clock: Clock;
   readonly logger: Logger;
-  readonly writer: CheckpointWriter;
+  readonly writer: Pick<CheckpointWriter, "write">;
   readonly uncovered: UncoveredSessions;
   readonly turns: CheckpointTurns;
   readonly checkpointMs: number;
@@ -37,10 +37,11 @@ export class Checkpointer {
   /** Something has become uncovered. */
   note(): void {
     if (this.#closed || this.#running !== undefined) return;
-    const { uncovered, checkpointMs, checkpointBytes } = this.#parts;
+    const { uncovered, checkpointMs, checkpointBytes, clock } = this.#parts;
     const sinceMs = uncovered.waitingSinceMs();
     if (sinceMs === undefined) return;
-    if (uncovered.bytes >= checkpointBytes) this.#start();
+    // Of those that wait only from later on nothing could be covered now, and looking again would never end.
+    if (uncovered.bytes >= checkpointBytes && sinceMs <= clock.now()) this.#start();
     else this.#arm(sinceMs + checkpointMs);
   }
 
