@@ -64,7 +64,7 @@ async function write(
 }
 
 /** As an agent's SDK writes a token. */
-function recordOf(index: number, text: string): Uint8Array {
+export function recordOf(index: number, text: string): Uint8Array {
   return encodeRecord({
     producer: "0123456789abcdef0123456789abcdef",
     first: index + 1,
@@ -78,6 +78,6 @@ function recordOf(index: number, text: string): Uint8Array {
   });
 }
 
-function textOf(value: Uint8Array | null): string {
+export function textOf(value: Uint8Array | null): string {
   return value === null ? "" : (decodeRecord(value).events?.[0]?.partAppended?.text ?? "");
 }
