@@ -25,7 +25,11 @@ async function open({ port, path, clients: wanted }: Extract<ToCrowd, { t: "open
 }
 
 /** Resolves when it is attached, or, where it has nobody to greet, connected. */
-function openOne(port: number, path: string, { hello, attach }: CrowdClient): Promise<void> {
+function openOne(
+  port: number,
+  path: string,
+  { hello, attach, attached = '"t":"attached"' }: CrowdClient,
+): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   const answers = [attach, undefined];
   const client = new RawClient({
@@ -37,7 +41,7 @@ function openOne(port: number, path: string, { hello, attach }: CrowdClient): Pr
       if (answers.length === 0) return;
       const answer = answers.shift();
       if (answer !== undefined) from.send(answer);
-      else if (payload.includes('"t":"attached"') || attach === undefined) resolve();
+      else if (payload.includes(attached) || attach === undefined) resolve();
       else reject(new Error(`not attached: ${payload.toString()}`));
     },
     onClose: () => {

@@ -10,6 +10,8 @@ export interface CrowdClient {
   readonly hello?: string;
   /** Sent at the first answer, which is the welcome. */
   readonly attach?: string;
+  /** What stands in the answer to it; by default what an edge says. */
+  readonly attached?: string;
 }
 
 export type FromCrowd =

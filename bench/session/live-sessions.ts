@@ -32,11 +32,11 @@ export class LiveSessions {
   }
 
   /** One token of one of the sessions, by turns; resolves when it is in the log. */
-  async token(): Promise<void> {
+  async token(text?: string): Promise<void> {
     const turn = this.#turn++;
     const index = turn % this.ids.length;
     const session = this.#sessions[index];
-    if (session !== undefined) await this.#put(index, [session.token(tokenText(turn))]);
+    if (session !== undefined) await this.#put(index, [session.token(text ?? tokenText(turn))]);
   }
 
   async #put(index: number, records: readonly Written[]): Promise<void> {

@@ -22,7 +22,7 @@ export class Cluster {
   readonly brokers: string;
   readonly partitions: number;
   readonly secret = crypto.randomUUID() + crypto.randomUUID();
-  readonly #topicPrefix = `bench-${Date.now()}.`;
+  readonly topicPrefix = `bench-${Date.now()}.`;
   readonly #ports: Readonly<Record<ServiceName, { readonly port: number; readonly status: number }>>;
   readonly #environment: Readonly<Record<string, string>>;
   readonly #stops: (() => Promise<void>)[] = [];
@@ -66,7 +66,7 @@ export class Cluster {
       PERDURE_KAFKA_BROKERS: this.brokers,
       PERDURE_KAFKA_REPLICATION: "1",
       PERDURE_KAFKA_MIN_INSYNC: "1",
-      PERDURE_TOPIC_PREFIX: this.#topicPrefix,
+      PERDURE_TOPIC_PREFIX: this.topicPrefix,
       PERDURE_LOG_LEVEL: "error",
       ...own[name],
       ...this.#environment,
@@ -93,7 +93,7 @@ export class Cluster {
   async openLog(): Promise<Log> {
     const log = await openKafkaLog({
       brokers: this.brokers.split(","),
-      topicPrefix: this.#topicPrefix,
+      topicPrefix: this.topicPrefix,
       replication: { factor: 1, minInSync: 1 },
     });
     this.onStop(() => log.close());
