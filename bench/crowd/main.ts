@@ -24,25 +24,25 @@ async function open({ port, path, clients: wanted }: Extract<ToCrowd, { t: "open
   say({ t: "ready" });
 }
 
+const edgeMarks = { welcome: '"t":"welcome"', attached: '"t":"attached"' };
+
 /** Resolves when it is attached, or, where it has nobody to greet, connected. */
-function openOne(
-  port: number,
-  path: string,
-  { hello, attach, attached = '"t":"attached"' }: CrowdClient,
-): Promise<void> {
+function openOne(port: number, path: string, { hello, attach, marks = edgeMarks }: CrowdClient): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
-  const answers = [attach, undefined];
+  const steps = [marks.welcome, marks.attached];
   const client = new RawClient({
     port,
     path,
     onOpen: (opened) => (hello === undefined ? resolve() : opened.send(hello)),
     onText: (payload, from) => {
       frames += 1;
-      if (answers.length === 0) return;
-      const answer = answers.shift();
-      if (answer !== undefined) from.send(answer);
-      else if (payload.includes(attached) || attach === undefined) resolve();
-      else reject(new Error(`not attached: ${payload.toString()}`));
+      const [awaited] = steps;
+      if (awaited === undefined) return;
+      if (payload.includes('"error"')) return reject(new Error(`not attached: ${payload.toString()}`));
+      if (!payload.includes(awaited)) return;
+      steps.shift();
+      if (steps.length === 1) from.send(attach ?? "");
+      if (steps.length === 0 || marks.attached === "") resolve();
     },
     onClose: () => {
       clients.delete(client);

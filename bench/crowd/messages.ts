@@ -8,10 +8,10 @@ export type ToCrowd =
 export interface CrowdClient {
   /** Sent when the connection is open. */
   readonly hello?: string;
-  /** Sent at the first answer, which is the welcome. */
+  /** Sent at the welcome. */
   readonly attach?: string;
-  /** What stands in the answer to it; by default what an edge says. */
-  readonly attached?: string;
+  /** What stands in the welcome and in the answer to `attach`, by default in an edge's; empty: none is waited for. */
+  readonly marks?: { readonly welcome: string; readonly attached: string };
 }
 
 export type FromCrowd =

@@ -49,7 +49,7 @@ export async function startCentrifugo(
       const value = Buffer.from(JSON.stringify({ method: "publish", payload: { channel, data: { text: token } } }));
       void log.append(topic, 0, { key: Buffer.from(channel), value });
     },
-    client: { hello: connect, attach: subscribe({}), attached: '"subscribe"' },
+    client: { hello: connect, attach: subscribe({}), marks: { welcome: '"connect"', attached: '"subscribe"' } },
     newReader: () => new CentrifugoReader(),
     stop: () => end(child),
   };

@@ -38,7 +38,7 @@ export async function startSocketIo(redis: string, folder: string, dir: string, 
     path: "/socket.io/?EIO=4&transport=websocket",
     pid: node.pid ?? 0,
     publish: (text) => void publisher.send({ text }),
-    client: { hello: "40", attach: join42, attached: '40{"sid"' },
+    client: { hello: "40", attach: join42, marks: { welcome: '40{"sid"', attached: "" } },
     newReader: () => new SocketIoReader(),
     stop: async () => {
       for (const child of [publisher, node, server]) await end(child);
