@@ -22,6 +22,8 @@ const roundMs = Number(values.seconds) * 1_000;
 const outstanding = 8;
 const warmUpMs = 3_000;
 const services = ["ingest", "keeper", "edge"] as const;
+/** The services, and this process: the agent's SDK and the clients. */
+const pids = (): number[] => [...services.map((name) => cluster.service(name).pid), process.pid];
 
 const cluster = await startCluster();
 try {
@@ -33,13 +35,13 @@ try {
   const flows = { raw: [] as Flow[], whole: [] as Flow[] };
   await raw.run(warmUpMs);
   await whole.run(warmUpMs);
-  const usedUs = services.map(() => 0);
+  const usedUs = pids().map(() => 0);
   for (let round = 0; round < Number(values.rounds); round += 1) {
     flows.raw.push(await raw.run(roundMs));
-    const before = services.map((name) => cpuUs(cluster.service(name).pid));
+    const before = pids().map(cpuUs);
     flows.whole.push(await whole.run(roundMs));
-    for (const [index, name] of services.entries()) {
-      usedUs[index] = (usedUs[index] ?? 0) + cpuUs(cluster.service(name).pid) - (before[index] ?? 0);
+    for (const [index, pid] of pids().entries()) {
+      usedUs[index] = (usedUs[index] ?? 0) + cpuUs(pid) - (before[index] ?? 0);
     }
   }
   await streams.close();
@@ -67,7 +69,10 @@ try {
           title: "CPU time of a token",
           columns: ["µs"],
           plotted: ["µs"],
-          rows: services.map((name, index) => ({ name, values: [(usedUs[index] ?? 0) / tokens] })),
+          rows: [...services, "the load: the agent's SDK and the clients"].map((name, index) => ({
+            name,
+            values: [(usedUs[index] ?? 0) / tokens],
+          })),
         },
       ],
       marks: [],

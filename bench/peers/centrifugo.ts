@@ -35,7 +35,7 @@ export async function startCentrifugo(
       history_ttl: `${(historyMs * scale) / 1_000}s`,
       force_recovery: true,
       allowed_origins: ["*"],
-      consumers: [{ enabled: true, name: "kafka", type: "kafka", config: kafka }],
+      consumers: [{ name: "kafka", type: "kafka", kafka }],
     }),
   );
   const child = spawn(program, ["--config", settings, "--log_level", "error"], { stdio: ["ignore", 2, 2] });
