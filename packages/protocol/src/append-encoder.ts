@@ -18,13 +18,16 @@ export function encodeAppend(record: RecordJson): Uint8Array | undefined {
   const appended = onlyAppend(record);
   if (appended === undefined || !hasOnly(record, recordKeys)) return undefined;
   try {
-    const writer = new BinaryWriter();
-    return writeRecord(writer, record, appended) ? writer.finish() : undefined;
+    if (writeRecord(shared, record, appended)) return shared.finish();
   } catch {
     // A number out of its range: the generic encoder says so.
-    return undefined;
   }
+  shared = new BinaryWriter();
+  return undefined;
 }
+
+/** One for all: a writer's buffer outlives `finish`, and a new one costs more than all that is written into it. */
+let shared = new BinaryWriter();
 
 function onlyAppend({ events }: RecordJson): PartAppendedJson | undefined {
   const [event] = events ?? [];
