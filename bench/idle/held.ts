@@ -10,7 +10,7 @@ import type { Bare } from "../fanout/bare.ts";
 /** Connections that come first, so that what is needed once is not counted. */
 const warmUpCount = 1_000;
 /** Joins have been written, read and covered by heads, and pings have gone to and fro. */
-const settleMs = 12_000;
+const settleMs = 8_000;
 
 /** What each connection adds to a process's resident memory. */
 export interface HeldBytes {

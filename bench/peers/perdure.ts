@@ -60,8 +60,8 @@ class EdgeReader implements Reader {
     const before = this.#text;
     this.#cursor = { epoch: frame.epoch ?? "", seq: frame.seq };
     for (const record of frame.records ?? []) if (!("t" in record) && record[0] === "a") this.#append(record);
-    const texts = (frame.head?.messages ?? []).flatMap(({ parts = [] }) => parts.map(({ part }) => part?.text ?? ""));
-    this.#text = texts.find((text) => text.startsWith(before) && text.length > before.length) ?? this.#text;
+    const answers = (frame.head?.messages ?? []).filter(({ role }) => role === "MESSAGE_ROLE_ASSISTANT");
+    this.#text = answers[0]?.parts?.[0]?.part?.text ?? this.#text;
     return { texts: [this.#text.slice(before.length)] };
   }
 
