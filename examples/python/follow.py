@@ -9,9 +9,9 @@ import json
 import os
 import sys
 
+from fold import ENDED
 from perdure import Session
 
-ENDED = {"RUN_PHASE_COMPLETED", "RUN_PHASE_FAILED", "RUN_PHASE_CANCELLED"}
 PRINT_SECONDS = 0.25
 
 

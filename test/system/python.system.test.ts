@@ -72,7 +72,7 @@ describe("a client in Python, with whole processes", () => {
     // The first attach finds nothing; each of the others goes on where it was.
     expect(pia.seen.attached[0]).toBe("new");
     expect(pia.seen.attached.slice(1).filter((how) => how === "snapshot" || how === "new")).toEqual([]);
-    expect(pia.seen.attached.length).toBeGreaterThan(5);
+    expect(pia.seen.attached.length).toBeGreaterThan(3);
   });
 
   test("takes the half answer of a killed agent away, as every client does (SPEC 6.2, 10)", async () => {

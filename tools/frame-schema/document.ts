@@ -2,6 +2,7 @@
 // the types of its own, and of the messages in proto/.
 import { createFileRegistry, type DescMessage, fromBinary } from "@bufbuild/protobuf";
 import { FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
+import { type CodeInfo, CODES } from "@perdure/core";
 import { CLIENT_FRAME_RULES, type JsonSchema, PROTOCOL_VERSION } from "@perdure/protocol";
 import { messageSchemas } from "./messages.ts";
 import { serverFrameSchemas } from "./server-frames.ts";
@@ -21,7 +22,7 @@ export function frameSchemaText(descriptors: Uint8Array): string {
     [...CLIENT_FRAME_RULES].map(([kind, { schema }]) => [`${capital(String(kind))}Frame`, schema]),
   );
   const server = serverFrameSchemas();
-  const definitions = new Map([...client, ...server, ...sorted(messageSchemas(roots))]);
+  const definitions = new Map([...client, ...server, ["Code", codeSchema], ...sorted(messageSchemas(roots))]);
   const document: JsonSchema = {
     $schema: "https://json-schema.org/draft/2020-12/schema",
     $id: `urn:perdure:frames:${PROTOCOL_VERSION}`,
@@ -38,6 +39,17 @@ export function frameSchemaText(descriptors: Uint8Array): string {
     },
   };
   return `${JSON.stringify(document, undefined, 1)}\n`;
+}
+
+/** Every refusal and loss that is told, in words, and by whose rules a client goes on. */
+const codeSchema: JsonSchema = {
+  description: "Why something was refused or lost. A later release may have more.",
+  oneOf: Object.entries(CODES).map(([name, info]) => ({ const: name, description: describedCode(info) })),
+};
+
+function describedCode({ meaning, retryable, webSocketClose, httpStatus }: CodeInfo): string {
+  const close = webSocketClose === 0 ? [] : [`Closes with ${webSocketClose}.`];
+  return [meaning, ...(retryable ? ["Passes."] : []), ...close, `HTTP ${httpStatus}.`].join(" ");
 }
 
 const refs = (definitions: ReadonlyMap<string, JsonSchema>): JsonSchema[] =>

@@ -19,9 +19,9 @@ const flag: JsonSchema = { type: "boolean" };
 const uint32: JsonSchema = { type: "integer", minimum: 0, maximum: 4_294_967_295 };
 const epoch: JsonSchema = { type: "string", pattern: "^(0|[1-9][0-9]{0,15})$" };
 const milliseconds: JsonSchema = { type: "integer", minimum: 0 };
-const code: JsonSchema = { type: "string", pattern: "^[a-z_]+$", description: "A code of the table of codes." };
 const ref = (name: string): JsonSchema => ({ $ref: `#/$defs/${name}` });
 const listOf = (items: JsonSchema): JsonSchema => ({ type: "array", items });
+const code = ref("Code");
 const optional = (schema: JsonSchema): Optional => ({ optional: schema });
 
 const records = listOf({ anyOf: [ref("RecordFrame"), ref("AppendTuple"), ref("HiddenTuple")] });
