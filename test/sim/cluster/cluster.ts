@@ -1,0 +1,158 @@
+import { decodeWatermark, type EventJson, WATERMARK_KEY } from "@perdure/protocol";
+import { entryKeyText, TOPICS, topicSpecs } from "@perdure/replica";
+import type { StoredEntry } from "../log/broker-partition.ts";
+import { Broker } from "../log/broker.ts";
+import { BACKENDS, type Deed, NODES, PEOPLE, type Plan, SESSIONS, WORKERS } from "../plan/plan.ts";
+import { FAIR } from "../world/network.ts";
+import { World } from "../world/world.ts";
+import { Backend } from "./backend.ts";
+import { type NodeParts, type RunningNode, SimNode } from "./node.ts";
+import { Person } from "./person.ts";
+import { Recorder } from "./recorder.ts";
+import { edgeNode, ingestNode, keeperNode } from "./services.ts";
+import { AgentWorker } from "./worker.ts";
+
+const ROLES = { ann: "user", bea: "user", op: "operator", eve: "observer" } as const;
+
+/** Everything of one run: the log, its nodes, and the people, agents and backends that use them. */
+export class Cluster {
+  readonly world: World;
+  readonly broker: Broker;
+  readonly recorder = new Recorder();
+  readonly plan: Plan;
+  readonly nodes: ReadonlyMap<string, SimNode>;
+  readonly people: ReadonlyMap<string, Person>;
+  readonly workers: ReadonlyMap<string, AgentWorker>;
+  readonly backends: ReadonlyMap<string, Backend>;
+
+  constructor(plan: Plan) {
+    this.plan = plan;
+    const { seed, partitions, doubleRate } = plan;
+    this.world = new World(seed);
+    this.broker = new Broker(this.world.scheduler, this.world.random.stream("broker"));
+    this.broker.skewMs = plan.brokerSkewMs;
+    this.broker.troubleRate = plan.troubleRate;
+    this.broker.provision(topicSpecs(partitions));
+    this.broker.coveredNow = (partition) => coveredIn(this.broker, partition);
+    const { world, broker, recorder } = this;
+    const start = (parts: NodeParts): Promise<RunningNode> => this.#start(parts);
+    this.nodes = byName(NODES, (name) => new SimNode(name, world, broker, partitions, start));
+    this.people = byName(PEOPLE, (name) => new Person(name, ROLES[name], world, recorder));
+    this.workers = byName(WORKERS, (name) => new AgentWorker(name, world));
+    const parts = { world, broker, partitions, recorder };
+    this.backends = byName(BACKENDS, (name) => new Backend(name, doubleRate, parts));
+  }
+
+  startAll(): void {
+    for (const [name, node] of this.nodes) node.start(this.plan.skewMs[name] ?? 0);
+    for (const worker of this.workers.values()) worker.start();
+    for (const backend of this.backends.values()) backend.start();
+    for (const person of this.people.values()) person.open(SESSIONS);
+    this.world.scheduler.after(1_000, undefined, () => {
+      const created = (): EventJson[] => [
+        { sessionCreated: { title: "a session", policy: { defaultAgent: "helper" } } },
+      ];
+      for (const id of SESSIONS) this.backends.get("svc-0")?.write(id, created);
+    });
+  }
+
+  /** Ends every fault that would not end by itself. */
+  heal(): void {
+    this.broker.troubleRate = 0;
+    this.world.network.healAll();
+  }
+
+  /** Writes down what everybody who reads shows now. */
+  lookNow(): void {
+    for (const { reader } of this.people.values()) {
+      for (const [key, state] of reader?.states() ?? []) reader?.look(key, state, "in the end");
+    }
+  }
+
+  do(deed: Deed): void {
+    const { world } = this;
+    switch (deed.kind) {
+      case "say":
+        return this.people.get(deed.who)?.say(deed.session, deed.asks, deed.length, deed.toStaff);
+      case "write":
+        return this.backends
+          .get(deed.who)
+          ?.write(deed.session, (producer, number) => says(producer, number, deed.length));
+      case "signal":
+        return this.people.get(deed.who)?.signal(deed.signal);
+      case "toggle":
+        return this.people.get(deed.who)?.toggle(deed.session);
+      case "kill":
+        return this.#kill(deed.who, deed.downMs);
+      case "stop":
+        return this.nodes.get(deed.who)?.stop(deed.withinMs, deed.downMs);
+      case "pause":
+        return this.#pause(deed.who, deed.forMs);
+      case "cut":
+        world.network.cut(deed.one, deed.other);
+        world.scheduler.after(deed.forMs, undefined, () => world.network.heal(deed.one, deed.other));
+        return undefined;
+      case "storm":
+        world.network.weather = { lossRate: deed.lossRate, slowRate: 0.3, slowMs: deed.slowMs };
+        world.scheduler.after(deed.forMs, undefined, () => {
+          world.network.weather = FAIR;
+        });
+        return undefined;
+      case "compact":
+        for (const partition of this.broker.partitions(deed.topic)) partition.compact();
+        return undefined;
+    }
+  }
+
+  #start(parts: NodeParts): Promise<RunningNode> {
+    const { keeper, ringRecords, recentRecords } = this.plan;
+    const { name } = parts.process;
+    if (name.startsWith("keeper")) return keeperNode(parts, keeper);
+    const limits = { ringRecords, recentRecords };
+    return name.startsWith("edge") ? edgeNode(parts, limits) : ingestNode(parts, limits);
+  }
+
+  #kill(who: string, downMs: number): void {
+    const person = this.people.get(who);
+    if (person !== undefined) {
+      person.kill();
+      this.world.scheduler.after(downMs, undefined, () => person.open(SESSIONS));
+    }
+    (this.nodes.get(who) ?? this.workers.get(who) ?? this.backends.get(who))?.kill(downMs);
+  }
+
+  #pause(who: string, forMs: number): void {
+    const person = this.people.get(who)?.process;
+    if (person !== undefined) {
+      person.pause();
+      this.world.scheduler.after(forMs, undefined, () => person.resume());
+    }
+    (this.nodes.get(who) ?? this.workers.get(who) ?? this.backends.get(who))?.pause(forMs);
+  }
+}
+
+/** The watermark that the index of a partition says, as the broker has it. */
+function coveredIn(broker: Broker, partition: number): number {
+  const { archive } = broker.partition(TOPICS.index, partition);
+  const isWatermark = ({ key, transaction }: StoredEntry): boolean =>
+    entryKeyText({ key }) === WATERMARK_KEY && (transaction === undefined || transaction.state === "committed");
+  const value = archive.findLast(isWatermark)?.value;
+  return value === undefined || value === null ? -1 : Number(decodeWatermark(value).covered ?? 0);
+}
+
+/** A message of a backend, whose text names the record. */
+function says(producer: string, number: number, length: number): EventJson[] {
+  // Some of what a backend writes is refused.
+  if (length === 0) return [{ runCompleted: { runId: `${producer}:${number}:0` } }];
+  const messageId = `${producer}:${number}:0`;
+  const text = `${producer} ${number} ${"words ".repeat(length)}`;
+  return [
+    { messageOpened: { role: "MESSAGE_ROLE_ASSISTANT" } },
+    { partOpened: { messageId, part: { kind: "PART_KIND_TEXT", text }, complete: true } },
+    { messageClosed: { messageId, finish: "FINISH_REASON_STOP" } },
+  ];
+}
+
+function byName<Name extends string, Item>(names: readonly Name[], make: (name: Name) => Item): Map<string, Item> {
+  return new Map(names.map((name) => [name, make(name)]));
+}

@@ -1,0 +1,57 @@
+import type { Verdict } from "@perdure/core";
+import type { HeadJson } from "@perdure/protocol";
+import type { AcceptedFrame } from "../../../packages/client/src/mirror.ts";
+
+/** What a writer was told of one record. */
+export interface Told {
+  readonly sessionKey: string;
+  readonly producer: string;
+  readonly number: number;
+  readonly verdict: Verdict;
+}
+
+/** What a person was told of one message. */
+export interface Sent {
+  readonly person: string;
+  /** Whether the page that it was said from is still there. */
+  readonly isOpen: () => boolean;
+  readonly sessionKey: string;
+  readonly text: string;
+  /** Undefined: nothing yet. `accepted`, or the code of the refusal. */
+  outcome: string | undefined;
+  messageId: string | undefined;
+}
+
+/** What a reader had at one place. */
+export interface Seen {
+  readonly reader: string;
+  readonly sessionKey: string;
+  readonly epoch: number;
+  readonly seq: number;
+  readonly level: "all" | "staff";
+  readonly how: string;
+  readonly head: HeadJson;
+}
+
+/** A record as it reached a reader. */
+export interface Heard {
+  readonly reader: string;
+  readonly sessionKey: string;
+  readonly epoch: number;
+  readonly level: "all" | "staff";
+  readonly frame: AcceptedFrame;
+}
+
+/** All that writers and readers learnt in a run, to be held against the log. */
+export class Recorder {
+  readonly told: Told[] = [];
+  readonly sent: Sent[] = [];
+  readonly seen: Seen[] = [];
+  readonly heard: Heard[] = [];
+  /** What was wrong at once, wherever it was seen. */
+  readonly faults: string[] = [];
+
+  fault(text: string): void {
+    if (this.faults.length < 20) this.faults.push(text);
+  }
+}

@@ -1,0 +1,72 @@
+// `./dev sim [--seed N] [--seeds N] [--seconds S] [--mutations]`: runs seeds of the simulator, and says which one fails.
+// The hooks have to be there before the modules that they change are loaded.
+import { parseArgs } from "node:util";
+import { mutationNamed } from "./mutations/mutations.ts";
+import { checkMutations } from "./mutations/check.ts";
+import { installHooks } from "./world/hooks.ts";
+
+const { values } = parseArgs({
+  options: {
+    seed: { type: "string" },
+    seeds: { type: "string" },
+    seconds: { type: "string" },
+    mutations: { type: "boolean" },
+    mutation: { type: "string" },
+    json: { type: "boolean" },
+  },
+});
+
+function numberOf(name: string, text: string | undefined, otherwise: number): number {
+  if (text === undefined) return otherwise;
+  const value = Number(text);
+  if (Number.isFinite(value) && value >= 0) return value;
+  console.error(`--${name} is a number, not "${text}"`);
+  process.exit(2);
+}
+
+const DEFAULT_SECONDS = 30;
+/** Enough for the mutation that takes longest, several times over. */
+const MUTATION_SEEDS = 400;
+
+const firstSeed = numberOf("seed", values.seed, 1);
+const given = values.seeds ?? (values.seed !== undefined && values.seconds === undefined ? "1" : undefined);
+const seedCount = numberOf("seeds", given, Number.POSITIVE_INFINITY);
+const seconds = numberOf("seconds", values.seconds, given === undefined ? DEFAULT_SECONDS : Number.POSITIVE_INFINITY);
+
+if (values.mutations === true) {
+  process.exitCode = await checkMutations(numberOf("seeds", values.seeds, MUTATION_SEEDS));
+} else {
+  process.exitCode = await runSeeds();
+}
+
+async function runSeeds(): Promise<number> {
+  installHooks(values.mutation === undefined ? [] : mutationNamed(values.mutation).patches);
+  const { simulateRuntime } = await import("./world/runtime.ts");
+  const { campaign, smallest } = await import("./campaign.ts");
+  const startedMs = performance.now();
+  simulateRuntime();
+  const { seeds, records, traceHash, failure } = await campaign({
+    firstSeed,
+    seedCount,
+    seconds,
+    realMs: () => performance.now(),
+  });
+  if (values.json === true) {
+    const { plan, outcome } = failure ?? {};
+    console.log(JSON.stringify({ seeds, records, traceHash, seed: plan?.seed, faults: outcome?.faults ?? [] }));
+    return failure === undefined ? 0 : 1;
+  }
+  if (seeds === 1) console.log(`seed ${firstSeed}: ${traceHash}`);
+  const took = ((performance.now() - startedMs) / 1_000).toFixed(1);
+  if (failure === undefined) {
+    console.log(`${seeds} seeds from ${firstSeed} on, ${records} records: nothing wrong (${took} s)`);
+    return 0;
+  }
+  const { plan, outcome } = failure;
+  console.log(`seed ${plan.seed} fails (after ${seeds} seeds): ./dev sim --seed ${plan.seed} shows it again`);
+  for (const fault of outcome.faults) console.log(`  ${fault}`);
+  const small = await smallest(plan, outcome);
+  console.log(`the smallest plan found that still fails, ${small.steps.length} of ${plan.steps.length} steps:`);
+  console.log(JSON.stringify(small, undefined, 1));
+  return 1;
+}

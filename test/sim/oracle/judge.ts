@@ -1,0 +1,35 @@
+import { TOPICS } from "@perdure/replica";
+import type { Cluster } from "../cluster/cluster.ts";
+import { checkHeads, checkPages, checkWatermarks, coveredOffsets } from "./checkpoints.ts";
+import { checkEnding } from "./ending.ts";
+import { Findings } from "./findings.ts";
+import { foldAll } from "./history.ts";
+import { checkExpiries } from "./leases.ts";
+import { checkHeard, compareSeen } from "./readers.ts";
+import { checkRules } from "./rules.ts";
+import { checkLedger, checkSent, checkTold } from "./writers.ts";
+
+/**
+ * Holds a run against the whole log: folds it from its first record, whatever was trimmed since, and compares with that
+ * every head, page and watermark ever written, everything that readers got, and everything that writers were told.
+ */
+export async function judge(cluster: Cluster): Promise<readonly string[]> {
+  const { broker, recorder } = cluster;
+  const findings = new Findings();
+  cluster.lookNow();
+  const histories = foldAll(broker.partitions(TOPICS.events), {
+    offsets: coveredOffsets(broker),
+    prepare: (history) => compareSeen(history, recorder.seen, findings),
+  });
+  const writers = new Map([...histories].map(([key, history]) => [key, checkLedger(history, findings)]));
+  for (const history of histories.values()) checkRules(history, findings);
+  checkTold(recorder.told, writers, findings);
+  checkSent(recorder, histories, findings);
+  checkHeads(broker, histories, findings);
+  checkWatermarks(broker, histories, findings);
+  await checkPages(broker, histories, findings);
+  checkHeard(recorder.heard, histories, findings);
+  checkExpiries(broker, findings);
+  checkEnding(cluster, histories, findings);
+  return [...recorder.faults, ...findings.all];
+}

@@ -1,0 +1,122 @@
+import type { KeeperTuning } from "../cluster/services.ts";
+import { Random } from "../world/random.ts";
+
+export const SESSIONS = ["s-0", "s-1", "s-2"] as const;
+export const NODES = ["keeper-0", "keeper-1", "edge-0", "edge-1", "ingest-0", "ingest-1"] as const;
+export const PEOPLE = ["ann", "bea", "op", "eve"] as const;
+export const WORKERS = ["bot-0", "bot-1"] as const;
+export const BACKENDS = ["svc-0", "svc-1"] as const;
+
+/** What is done at one time in a run. */
+export type Step = { readonly atMs: number } & Deed;
+
+export type Deed =
+  | {
+      readonly kind: "say";
+      readonly who: string;
+      readonly session: string;
+      readonly asks: boolean;
+      readonly length: number;
+      readonly toStaff: boolean;
+    }
+  | { readonly kind: "write"; readonly who: string; readonly session: string; readonly length: number }
+  | { readonly kind: "signal"; readonly who: string; readonly signal: "cancel" | "steer" | "pause" }
+  | { readonly kind: "toggle"; readonly who: string; readonly session: string }
+  | { readonly kind: "kill"; readonly who: string; readonly downMs: number }
+  | { readonly kind: "stop"; readonly who: string; readonly withinMs: number; readonly downMs: number }
+  | { readonly kind: "pause"; readonly who: string; readonly forMs: number }
+  | { readonly kind: "cut"; readonly one: string; readonly other: string; readonly forMs: number }
+  | { readonly kind: "storm"; readonly lossRate: number; readonly slowMs: number; readonly forMs: number }
+  | { readonly kind: "compact"; readonly topic: string };
+
+/** A run as data: all that is chosen beforehand. What chance decides on the way comes from the seed. */
+export interface Plan {
+  readonly seed: number;
+  readonly partitions: number;
+  readonly activeMs: number;
+  readonly keeper: KeeperTuning;
+  readonly ringRecords: number;
+  readonly recentRecords: number;
+  readonly doubleRate: number;
+  /** By node: how far its clock is ahead, in milliseconds. */
+  readonly skewMs: Readonly<Record<string, number>>;
+  readonly brokerSkewMs: number;
+  /** Share of checkpoints that the broker refuses or leaves in doubt, and of reads that take long. */
+  readonly troubleRate: number;
+  readonly steps: readonly Step[];
+}
+
+/** Time for everybody to start before the first step. */
+const START_MS = 4_000;
+
+export function planOf(seed: number): Plan {
+  const random = new Random(`plan ${seed}`);
+  const activeMs = random.between(15_000, 40_000);
+  const skewed = random.chance(0.5);
+  const skewOf = (): number => (skewed ? Math.round(random.between(-4_000, 4_000)) : 0);
+  return {
+    seed,
+    partitions: 1 + random.below(3),
+    activeMs,
+    keeper: keeperOf(random),
+    ringRecords: random.of([20, 200, 100_000]),
+    recentRecords: random.of([4, 24, 2_048]),
+    doubleRate: random.of([0, 0.2, 0.6]),
+    skewMs: Object.fromEntries(NODES.map((node) => [node, skewOf()])),
+    brokerSkewMs: skewOf(),
+    troubleRate: random.of([0, 0, 0.15, 0.4]),
+    steps: stepsOf(random, activeMs),
+  };
+}
+
+function keeperOf(random: Random): KeeperTuning {
+  return {
+    checkpointMs: random.of([300, 1_000, 4_000, 8_000]),
+    checkpointBytes: random.of([2_000, 8 * 1024 * 1024]),
+    checkpointBatchBytes: random.of([1_000, 4 * 1024 * 1024]),
+    eventsKeptMs: random.of([0, 500, 4_000, 60_000]),
+    trimMs: random.of([500, 2_000, 10_000]),
+    sessionIdleMs: random.of([500, 5_000, 60_000]),
+    sessionsKept: random.of([0, 2, 2_000]),
+  };
+}
+
+function stepsOf(random: Random, activeMs: number): Step[] {
+  const work = Array.from({ length: 20 + random.below(60) }, () => workOf(random));
+  const faults = Array.from({ length: random.below(14) }, () => faultOf(random));
+  const at = (deed: Deed): Step => ({ ...deed, atMs: Math.round(random.between(START_MS, activeMs)) });
+  return [...work, ...faults].map(at).toSorted((one, other) => one.atMs - other.atMs);
+}
+
+function workOf(random: Random): Deed {
+  const session = random.of(SESSIONS);
+  const choice = random.below(20);
+  if (choice < 10) return { kind: "write", who: random.of(BACKENDS), session, length: random.of([0, 1, 5, 60]) };
+  if (choice < 16) {
+    const who = random.of(["ann", "bea", "op"]);
+    const toStaff = who === "op" && random.chance(0.4);
+    return { kind: "say", who, session, asks: !toStaff && random.chance(0.6), length: random.of([1, 5, 60]), toStaff };
+  }
+  if (choice < 18) {
+    return { kind: "signal", who: random.of(["ann", "bea"]), signal: random.of(["cancel", "steer", "pause"]) };
+  }
+  return { kind: "toggle", who: random.of(PEOPLE), session };
+}
+
+function faultOf(random: Random): Deed {
+  const all = [...NODES, ...PEOPLE, ...WORKERS, ...BACKENDS];
+  const choice = random.below(20);
+  if (choice < 6) return { kind: "kill", who: random.of(all), downMs: Math.round(random.between(50, 9_000)) };
+  if (choice < 7) return { kind: "stop", who: random.of(NODES), withinMs: 3_000, downMs: 500 };
+  if (choice < 11) return { kind: "pause", who: random.of(all), forMs: Math.round(random.between(50, 14_000)) };
+  if (choice < 15) {
+    const one = random.of(all);
+    const other = random.chance(0.6) ? "broker" : random.of(NODES);
+    return { kind: "cut", one, other, forMs: Math.round(random.between(100, 12_000)) };
+  }
+  if (choice < 17) {
+    const forMs = Math.round(random.between(500, 6_000));
+    return { kind: "storm", lossRate: random.of([0, 0.1, 0.3]), slowMs: random.of([50, 600]), forMs };
+  }
+  return { kind: "compact", topic: random.of(["index", "heads", "pages", "nodes"]) };
+}

@@ -1,0 +1,57 @@
+import { execFile } from "node:child_process";
+import { promisify } from "node:util";
+import { describe, expect, test } from "vitest";
+import { planOf } from "./plan/plan.ts";
+import { shrink } from "./plan/shrink.ts";
+
+const MAIN = new URL("main.ts", import.meta.url).pathname;
+
+/** Seeds run in a process of their own, whose clock, chance and turns are simulated. */
+async function sim(...args: readonly string[]): Promise<string> {
+  const { stdout } = await promisify(execFile)(process.execPath, [MAIN, ...args], { encoding: "utf8" });
+  return stdout;
+}
+
+describe("the simulator", () => {
+  test("finds nothing wrong in its first seeds", async () => {
+    expect(await sim("--seed", "1", "--seeds", "4")).toContain("4 seeds from 1 on");
+  });
+
+  test("does the same for the same seed, to the last byte, and something else for another", async () => {
+    const [one, again, other] = await Promise.all([sim("--seed", "3"), sim("--seed", "3"), sim("--seed", "4")]);
+    const hashOf = (output: string): string | undefined => /^seed \d+: (\w+)$/m.exec(output)?.[1];
+    expect(hashOf(one)).toMatch(/^[0-9a-f]{16}$/);
+    expect(hashOf(again)).toBe(hashOf(one));
+    expect(hashOf(other)).not.toBe(hashOf(one));
+  });
+
+  test("does the same for a seed, whatever was run before it", async () => {
+    const alone = await sim("--seed", "6", "--seeds", "1", "--json");
+    const after = await sim("--seed", "5", "--seeds", "2", "--json");
+    const hashOf = (output: string): unknown => {
+      const result: unknown = JSON.parse(output);
+      return typeof result === "object" && result !== null && "traceHash" in result ? result.traceHash : undefined;
+    };
+    expect(hashOf(after)).toBe(hashOf(alone));
+    expect(hashOf(alone)).toMatch(/^[0-9a-f]{16}$/);
+  });
+
+  test("catches a planted bug and names the invariant", async () => {
+    const caught = await sim("--mutation", "watermark one too far", "--seeds", "10", "--json").catch((error: unknown) =>
+      error instanceof Error && "stdout" in error ? String(error.stdout) : "",
+    );
+    expect(caught).toMatch(/"faults":\["(same state|kept):/);
+  });
+});
+
+describe("a plan that fails", () => {
+  test("is made smaller until nothing can be left out", async () => {
+    const plan = planOf(1);
+    const [first, second] = [plan.steps[3], plan.steps.at(-2)];
+    const smaller = await shrink(plan, ({ steps }) =>
+      Promise.resolve([first, second].every((step) => step !== undefined && steps.includes(step))),
+    );
+    expect(plan.steps.length).toBeGreaterThan(10);
+    expect(smaller.steps).toEqual([first, second]);
+  });
+});

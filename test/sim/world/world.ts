@@ -1,0 +1,51 @@
+import { Network } from "./network.ts";
+import { SimProcess } from "./process.ts";
+import { Random } from "./random.ts";
+import { Scheduler } from "./scheduler.ts";
+import { Wires } from "./wire.ts";
+
+/** All that a run simulates around the processes. */
+export class World {
+  readonly random: Random;
+  readonly scheduler = new Scheduler();
+  readonly network: Network;
+  readonly wires: Wires;
+  /** Of ids that processes make up. */
+  readonly ids: Random;
+
+  constructor(seed: number) {
+    this.random = new Random(`seed ${seed}`);
+    this.ids = this.random.stream("ids");
+    this.network = new Network(this.scheduler, this.random.stream("network"));
+    this.wires = new Wires(this.scheduler, this.network, this.random.stream("wires"));
+  }
+
+  start(name: string, skewMs: number): SimProcess {
+    return new SimProcess(this.scheduler, name, skewMs);
+  }
+
+  kill(process: SimProcess): void {
+    process.kill();
+    this.wires.died(process);
+  }
+}
+
+let entered: World | undefined;
+
+/** From now on this world is the one that simulated modules are in. */
+export function enterWorld(world: World | undefined): void {
+  entered = world;
+}
+
+/** Throws where no run is going on. */
+export function currentWorld(): World {
+  if (entered === undefined) throw new Error("no simulation is running");
+  return entered;
+}
+
+/** The process whose code runs now. Throws where it is the world's own. */
+export function currentProcess(): SimProcess {
+  const { current } = currentWorld().scheduler;
+  if (current === undefined) throw new Error("this is to be called by a simulated process");
+  return current;
+}
