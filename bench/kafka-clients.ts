@@ -20,18 +20,27 @@ const clients: Readonly<Record<string, OpenClient>> = {
   "@platformatic/kafka producer": openPlatformatic,
   "this log": openLog,
 };
+const PATIENT: Race = { ...EIGHT_WRITERS, patienceMs: 30_000 };
 const disturbances: Readonly<Record<string, readonly [Disturb, Race]>> = {
-  "connections cut": [cuts, EIGHT_WRITERS],
-  "cut in frames": [cutsInFrames, EIGHT_WRITERS],
-  "broker killed": [killsAndRestarts, { ...EIGHT_WRITERS, everyMs: 10 }],
+  "connections cut": [cuts, PATIENT],
+  "cut in the middle of frames": [cutsInFrames, PATIENT],
+  "broker killed with -9": [killsAndRestarts, { ...PATIENT, everyMs: 10 }],
 };
 
 interface Row extends Omit<RaceResult, "refused"> {
-  readonly refusedCount: number;
+  /** Refused, or without an answer to the end. */
+  readonly unacknowledged: number;
+  /** Exceptions that nobody can catch: each would have ended the process. */
+  readonly crashes: number;
   readonly disturbance: string;
   readonly client: string;
   readonly round: number;
 }
+
+let crashes = 0;
+process.on("uncaughtException", () => {
+  crashes += 1;
+});
 
 const dir = mkdtempSync(join(tmpdir(), "perdure-clients-"));
 const place = await startProxiedBrokers({ dir, count: 1 });
@@ -40,8 +49,10 @@ try {
   for (const [disturbance, [disturb, race]] of Object.entries(disturbances)) {
     for (let round = 1; round <= rounds; round += 1) {
       for (const [client, open] of Object.entries(clients)) {
-        const { refused, ...result } = await runRace(place, open, disturb, race);
-        rows.push({ disturbance, client, round, ...result, refusedCount: refused.length });
+        const crashesBefore = crashes;
+        const { refused: _refused, ...result } = await runRace(place, open, disturb, race);
+        const unacknowledged = race.writers * race.entriesPerWriter - result.acknowledged;
+        rows.push({ disturbance, client, round, ...result, unacknowledged, crashes: crashes - crashesBefore });
         process.stderr.write(`${disturbance}, ${client}: round ${round} of ${rounds}\n`);
       }
     }
@@ -53,8 +64,8 @@ try {
 console.log(values.json ? JSON.stringify(rows, null, 2) : table());
 
 function table(): string {
-  const cell = ({ lost, doubled, outOfOrder, refusedCount }: Row): string =>
-    `${lost} / ${doubled} / ${outOfOrder} / ${refusedCount}`;
+  const cell = ({ lost, doubled, outOfOrder, unacknowledged, crashes: ended }: Row): string =>
+    [lost, doubled, outOfOrder, unacknowledged, ended].join(" / ");
   const lines = Object.keys(disturbances).flatMap((disturbance) =>
     Object.keys(clients).map((client) => {
       const own = rows.filter((row) => row.disturbance === disturbance && row.client === client);
@@ -63,7 +74,7 @@ function table(): string {
   );
   const heads = Array.from({ length: rounds }, (_, index) => `run ${index + 1}`);
   return [
-    "lost / doubled / out of order / refused",
+    "acknowledged entries lost / entries doubled / out of order / never acknowledged / uncaught exceptions",
     `| | | ${heads.join(" | ")} |`,
     `|---|---|${"---|".repeat(rounds)}`,
     ...lines,

@@ -1,5 +1,6 @@
 // A process of a chaos run that is killed, frozen and started again.
 import type { Broker } from "../../tools/kafka/broker.ts";
+import { brokersKnown } from "../../tools/kafka/probe.ts";
 import { Program } from "../support/program.ts";
 import type { ServerSpec } from "../support/server-specs.ts";
 import { until } from "../support/until.ts";
@@ -100,8 +101,9 @@ export class MortalBroker implements Mortal {
     return this.#broker.kill();
   }
 
-  revive(): Promise<void> {
-    return this.#broker.restart();
+  async revive(): Promise<void> {
+    await this.#broker.restart();
+    await until(`${this.name} working`, async () => (await brokersKnown(this.#broker.bootstrap)) > 0);
   }
 
   freeze(): void {

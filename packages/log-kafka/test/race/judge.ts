@@ -1,7 +1,7 @@
 // What became of what was acknowledged, as a client reads it that shares no code with ours.
 import { Kafka, logLevel } from "kafkajs";
 import { readWithKafkajs } from "../kafkajs-reader.ts";
-import { type Entry, entryOf, type Sent, textOf } from "./writers.ts";
+import { type Entry, entryOf, GREETING, type Sent, textOf } from "./writers.ts";
 
 export interface Judgement {
   readonly acknowledged: number;
@@ -46,5 +46,5 @@ export async function storedIn(brokers: readonly string[], topic: string): Promi
   await admin.disconnect();
   const total = ends.reduce((sum, { high }) => sum + Number(high), 0);
   const records = await readWithKafkajs(brokers, topic, ({ length }) => length === total);
-  return records.map(({ value = "" }) => entryOf(value));
+  return records.map(({ value = "" }) => entryOf(value)).filter(({ writer }) => writer !== GREETING.writer);
 }

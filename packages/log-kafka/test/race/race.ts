@@ -1,15 +1,18 @@
 // Writers against disturbances, judged by kafkajs.
+import { setTimeout as sleep } from "node:timers/promises";
 import type { ProxiedBrokers } from "../../../../tools/kafka/proxied-brokers.ts";
 import type { OpenClient } from "./clients.ts";
 import type { Disturb } from "./disturbances.ts";
 import { type Judgement, judge, storedIn } from "./judge.ts";
 import { createTopic } from "./topic.ts";
-import { EIGHT_WRITERS, type Race, writeAll } from "./writers.ts";
+import { EIGHT_WRITERS, GREETING, type Race, textOf, writeAll } from "./writers.ts";
 
 export interface RaceResult extends Judgement {
   /** Connections that were cut on the way. */
   readonly cuts: number;
 }
+
+const CLOSE_MS = 5_000;
 
 /** Runs one race on a topic of its own. */
 export async function runRace(
@@ -21,6 +24,8 @@ export async function runRace(
   const { addresses, proxies } = place;
   const { topicPrefix, topic } = await createTopic(place, race.partitions);
   const client = await open({ brokers: addresses, topicPrefix, topic });
+  // Where the topic lies is known before anything breaks.
+  for (let partition = 0; partition < race.partitions; partition += 1) await client.append(partition, textOf(GREETING));
   const ending = new AbortController();
   const cutBefore = cutsOf(proxies);
   const disturbing = disturb(place, ending.signal);
@@ -28,7 +33,8 @@ export async function runRace(
   ending.abort();
   await disturbing;
   const cuts = cutsOf(proxies) - cutBefore;
-  await client.close();
+  // One that has lost its way does not even close.
+  await Promise.race([client.close(), sleep(CLOSE_MS, undefined, { ref: false })]);
   return { ...judge(await storedIn(addresses, topicPrefix + topic), sent), cuts };
 }
 

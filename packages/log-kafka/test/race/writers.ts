@@ -21,9 +21,14 @@ export interface Race {
   readonly partitions: number;
   /** Between two sends of one writer, in milliseconds; nobody waits for an acknowledgement before the next. */
   readonly everyMs: number;
+  /** How long an answer to the last of them is waited for, in milliseconds. */
+  readonly patienceMs: number;
 }
 
-export const EIGHT_WRITERS: Race = { writers: 8, entriesPerWriter: 400, partitions: 4, everyMs: 2 };
+export const EIGHT_WRITERS: Race = { writers: 8, entriesPerWriter: 400, partitions: 4, everyMs: 2, patienceMs: 90_000 };
+
+/** Of nobody: it does not count. */
+export const GREETING: Entry = { writer: -1, number: 0 };
 
 export const textOf = ({ writer, number }: Entry): string => `${writer}:${number}`;
 
@@ -32,7 +37,7 @@ export function entryOf(text: string): Entry {
   return { writer, number };
 }
 
-/** Resolves when every entry has been acknowledged or refused. */
+/** Resolves when every entry has been acknowledged or refused, or nobody waits for that any more. */
 export async function writeAll(client: ClientUnderTest, race: Race): Promise<Sent> {
   const acknowledged: Entry[] = [];
   const refused: string[] = [];
@@ -47,7 +52,7 @@ export async function writeAll(client: ClientUnderTest, race: Race): Promise<Sen
       waiting.push(append);
       await sleep(race.everyMs);
     }
-    await Promise.all(waiting);
+    await Promise.race([Promise.all(waiting), sleep(race.patienceMs, undefined, { ref: false })]);
   });
   await Promise.all(writing);
   return { sent: race.writers * race.entriesPerWriter, acknowledged, refused };
