@@ -3,7 +3,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Log } from "@perdure/log";
-import { freePorts } from "../../tools/kafka/broker.ts";
+import { diesWithParent, freePorts } from "../../tools/kafka/broker.ts";
 import type { Cluster } from "../stand/cluster.ts";
 import { end } from "../stand/service-process.ts";
 import { field, historyMs, historySize, type Memory, type Peer, type Reader } from "./peer.ts";
@@ -38,7 +38,8 @@ export async function startCentrifugo(
       consumers: [{ name: "kafka", type: "kafka", kafka }],
     }),
   );
-  const child = spawn(program, ["--config", settings, "--log_level", "error"], { stdio: ["ignore", 2, 2] });
+  const [command, ...args] = [...diesWithParent(), program, "--config", settings, "--log_level", "error"];
+  const child = spawn(command, args, { stdio: ["ignore", 2, 2] });
   await listening(port);
   return {
     name: "Centrifugo",

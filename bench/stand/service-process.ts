@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import { NODE_FLAGS } from "@perdure/service-kit";
-import { freePorts } from "../../tools/kafka/broker.ts";
+import { diesWithParent, freePorts } from "../../tools/kafka/broker.ts";
 import { collectedBytes, inspectFlag } from "../measure/collected-bytes.ts";
 
 /** A service as a process of its own. */
@@ -25,7 +25,8 @@ export async function startService(
   // With node's own flags, so that `--cpu-prof` profiles every process.
   const [inspectPort = 0] = await freePorts(1);
   const flags = new Set([...NODE_FLAGS, ...process.execArgv, inspectFlag(inspectPort)]);
-  const child = spawn(process.execPath, [...flags, `services/${name}/src/main.ts`], {
+  const [program, ...args] = [...diesWithParent(), process.execPath, ...flags, `services/${name}/src/main.ts`];
+  const child = spawn(program, args, {
     env: { PATH, HOME, PERDURE_STATUS_PORT: String(statusPort), ...environment },
     stdio: ["ignore", "inherit", "inherit"],
   });

@@ -175,7 +175,7 @@ class BrokerProcess implements Broker {
 }
 
 /** A command that makes the one after it end with the thread that started it, where the system has one. */
-function diesWithParent(): string[] {
+export function diesWithParent(): string[] {
   const setpriv = ["setpriv", "--pdeathsig", "KILL", "--"];
   return process.platform === "linux" && spawnSync("setpriv", ["--version"]).status === 0 ? setpriv : [];
 }
