@@ -9,11 +9,16 @@ const program = fileURLToPath(new URL("slow-readers.py", import.meta.url));
 export class SlowCrowd {
   readonly #child: ChildProcess;
   readonly #answers: Interface;
+  readonly #ended: Promise<never>;
 
   constructor(port: number, session: string, token: string) {
     this.#child = spawn("python3", [program, String(port), session], { stdio: ["pipe", "pipe", "inherit"] });
     if (this.#child.stdout === null) throw new Error("no output of python3");
     this.#answers = createInterface(this.#child.stdout);
+    this.#ended = once(this.#child, "exit").then(() => {
+      throw new Error("the slow readers ended: see the messages above");
+    });
+    this.#ended.catch(() => undefined);
     this.#child.stdin?.write(`${token}\n`);
   }
 
@@ -42,11 +47,7 @@ export class SlowCrowd {
   }
 
   async #ask(command: string): Promise<void> {
-    const ended = once(this.#child, "exit").then(() => {
-      throw new Error(`the slow readers ended at "${command}": see the messages above`);
-    });
-    ended.catch(() => undefined);
     this.#child.stdin?.write(`${command}\n`);
-    await Promise.race([once(this.#answers, "line"), ended]);
+    await Promise.race([once(this.#answers, "line"), this.#ended]);
   }
 }

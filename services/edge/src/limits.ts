@@ -2,7 +2,10 @@
 export interface EdgeLimits {
   /** Longest frame taken, in bytes; up to four times as much is answered with `frame_too_large`, more is cut off. */
   readonly maxFrameBytes: number;
-  /** What may wait for one client, in bytes; past it, it is not sent what happens until it has taken most of that. */
+  /**
+   * What may wait for one client, in bytes; past it, it is not sent what happens until it has taken most of that. In
+   * memory it costs up to twice as much, since uWebSockets' buffers grow by doubling.
+   */
   readonly maxBufferedBytes: number;
   /** What may wait for it beyond that in answers to what it asks and sends, in bytes. */
   readonly maxAnswerBytes: number;
@@ -39,7 +42,7 @@ const MIB = 1024 * 1024;
 
 export const DEFAULT_EDGE_LIMITS: EdgeLimits = {
   maxFrameBytes: MIB,
-  maxBufferedBytes: MIB / 2,
+  maxBufferedBytes: MIB / 4,
   maxAnswerBytes: MIB / 4,
   pendingAnswers: 256,
   connections: 50_000,
