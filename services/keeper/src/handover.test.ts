@@ -161,6 +161,35 @@ describe("an index that is slow to come", () => {
 });
 
 describe("a head that is slow to come", () => {
+  it("has its session looked at when it is here, for what fell due meanwhile", async () => {
+    const key = KEYS[0] ?? "";
+    const bot = new SampleWriter("bot", "ROLE_AGENT", { instance: "i-1" });
+    const first = await world.keeper({ node: "first" });
+    const joined = { instance: "i-1", node: "ingest", incarnation: 1, agent: "helper", attachment: "a" };
+    await world.test.append(key, bot.record([{ agentJoined: joined }]));
+    const lost = { agentLost: { instance: "i-1", attachment: "a", reason: "LOST_REASON_STREAM" } } as const;
+    await world.test.append(key, new SampleWriter("node", "ROLE_SYSTEM").record([lost], { cause: { seq: 2 } }));
+    await world.covered(key);
+    await first.stop();
+    const { log } = world.test;
+    const released = Promise.withResolvers<void>();
+    const slow = alteredLog(log, {
+      async read(topic, partition, offset, options) {
+        const found = await log.read(topic, partition, offset, options);
+        return topic === TOPICS.heads ? released.promise.then(() => found) : found;
+      },
+    });
+    await world.keeper({ node: "second" }, slow);
+    await world.test.append(key, writers.get(key)?.say("only words") ?? bot.create());
+    for (let second = 0; second < 20; second += 1) {
+      world.test.clock.advance(1_000);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    released.resolve();
+    await world.pass(2_000);
+    expect((await world.attach(key)).state.agents.get("i-1")?.presence).toBe("AGENT_PRESENCE_CRASHED");
+  });
+
   it("holds up its own session and no other", async () => {
     const first = await world.keeper({ node: "first" });
     await first.stop();

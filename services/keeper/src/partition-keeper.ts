@@ -290,7 +290,8 @@ export class PartitionKeeper {
     if (failure !== undefined) this.#alert(session, failure);
     // Nothing of it is kept, but the watermark has to pass it.
     if (session.isPassedOver) this.#uncovered.markStale(session, this.#parts.clock.now());
-    if (!session.changed) return;
+    // While its head is still to come nothing can be seen, and what falls due meanwhile is seen when it is here.
+    if (!session.changed || session.status === "loading") return;
     session.changed = false;
     this.#derivations.examine(session);
     this.#upgrades.offer(session);
