@@ -41,6 +41,8 @@ export class Backend {
   #random: Random;
   #replicas: Replica[] = [];
   #lanes = new Map<string, Lane>();
+  /** Attempts that it has seen at work. */
+  readonly #attempts = new Map<string, { runId: string; attempt: number; instance: string }>();
   #lives = 0;
   #producers = 0;
 
@@ -102,6 +104,40 @@ export class Backend {
     });
   }
 
+  /** Writes for attempts that others have taken over since, as an agent does that was stopped and knows nothing of it. */
+  haunt(id: string): void {
+    this.#process?.after(0, () => void this.#haunt(sessionKey(TENANT, id)).catch(() => undefined));
+  }
+
+  async #haunt(key: string): Promise<void> {
+    const [replica] = this.#replicas;
+    const held = await replica?.attach(key, { onAccepted: () => undefined, onLost: () => undefined });
+    if (held === undefined) return;
+    this.#noteAttempts(held);
+    for (const { runId, attempt, instance } of this.#attempts.values()) {
+      const current = held.state.runs.get(runId)?.attempt;
+      if (current === undefined || current === attempt) continue;
+      this.#producers += 1;
+      held.publish({
+        producer: `${this.name}-ghost-${this.#lives}-${this.#producers}`,
+        first: 1,
+        last: 1,
+        born: held.state.seq,
+        actor: { tenant: TENANT, participant: "bot", role: "ROLE_AGENT", instance },
+        audience: "AUDIENCE_ALL",
+        attempt,
+        events: [{ agentProgress: { runId, label: "still at it" } }],
+      });
+    }
+    held.detach();
+  }
+
+  #noteAttempts({ state }: HeldSession): void {
+    for (const { id, attempt, instance } of state.runs.values()) {
+      if (attempt > 0) this.#attempts.set(`${id} ${attempt}`, { runId: id, attempt, instance });
+    }
+  }
+
   #newReplica(process: SimProcess, way: string): Replica {
     const { network } = this.#world;
     const log = new SimLog({ process, broker: this.#broker, network, random: this.#random.stream(way) });
@@ -138,6 +174,7 @@ export class Backend {
     const held = await replica.attach(lane.key, { onAccepted: () => undefined, onLost: () => undefined });
     try {
       lane.born ??= held.state.seq;
+      this.#noteAttempts(held);
       const batch = lane.pending.slice(0, 1 + this.#random.below(IN_FLIGHT));
       // A writer whose records overtake each other is told of the gap, and goes on from there.
       const order = this.#random.chance(this.#doubleRate / 3) ? batch.toReversed() : batch;

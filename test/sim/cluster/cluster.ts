@@ -78,6 +78,8 @@ export class Cluster {
         return this.backends
           .get(deed.who)
           ?.write(deed.session, (producer, number) => says(producer, number, deed.length));
+      case "haunt":
+        return this.backends.get(deed.who)?.haunt(deed.session);
       case "signal":
         return this.people.get(deed.who)?.signal(deed.signal);
       case "toggle":

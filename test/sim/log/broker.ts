@@ -140,7 +140,9 @@ export class Broker {
   /** Decides; `shown` is called when every partition has heard of it. Throws `fenced`. */
   end(id: number, commit: boolean, shown: () => void): void {
     const checkpoint = this.#checkpoints.get(id);
-    if (checkpoint?.state === "committed" && commit) return this.#whenShown(checkpoint, shown);
+    // Said again, because the answer was lost, it is the same end.
+    const isSaidAgain = checkpoint?.state === (commit ? "committed" : "aborted");
+    if (checkpoint !== undefined && isSaidAgain) return this.#whenShown(checkpoint, shown);
     const open = this.#open(id);
     if (commit && !open.group.isCurrent(open.ownership)) {
       this.#decide(open, "aborted");
@@ -177,7 +179,8 @@ export class Broker {
   #open(id: number): OpenCheckpoint {
     const checkpoint = this.#checkpoints.get(id);
     if (checkpoint?.state === "open") return checkpoint;
-    throw new LogError("fenced", "this checkpoint has ended");
+    const isOwner = checkpoint?.group.isCurrent(checkpoint.ownership) === true;
+    throw new LogError(isOwner ? "unavailable" : "fenced", "this checkpoint has ended: make another");
   }
 
   /** The decision stands at once and reaches each partition in its own time. */

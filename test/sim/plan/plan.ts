@@ -21,6 +21,7 @@ export type Deed =
     }
   | { readonly kind: "write"; readonly who: string; readonly session: string; readonly length: number }
   | { readonly kind: "signal"; readonly who: string; readonly signal: "cancel" | "steer" | "pause" }
+  | { readonly kind: "haunt"; readonly who: string; readonly session: string }
   | { readonly kind: "toggle"; readonly who: string; readonly session: string }
   | { readonly kind: "kill"; readonly who: string; readonly downMs: number }
   | { readonly kind: "stop"; readonly who: string; readonly withinMs: number; readonly downMs: number }
@@ -90,7 +91,8 @@ function stepsOf(random: Random, activeMs: number): Step[] {
 
 function workOf(random: Random): Deed {
   const session = random.of(SESSIONS);
-  const choice = random.below(20);
+  const choice = random.below(22);
+  if (choice >= 20) return { kind: "haunt", who: random.of(BACKENDS), session };
   if (choice < 10) return { kind: "write", who: random.of(BACKENDS), session, length: random.of([0, 1, 5, 60]) };
   if (choice < 16) {
     const who = random.of(["ann", "bea", "op"]);

@@ -20,7 +20,7 @@ const SMALL_CAPS: readonly SourcePatch[] = (
   [
     ["producers: 4096,", "producers: 64,"],
     ["producerWindow: 1024,", "producerWindow: 32,"],
-    ["tombstones: 1024,", "tombstones: 24,"],
+    ["tombstones: 1024,", "tombstones: 5,"],
     ["settledBytes: 64 * 1024,", "settledBytes: 6 * 1024,"],
     ["settledKeptBytes: 32 * 1024,", "settledKeptBytes: 3 * 1024,"],
     ["pageBytes: 64 * 1024,", "pageBytes: 3 * 1024,"],
