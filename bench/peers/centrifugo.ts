@@ -34,6 +34,8 @@ export async function startCentrifugo(
       history_size: Math.max(1, historySize * scale),
       history_ttl: `${(historyMs * scale) / 1_000}s`,
       force_recovery: true,
+      // By default 300 at once, and nothing where more were missed.
+      client_recovery_max_publication_limit: historySize,
       allowed_origins: ["*"],
       consumers: [{ name: "kafka", type: "kafka", kafka }],
     }),
