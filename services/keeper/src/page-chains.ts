@@ -9,11 +9,11 @@ const CHAIN_LENGTH = 128;
 export class PageChains {
   readonly #log: Pick<Log, "read">;
   readonly #partition: number;
-  readonly #index: SessionIndex;
+  readonly #index: Pick<SessionIndex, "find">;
   /** Of sessions for which this process has written pages. */
   readonly #written = new Map<string, readonly number[]>();
 
-  constructor(log: Pick<Log, "read">, partition: number, index: SessionIndex) {
+  constructor(log: Pick<Log, "read">, partition: number, index: Pick<SessionIndex, "find">) {
     this.#log = log;
     this.#partition = partition;
     this.#index = index;
@@ -33,7 +33,7 @@ export class PageChains {
     const written = this.#written.get(sessionKey);
     if (written !== undefined) return written;
     const newest = this.newest(sessionKey);
-    return newest === undefined ? [] : this.#read(epoch, newest);
+    return newest === undefined ? [] : this.#read(epoch, pageNumber, newest);
   }
 
   longer(chain: readonly number[], offset: number): readonly number[] {
@@ -50,10 +50,14 @@ export class PageChains {
     this.#written.delete(sessionKey);
   }
 
-  async #read(epoch: number, newest: number): Promise<readonly number[]> {
+  /** The newest page may be this very one or a later one: of a checkpoint that was made, though this process was not told. */
+  async #read(epoch: number, pageNumber: number, newest: number): Promise<readonly number[]> {
     const [found] = await this.#log.read(TOPICS.pages, this.#partition, newest, { maxBytes: 1 });
     if (found?.offset !== newest || found.value === null) return [newest];
     const page = decodePage(found.value);
-    return Number(page.epoch ?? 0) === epoch ? this.longer((page.previous ?? []).map(Number), newest) : [];
+    if (Number(page.epoch ?? 0) !== epoch) return [];
+    const previous = (page.previous ?? []).map(Number);
+    const ahead = (page.number ?? 0) - pageNumber;
+    return ahead < 0 ? this.longer(previous, newest) : previous.slice(ahead);
   }
 }
