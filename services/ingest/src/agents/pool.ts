@@ -117,8 +117,9 @@ export class PoolMembership {
     }
   }
 
-  /** The node begins another life. */
+  /** The node begins another life. Whose stream broke while the node could not hear of either is not here again. */
   announce(): void {
+    if (this.#over) return;
     this.#joined?.announce().catch((error: unknown) => this.#failed(error));
   }
 
