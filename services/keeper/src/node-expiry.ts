@@ -6,10 +6,10 @@ import type { ExpiryHold } from "./expiry-hold.ts";
 import type { NodeLeases } from "./node-leases.ts";
 
 export interface NodeExpiryParts {
-  readonly log: Pick<Log, "append">;
+  readonly log: Pick<Log, "append" | "bounds">;
   readonly clock: Clock;
   readonly logger: Logger;
-  readonly leases: Pick<NodeLeases, "all" | "get">;
+  readonly leases: Pick<NodeLeases, "all" | "get" | "heardTo">;
   readonly hold: ExpiryHold;
   /** This keeper's own name. */
   readonly node: string;
@@ -20,8 +20,8 @@ export interface NodeExpiryParts {
   readonly onLook: (listenedMs: number) => void;
 }
 
-/** How late the keeper's own beat may come back for it to trust what it does not hear of others. */
-const OWN_BEAT_LATE_MS = 2_000;
+/** How late the keeper's own beat, or the log's end, may come back for it to trust what it does not hear of others. */
+const LATE_MS = 2_000;
 const PARTITION = 0;
 
 /** A node whose lease runs, and how long it was listened for in vain. */
@@ -31,10 +31,13 @@ interface Watched {
   readonly silentMs: number;
 }
 
+const isDead = ({ lease, silentMs }: Watched): boolean => silentMs > (lease.leaseMs ?? 0);
+
 /**
  * Declares the lives of silent nodes over. A keeper that is itself cut off, or has only just begun to listen, declares
- * nobody: its own beat must come back in time, and must have done so for as long as the lease it judges. Nor does one
- * that hears too few of the others.
+ * nobody: its own beat must come back in time, and must have done so for as long as the lease it judges. Its last beat
+ * says nothing of what came after it, so it also asks where the log ends and reads to there before it judges. Nor does
+ * one that hears too few of the others.
  */
 export class NodeExpiry {
   readonly #parts: NodeExpiryParts;
@@ -42,6 +45,8 @@ export class NodeExpiry {
   #listeningSinceMs: number | undefined;
   #lookedMs: number;
   #cancelTimer: () => void;
+  /** When the log was last asked where it ends, as long as that answer counts. */
+  #askedMs: number | undefined;
 
   constructor(parts: NodeExpiryParts) {
     this.#parts = parts;
@@ -50,6 +55,7 @@ export class NodeExpiry {
   }
 
   close(): void {
+    this.#askedMs = undefined;
     this.#cancelTimer();
   }
 
@@ -64,14 +70,38 @@ export class NodeExpiry {
     const nowMs = this.#parts.clock.now();
     if (!this.#hearsAll(nowMs)) {
       this.#listeningSinceMs = undefined;
+      this.#askedMs = undefined;
       this.#parts.hold.forget();
       this.#parts.onLook(0);
       return;
     }
     this.#listeningSinceMs ??= nowMs;
     this.#parts.onLook(nowMs - this.#listeningSinceMs);
-    if (this.#parts.isInCharge()) this.#judge(this.#running(nowMs, this.#listeningSinceMs));
-    else this.#parts.hold.forget();
+    if (!this.#parts.isInCharge()) return this.#parts.hold.forget();
+    const running = this.#running(nowMs, this.#listeningSinceMs);
+    if (running.some(isDead)) void this.#judgeAsOf(nowMs, this.#listeningSinceMs);
+    else this.#judge(running);
+  }
+
+  /** Judges when everything was heard that the log held at `askedMs`: a node may have beaten behind what was heard. */
+  async #judgeAsOf(askedMs: number, sinceMs: number): Promise<void> {
+    if (this.#askedMs !== undefined && askedMs - this.#askedMs <= LATE_MS) return;
+    this.#askedMs = askedMs;
+    try {
+      const { end } = await this.#parts.log.bounds(TOPICS.nodes, PARTITION);
+      await this.#parts.leases.heardTo(end);
+      if (this.#mayJudge(askedMs)) this.#judge(this.#running(askedMs, sinceMs));
+    } catch (error) {
+      this.#parts.logger.warn({ err: error }, "silent nodes are not judged: the log does not say where it ends");
+    } finally {
+      if (this.#askedMs === askedMs) this.#askedMs = undefined;
+    }
+  }
+
+  /** Meanwhile this keeper may have ceased to hear, asked again, or lost its turn; what is told late has passed. */
+  #mayJudge(askedMs: number): boolean {
+    const { clock, isInCharge } = this.#parts;
+    return this.#askedMs === askedMs && clock.now() - askedMs <= LATE_MS && isInCharge();
   }
 
   #running(nowMs: number, sinceMs: number): Watched[] {
@@ -87,7 +117,7 @@ export class NodeExpiry {
    * counts as silent when the first one does.
    */
   #judge(running: readonly Watched[]): void {
-    const dead = running.filter(({ lease, silentMs }) => silentMs > (lease.leaseMs ?? 0));
+    const dead = running.filter(isDead);
     const silent = running.filter(({ lease, silentMs }) => silentMs > (lease.leaseMs ?? 0) - this.#parts.beatMs);
     const silence = { runningCount: running.length, silentCount: dead.length === 0 ? 0 : silent.length };
     if (!this.#parts.hold.holds(silence)) for (const watched of dead) this.#expire(watched);
@@ -96,7 +126,7 @@ export class NodeExpiry {
   /** A process that was paused hears its own beats and those of others again, but not all in the same moment. */
   #hearsAll(nowMs: number): boolean {
     const { leases, node, beatMs } = this.#parts;
-    const latestMs = nowMs - beatMs - OWN_BEAT_LATE_MS;
+    const latestMs = nowMs - beatMs - LATE_MS;
     const wasAwake = this.#lookedMs >= latestMs;
     this.#lookedMs = nowMs;
     return wasAwake && (leases.get(node)?.heardMs ?? 0) >= latestMs;

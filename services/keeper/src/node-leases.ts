@@ -26,6 +26,9 @@ export class NodeLeases {
   readonly #parts: NodeLeasesParts;
   readonly #tail: PartitionTail;
   readonly #heard = new Map<string, HeardLease>();
+  /** What lies before was heard. */
+  #readTo = 0;
+  #waiting: { readonly offset: number; readonly call: () => void }[] = [];
 
   constructor(parts: NodeLeasesParts) {
     this.#parts = parts;
@@ -49,18 +52,32 @@ export class NodeLeases {
     return latest > incarnation || (latest === incarnation && OVER.has(lease.state ?? ""));
   }
 
+  /** Settles when everything before `offset` was heard; never where that does not come to pass. */
+  heardTo(offset: number): Promise<void> {
+    if (this.#readTo >= offset) return Promise.resolve();
+    return new Promise((call) => this.#waiting.push({ offset, call }));
+  }
+
   async close(): Promise<void> {
     await this.#tail.close();
   }
 
   #follow(fromOffset: number): void {
     this.#tail.follow(PARTITION, fromOffset, {
-      onEntries: (entries) => {
+      onEntries: (entries, nextOffset) => {
         for (const entry of entries) this.#take(entry);
+        this.#reached(nextOffset);
       },
       // A compacted topic may begin later than at 0; what is missing there has been replaced.
       onLost: ({ start = 0 }) => this.#follow(start),
     });
+  }
+
+  #reached(offset: number): void {
+    this.#readTo = offset;
+    const reached = this.#waiting.filter((waiting) => waiting.offset <= offset);
+    this.#waiting = this.#waiting.filter((waiting) => waiting.offset > offset);
+    for (const { call } of reached) call();
   }
 
   #take(entry: Entry): void {

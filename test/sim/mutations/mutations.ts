@@ -95,6 +95,7 @@ const ofKeeper: readonly Mutation[] = [
       "return wasAwake || leases.get(node) !== undefined;",
     ],
     [`${KEEPER}/node-expiry.ts`, "if (!this.#parts.hold.holds(silence)) for", "if (silence.silentCount > 0) for"],
+    [`${KEEPER}/node-expiry.ts`, "if (running.some(isDead)) void", "if (running.length === 0) void"],
   ),
 ];
 
