@@ -74,13 +74,9 @@ export class Presence {
     this.#takeOverOwn();
   }
 
+  /** Nobody is here, and nothing of those who were is still to be written. */
   get idle(): boolean {
     return this.#members.size === 0 && !this.#counter.waiting && this.#writer.idle;
-  }
-
-  /** Members whose leave is still to be written or to come, or a count that is. */
-  get hasMembers(): boolean {
-    return this.#members.size > 0 || this.#counter.waiting;
   }
 
   /**

@@ -113,6 +113,21 @@ describe("a session that is lost here", () => {
     expect({ members: replica.state.members.size, held: replica.held }).toEqual({ members: 0, held: false });
   });
 
+  test("is opened again where the leave of the last who was here is still to be written", async () => {
+    const attachment = await enter();
+    replica.isCutOff = true;
+    attachment.room.leave(attachment, "LEAVE_REASON_CLOSED");
+    await settle();
+    replica.lose("catching_up");
+    replica.isCutOff = false;
+    expect(replica.state.members.size).toBe(1);
+    clock.advance(1_000);
+    await settle();
+    clock.advance(2_000);
+    await settle();
+    expect({ members: replica.state.members.size, held: replica.held }).toEqual({ members: 0, held: false });
+  });
+
   test("goes on with the members who come back, without a leave or another join", async () => {
     const { member } = await enter();
     const { seq } = replica.state;

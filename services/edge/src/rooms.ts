@@ -163,7 +163,7 @@ export class Rooms {
 
   #lost(room: Room, code: Code): void {
     const { sessionKey } = room.held;
-    const owesLeaves = room.presence.hasMembers;
+    const owesLeaves = !room.presence.idle;
     const { seq } = room.held.state;
     this.#rooms.delete(sessionKey);
     room.onLost(code);

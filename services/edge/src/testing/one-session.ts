@@ -8,6 +8,7 @@ import {
   PerdureError,
   type SessionState,
 } from "@perdure/core";
+import { LogError } from "@perdure/log";
 import type { RecordJson } from "@perdure/protocol";
 import type { HeldSession, Publication, Replica, SessionListener } from "@perdure/replica";
 
@@ -17,6 +18,8 @@ export class OneSession implements Replica {
   attaches = 0;
   /** Why it cannot be attached now. */
   away: Code | undefined;
+  /** Nothing that is published reaches the log now. */
+  isCutOff = false;
   /** Of what was appended without being judged here. */
   readonly appended: RecordJson[] = [];
   readonly #recentCount: number;
@@ -47,6 +50,10 @@ export class OneSession implements Replica {
   }
 
   publish(record: RecordJson): Publication {
+    if (this.isCutOff) {
+      const stored = Promise.reject(new LogError("unavailable", "cut off", { retryAfterMs: 10 }));
+      return { stored, applied: new Promise(() => undefined) };
+    }
     this.#offset += 1;
     const { verdict, accepted } = fold(this.state, record, { offset: this.#offset, timeMs: this.#offset });
     if (accepted !== undefined && accepted.seq > 0)
