@@ -214,6 +214,31 @@ describe("a log that has lost what no head covers", () => {
   });
 });
 
+describe("a log that is covered and trimmed while a partition is opened", () => {
+  it("has lost nothing, however heads and log move on before and after each look", async () => {
+    const { log } = test;
+    let looks = 0;
+    const moving = alteredLog(log, {
+      async bounds(topic, partition) {
+        if (topic !== TOPICS.events || looks === 4) return log.bounds(topic, partition);
+        looks += 1;
+        await say(1);
+        const { end } = await log.bounds(topic, partition);
+        await heads.write(0, {}, end - 1);
+        await log.trim(topic, partition, end);
+        const seen = await log.bounds(topic, partition);
+        await say(1);
+        await heads.write(0, {}, seen.end);
+        return seen;
+      },
+    });
+    const held = await newReplica({}, moving).attach("acme/new", quiet);
+    expect(held.state.seq).toBe(0);
+    expect(looks).toBeGreaterThan(1);
+    expect(logger.errors).toEqual([]);
+  });
+});
+
 describe("a session that cannot be folded", () => {
   it("is set aside, and the others of its partition go on", async () => {
     const lost: string[] = [];
