@@ -25,6 +25,8 @@ export class PoolMembership {
   readonly #key: string;
   readonly #offers = new Map<string, RunRefJson>();
   #joined: JoinedSession | undefined;
+  /** The arrival that was written last: until it has settled, nobody knows whether there is an instance to lose. */
+  #arriving: Promise<void> = Promise.resolve();
   #over = false;
 
   constructor(options: PoolOptions) {
@@ -36,9 +38,13 @@ export class PoolMembership {
 
   /** Settles when the pool lists the instance; `listen` next. Throws PerdureError, `fenced` among them. */
   async enter(): Promise<void> {
+    await this.#arrive(this.#enter());
+  }
+
+  async #enter(): Promise<void> {
     const { deps, agent } = this.#options;
     await this.#create();
-    const joined = await JoinedSession.enter({
+    this.#joined = await JoinedSession.enter({
       ...deps,
       id: this.#id,
       sessionKey: this.#key,
@@ -47,8 +53,6 @@ export class PoolMembership {
       check: () => undefined,
       onLost: (code) => this.#lost(code),
     });
-    this.#joined = joined;
-    if (this.#over) joined.detach();
   }
 
   /** Tells of the offers that stand, and of those that come. */
@@ -99,6 +103,7 @@ export class PoolMembership {
   async leave(reason: string): Promise<void> {
     if (this.#over) return;
     this.#over = true;
+    await this.#arriving;
     await this.#write({ agentLeft: { instance: this.#options.agent.instance, reason } });
     this.#joined?.detach();
   }
@@ -108,6 +113,7 @@ export class PoolMembership {
     if (this.#over) return;
     this.#over = true;
     const { deps, agent } = this.#options;
+    await this.#arriving;
     try {
       await writeLoss(deps, this.#key, agent, reason);
     } catch (error) {
@@ -120,7 +126,13 @@ export class PoolMembership {
   /** The node begins another life. Whose stream broke while the node could not hear of either is not here again. */
   announce(): void {
     if (this.#over) return;
-    this.#joined?.announce().catch((error: unknown) => this.#failed(error));
+    if (this.#joined === undefined) return;
+    this.#arrive(this.#joined.announce()).catch((error: unknown) => this.#failed(error));
+  }
+
+  async #arrive(arriving: Promise<void>): Promise<void> {
+    this.#arriving = arriving.catch(() => undefined);
+    await arriving;
   }
 
   async #create(): Promise<void> {
@@ -145,8 +157,9 @@ export class PoolMembership {
 
   async #enterAgain(): Promise<void> {
     const { clock } = this.#options.deps;
-    while (!this.#over) {
+    for (;;) {
       await new Promise<void>((resolve) => void clock.after(REENTER_MS, resolve));
+      if (this.#over) return;
       try {
         await this.enter();
         this.listen();

@@ -22,6 +22,8 @@ export interface StreamSessionsOptions {
 interface Entry {
   /** Settles when the agent is in the session. */
   readonly entered: Promise<JoinedSession>;
+  /** Settles when it is known whether the agent was announced there again, under another life of the node. */
+  announced?: Promise<void> | undefined;
   joined?: { readonly session: JoinedSession; readonly publishing: Publishing };
 }
 
@@ -112,8 +114,8 @@ export class StreamSessions {
 
   /** The node begins another life: everybody is here again. */
   announceAll(): void {
-    for (const [session, { joined }] of this.#entries) {
-      joined?.session.announce().catch((error: unknown) => this.refuse(session, error));
+    for (const [session, entry] of this.#entries) {
+      entry.announced = entry.joined?.session.announce().catch((error: unknown) => this.refuse(session, error));
     }
   }
 
@@ -164,6 +166,7 @@ export class StreamSessions {
     const entry = this.#entries.get(session);
     this.#entries.delete(session);
     const joined = await entry?.entered.catch(() => undefined);
+    await entry?.announced;
     try {
       await writeLoss(deps, sessionKey(agent.tenant, session), agent, reason);
     } catch (error) {
