@@ -17,7 +17,7 @@ describe("the simulator", () => {
     expect(await sim("--seed", "1", "--seeds", "4")).toContain("4 seeds from 1 on");
   });
 
-  test.each([64, 148, 209, 553, 1152, 1737])(
+  test.each([64, 148, 209, 527, 553, 1152, 1737])(
     "finds nothing wrong any more in seed %i, which once failed",
     async (seed) => {
       expect(await sim("--seed", String(seed))).toContain("nothing wrong");

@@ -1,6 +1,6 @@
+import { OneSession } from "@perdure/replica/testing";
 import type { EventJson } from "@perdure/protocol";
 import { beforeEach, describe, expect, test } from "vitest";
-import { OneSession } from "./testing/one-session.ts";
 import { settle, type TestClient, TestEdge } from "./testing/test-edge.ts";
 
 const LISTED = 8;

@@ -1,5 +1,5 @@
 import type { ServerFrame } from "@perdure/protocol";
-import { ManualClock } from "@perdure/replica/testing";
+import { ManualClock, OneSession } from "@perdure/replica/testing";
 import { createLogger, createMetrics } from "@perdure/service-kit";
 import { beforeEach, describe, expect, test } from "vitest";
 import type { Subscriber } from "./attachment.ts";
@@ -8,7 +8,6 @@ import { DEFAULT_EDGE_LIMITS } from "./limits.ts";
 import { edgeMetrics } from "./metrics.ts";
 import { Rooms } from "./rooms.ts";
 import { grantOf } from "./testing/grants.ts";
-import { OneSession } from "./testing/one-session.ts";
 
 const KEY = "acme/trip";
 

@@ -1,8 +1,8 @@
+import { ManySessions, OneSession } from "@perdure/replica/testing";
 import { canonical, project } from "@perdure/core";
 import type { EventJson } from "@perdure/protocol";
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
-import { ManySessions, OneSession } from "./testing/one-session.ts";
 import { settle, type TestClient, TestEdge } from "./testing/test-edge.ts";
 
 const CAP = 4_096;

@@ -1,6 +1,6 @@
+import { OneSession } from "@perdure/replica/testing";
 import { canonical, project } from "@perdure/core";
 import { beforeEach, describe, expect, test } from "vitest";
-import { OneSession } from "./testing/one-session.ts";
 import type { TestClient } from "./testing/test-edge.ts";
 import { settle, TestEdge } from "./testing/test-edge.ts";
 

@@ -22,3 +22,22 @@ test("SPEC 11: a session waits for room where others have as many bytes on their
   await node.until(() => node.last.of("publish").length > 1);
   expect(node.last.of("publish")[1]?.session).toBe(session === "s" ? "t" : "s");
 });
+
+test("SPEC 9: a session that its node has lost is left where nothing is done in it, and joined again where something is", async () => {
+  const { agent, clock, node, connected } = setUp();
+  await connected();
+  const work = Promise.withResolvers<void>();
+  void agent.serve(() => work.promise);
+  node.last.tell({ case: "offer", value: { session: "s", runId: "r1" } });
+  node.last.tell({ case: "joined", value: stateWith("r1", 7) });
+  node.last.tell({ case: "runStarted", value: { session: "s", runId: "r1", attempt: 7 } });
+  node.last.tell({ case: "joined", value: { ...stateWith("r2", 7), session: "idle" } });
+  for (const session of ["s", "idle"]) {
+    node.last.tell({ case: "refused", value: { session, code: "catching_up", retryAfterMs: 500 } });
+  }
+  clock.advance(1_500);
+  await node.until(() => node.last.of("join").length > 0);
+  expect(node.last.of("join")).toMatchObject([{ session: "s" }]);
+  expect(node.last.of("detach")).toMatchObject([{ session: "idle" }]);
+  work.resolve();
+});

@@ -105,7 +105,7 @@ export class Sessions {
     if (entry === undefined) return;
     entry.link.outbox.disconnected();
     const error = refusal(message.code);
-    if (entry.uses === 0 && entry.link.outbox.empty) this.#forget(message.session, entry);
+    if (entry.uses === 0 && entry.link.outbox.empty) this.#leave(message.session, entry);
     else if (message.code === "rules_too_new") this.#options.connection.moveAfter(message.retryAfterMs);
     else if (message.retryAfterMs > 0) this.#rejoinAfter(message.retryAfterMs, message.session, entry);
     else this.#break(message.session, entry, new PerdureError(error.code, message.message || error.message));

@@ -1,10 +1,10 @@
 import { type Accepted, type Code, CODES, PerdureError, type PoolRun } from "@perdure/core";
 import { type EventJson, type LostReasonJson, poolSessionId, type RunRefJson, sessionKey } from "@perdure/protocol";
 import { refusalOf } from "../refusal.ts";
+import { type Departure, writeDeparture } from "./departure.ts";
 import type { AgentDeps } from "./deps.ts";
 import { type AgentIdentity, systemActor } from "./identity.ts";
 import { JoinedSession } from "./joined-session.ts";
-import { writeLoss } from "./loss.ts";
 import { SessionWriter } from "./session-writer.ts";
 
 export interface PoolOptions {
@@ -25,9 +25,10 @@ export class PoolMembership {
   readonly #key: string;
   readonly #offers = new Map<string, RunRefJson>();
   #joined: JoinedSession | undefined;
-  /** The arrival that was written last: until it has settled, nobody knows whether there is an instance to lose. */
+  /** The arrival that was written last: until it is judged, nobody is there who could be gone. */
   #arriving: Promise<void> = Promise.resolve();
-  #over = false;
+  /** Set: the instance is gone from the pool, or about to be. */
+  #departing: Promise<void> | undefined;
 
   constructor(options: PoolOptions) {
     const { tenant, agent } = options.agent;
@@ -99,35 +100,41 @@ export class PoolMembership {
     }
   }
 
-  /** Takes no more offers. Never throws. */
-  async leave(reason: string): Promise<void> {
-    if (this.#over) return;
-    this.#over = true;
-    await this.#arriving;
-    await this.#write({ agentLeft: { instance: this.#options.agent.instance, reason } });
-    this.#joined?.detach();
+  /** Takes no more offers. Settles when the pool knows, or never will; never throws. */
+  leave(reason: string): Promise<void> {
+    return this.#depart({ left: reason });
   }
 
-  /** The stream is gone. Never throws. */
-  async lose(reason: LostReasonJson): Promise<void> {
-    if (this.#over) return;
-    this.#over = true;
-    const { deps, agent } = this.#options;
-    await this.#arriving;
-    try {
-      await writeLoss(deps, this.#key, agent, reason);
-    } catch (error) {
-      deps.logger.warn({ pool: this.#id, err: error }, "an agent's loss was not written");
-    } finally {
-      this.#joined?.detach();
-    }
+  /** The stream is gone. Settles when the pool knows, or never will; never throws. */
+  lose(reason: LostReasonJson): Promise<void> {
+    return this.#depart({ lost: reason });
   }
 
   /** The node begins another life. Whose stream broke while the node could not hear of either is not here again. */
   announce(): void {
-    if (this.#over) return;
-    if (this.#joined === undefined) return;
+    if (this.#departing !== undefined || this.#joined === undefined) return;
     this.#arrive(this.#joined.announce()).catch((error: unknown) => this.#failed(error));
+  }
+
+  #depart(departure: Departure): Promise<void> {
+    this.#departing ??= this.#writeDeparture(departure);
+    return this.#departing;
+  }
+
+  /**
+   * An arrival is judged as soon as the log takes records again, before which a departure could not be written either, or
+   * given up when the pool is lost here.
+   */
+  async #writeDeparture(departure: Departure): Promise<void> {
+    const { deps, agent } = this.#options;
+    await this.#arriving;
+    try {
+      await writeDeparture(deps, { sessionKey: this.#key, agent }, departure);
+    } catch (error) {
+      deps.logger.warn({ pool: this.#id, err: error }, "an agent's end was not written");
+    } finally {
+      this.#joined?.detach();
+    }
   }
 
   async #arrive(arriving: Promise<void>): Promise<void> {
@@ -159,7 +166,7 @@ export class PoolMembership {
     const { clock } = this.#options.deps;
     for (;;) {
       await new Promise<void>((resolve) => void clock.after(REENTER_MS, resolve));
-      if (this.#over) return;
+      if (this.#departing !== undefined) return;
       try {
         await this.enter();
         this.listen();

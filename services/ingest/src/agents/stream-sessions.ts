@@ -1,10 +1,10 @@
-import { PerdureError } from "@perdure/core";
+import { type Code, PerdureError } from "@perdure/core";
 import { type EventJson, isSystemSessionId, type LostReasonJson, type Publish, sessionKey } from "@perdure/protocol";
 import { refusalOf } from "../refusal.ts";
+import { type Departure, mayBeListed, writeDeparture } from "./departure.ts";
 import type { AgentDeps } from "./deps.ts";
 import type { AgentIdentity } from "./identity.ts";
 import { JoinedSession } from "./joined-session.ts";
-import { writeLoss } from "./loss.ts";
 import type { Outgoing } from "./outgoing.ts";
 import { Publishing } from "./publishing.ts";
 import { recordBytes, refusalMessage, stateMessage } from "./wire.ts";
@@ -31,6 +31,11 @@ interface Entry {
 export class StreamSessions {
   readonly #options: StreamSessionsOptions;
   readonly #entries = new Map<string, Entry>();
+  /**
+   * Sessions that may list the agent though the stream is not in them any more: they have yet to hear that it is gone. Each
+   * with a mark of its own, which a later one takes the place of.
+   */
+  readonly #owed = new Map<string, symbol>();
   #over = false;
 
   constructor(options: StreamSessionsOptions) {
@@ -55,17 +60,18 @@ export class StreamSessions {
     const { deps, agent } = this.#options;
     const key = sessionKey(agent.tenant, session);
     if (isSystemSessionId(session)) throw new PerdureError("forbidden_session", "the system's sessions are not joined");
-    if (this.#entries.size >= deps.limits.sessionsPerStream) {
+    if (this.#entries.size + this.#owed.size >= deps.limits.sessionsPerStream && !this.#owed.has(session)) {
       throw new PerdureError("too_many_sessions", `a stream may be in ${deps.limits.sessionsPerStream} sessions`);
     }
-    const entry: Entry = { entered: this.#enter(session, key, () => this.#forget(session, entry)) };
+    const entry: Entry = { entered: this.#enter(session, key, (code) => this.#lost(session, entry, code)) };
     this.#entries.set(session, entry);
+    this.#owed.delete(session);
     try {
       const joined = await entry.entered;
       this.#begin(entry, joined);
       return joined;
     } catch (error) {
-      this.#forget(session, entry);
+      this.#lost(session, entry, refusalOf(error).code);
       throw error;
     }
   }
@@ -78,31 +84,18 @@ export class StreamSessions {
     this.#options.outgoing.send({ case: "verdict", value: refusalMessage(session, record, error) });
   }
 
-  /** The agent has nothing more to do there. */
+  /** The agent has nothing more to do there. Settles when the session knows, or never will. */
   async leave(session: string, reason: string): Promise<void> {
-    const entry = this.#entries.get(session);
-    if (entry === undefined) return;
-    this.#entries.delete(session);
-    const { instance } = this.#options.agent;
-    try {
-      const joined = await entry.entered;
-      if (!joined.over) await joined.write(() => ({ events: [{ agentLeft: { instance, reason } }] }));
-      joined.detach();
-    } catch (error) {
-      this.#options.deps.logger.debug({ session, code: refusalOf(error).code }, "an agent's leave was not written");
-    }
+    await this.#depart(session, { left: reason });
   }
 
   async leaveAll(reason: string): Promise<void> {
-    this.#over = true;
-    await Promise.all([...this.#entries.keys()].map((session) => this.leave(session, reason)));
+    await this.#departAll({ left: reason });
   }
 
   /** The stream is gone. Settles when every session knows, or has to learn it from the node's lease. */
   async loseAll(reason: LostReasonJson): Promise<void> {
-    this.#over = true;
-    const entries = [...this.#entries.keys()];
-    await Promise.all(entries.map((session) => this.#loseOne(session, reason)));
+    await this.#departAll({ lost: reason });
   }
 
   /** Says it in every session. */
@@ -127,7 +120,7 @@ export class StreamSessions {
     this.#options.outgoing.send({ case: "refused", value: { session, code, message, retryAfterMs, runId } });
   }
 
-  async #enter(session: string, key: string, onGone: () => void): Promise<JoinedSession> {
+  async #enter(session: string, key: string, onGone: (code: Code) => void): Promise<JoinedSession> {
     const { deps, agent } = this.#options;
     return JoinedSession.enter({
       ...deps,
@@ -141,7 +134,7 @@ export class StreamSessions {
         throw new PerdureError("forbidden_session", `the token does not cover session ${session}`);
       },
       onLost: (code) => {
-        onGone();
+        onGone(code);
         this.refuse(session, new PerdureError(code, "the session can no longer be followed here: join it again"));
       },
     });
@@ -161,17 +154,32 @@ export class StreamSessions {
     outgoing.send({ case: "joined", value: stateMessage(session.id, session.held.state, agent) });
   }
 
-  async #loseOne(session: string, reason: LostReasonJson): Promise<void> {
+  async #departAll(departure: Departure): Promise<void> {
+    this.#over = true;
+    const sessions = new Set([...this.#entries.keys(), ...this.#owed.keys()]);
+    await Promise.all([...sessions].map((session) => this.#depart(session, departure)));
+  }
+
+  /**
+   * Waits for an arrival that is under way, since until it is judged nobody is there who could be gone. It is judged as soon
+   * as the log takes records again, before which a departure could not be written either, or given up when the session is
+   * lost here.
+   */
+  async #depart(session: string, departure: Departure): Promise<void> {
     const { deps, agent } = this.#options;
     const entry = this.#entries.get(session);
+    if (entry === undefined && !this.#owed.has(session)) return;
     this.#entries.delete(session);
+    const mark = this.#owe(session);
+    const isGone = (): boolean => this.#owed.get(session) === mark;
     const joined = await entry?.entered.catch(() => undefined);
     await entry?.announced;
     try {
-      await writeLoss(deps, sessionKey(agent.tenant, session), agent, reason);
+      await writeDeparture(deps, { sessionKey: sessionKey(agent.tenant, session), agent, isGone }, departure);
     } catch (error) {
       this.#notWritten(session, error);
     } finally {
+      if (isGone()) this.#owed.delete(session);
       joined?.detach();
     }
   }
@@ -180,7 +188,16 @@ export class StreamSessions {
     this.#options.deps.logger.warn({ session, err: error }, "an agent's presence was not written");
   }
 
-  #forget(session: string, entry: Entry): void {
-    if (this.#entries.get(session) === entry) this.#entries.delete(session);
+  /** The stream is not in the session any more; where it may go on elsewhere or later, the session may still list it. */
+  #lost(session: string, entry: Entry, code: Code): void {
+    if (this.#entries.get(session) !== entry) return;
+    this.#entries.delete(session);
+    if (mayBeListed(code)) this.#owe(session);
+  }
+
+  #owe(session: string): symbol {
+    const mark = Symbol(session);
+    this.#owed.set(session, mark);
+    return mark;
   }
 }

@@ -6,15 +6,19 @@ import type { Grant } from "@perdure/service-kit";
 import type { AgentDeps } from "../agents/deps.ts";
 import type { AgentIdentity } from "../agents/identity.ts";
 import { JoinedSession } from "../agents/joined-session.ts";
-import { writeLoss } from "../agents/loss.ts";
+import { mayBeListed, writeDeparture } from "../agents/departure.ts";
+import { refusalOf } from "../refusal.ts";
 import { coveredKey } from "./grants.ts";
 
 const MIN_TTL_MS = 1_000;
 const MAX_TTL_MS = 600_000;
 
 interface Entry {
+  readonly name: string;
+  readonly sessionKey: string;
+  readonly agent: AgentIdentity;
   readonly entered: Promise<JoinedSession>;
-  cancelEnd: (() => void) | undefined;
+  cancelEnd: () => void;
 }
 
 /** Agents that hold no stream and report from time to time: here as long as the next report comes in time. */
@@ -50,48 +54,55 @@ export class ReportedAgents {
     const entries = [...this.#entries.values()];
     this.#entries.clear();
     for (const { cancelEnd, entered } of entries) {
-      cancelEnd?.();
-      (await entered).detach();
+      cancelEnd();
+      (await entered.catch(() => undefined))?.detach();
     }
   }
 
   async #enter(session: string, sessionKey: string, agent: AgentIdentity, ttlMs: number): Promise<JoinedSession> {
     const name = JSON.stringify([sessionKey, agent.participant, agent.instance]);
-    const known = this.#entries.get(name);
-    known?.cancelEnd?.();
-    const entry = known ?? { entered: this.#join(name, session, sessionKey, agent), cancelEnd: undefined };
+    const entry = this.#entries.get(name) ?? this.#join(name, session, sessionKey, agent);
     this.#entries.set(name, entry);
+    entry.cancelEnd();
+    entry.cancelEnd = this.#deps.clock.after(ttlMs, () => void this.#end(entry));
     try {
-      const joined = await entry.entered;
-      entry.cancelEnd = this.#deps.clock.after(ttlMs, () => void this.#end(name, sessionKey, joined));
-      return joined;
+      return await entry.entered;
     } catch (error) {
-      this.#entries.delete(name);
+      this.#forget(entry);
+      if (!mayBeListed(refusalOf(error).code)) entry.cancelEnd();
       throw error;
     }
   }
 
-  #join(name: string, session: string, sessionKey: string, agent: AgentIdentity): Promise<JoinedSession> {
-    return JoinedSession.enter({
+  #join(name: string, session: string, sessionKey: string, agent: AgentIdentity): Entry {
+    const entered = JoinedSession.enter({
       ...this.#deps,
       id: session,
       sessionKey,
       agent,
       capacity: 0,
       check: () => undefined,
-      onLost: () => this.#entries.delete(name),
+      onLost: () => this.#forget(entry),
     });
+    const entry: Entry = { name, sessionKey, agent, entered, cancelEnd: () => undefined };
+    return entry;
   }
 
-  async #end(name: string, sessionKey: string, joined: JoinedSession): Promise<void> {
-    this.#entries.delete(name);
-    const { logger } = this.#deps;
+  /** The next report enters again; where none comes in time, the session is told as it would have been. */
+  #forget(entry: Entry): void {
+    if (this.#entries.get(entry.name) === entry) this.#entries.delete(entry.name);
+  }
+
+  async #end(entry: Entry): Promise<void> {
+    this.#forget(entry);
+    const { sessionKey, agent, entered } = entry;
+    const joined = await entered.catch(() => undefined);
     try {
-      await writeLoss(this.#deps, sessionKey, joined.agent, "LOST_REASON_SILENT");
+      await writeDeparture(this.#deps, { sessionKey, agent }, { lost: "LOST_REASON_SILENT" });
     } catch (error) {
-      logger.warn({ session: joined.id, err: error }, "an agent's loss was not written");
+      this.#deps.logger.warn({ session: sessionKey, err: error }, "an agent's loss was not written");
     } finally {
-      joined.detach();
+      joined?.detach();
     }
   }
 }

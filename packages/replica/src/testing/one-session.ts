@@ -7,10 +7,20 @@ import {
   newSession,
   PerdureError,
   type SessionState,
+  type Verdict,
 } from "@perdure/core";
-import { LogError } from "@perdure/log";
+import { type Appended, LogError } from "@perdure/log";
 import type { RecordJson } from "@perdure/protocol";
-import type { HeldSession, Publication, Replica, SessionListener } from "@perdure/replica";
+import type { HeldSession, Publication, Replica, SessionListener } from "../api.ts";
+
+const RETRY_MS = 10;
+
+/** One hold on it. */
+interface Holder {
+  readonly listener: SessionListener;
+  readonly ending: PromiseWithResolvers<never>;
+  lost: PerdureError | undefined;
+}
 
 /** A replica of one session, which a test can take away from its holders; what is published is folded at once. */
 export class OneSession implements Replica {
@@ -20,12 +30,14 @@ export class OneSession implements Replica {
   away: Code | undefined;
   /** Nothing that is published reaches the log now. */
   isCutOff = false;
+  /** What is published is in the log, and its verdict does not come. */
+  isMute = false;
   /** Of what was appended without being judged here. */
   readonly appended: RecordJson[] = [];
   readonly #recentCount: number;
   #recent: Accepted[] = [];
   #offset = 0;
-  #listener: SessionListener | undefined;
+  readonly #holders = new Set<Holder>();
 
   /** `recentCount`: accepted records that are kept for readers with a cursor. */
   constructor(recentCount = 0, limits: Partial<Limits> = {}) {
@@ -36,29 +48,26 @@ export class OneSession implements Replica {
   async attach(sessionKey: string, listener: SessionListener): Promise<HeldSession> {
     this.attaches += 1;
     await Promise.resolve();
-    if (this.away !== undefined) throw new PerdureError(this.away, "away", { retryAfterMs: 10 });
-    this.#listener = listener;
+    if (this.away !== undefined) throw new PerdureError(this.away, "away", { retryAfterMs: RETRY_MS });
+    const holder: Holder = { listener, ending: Promise.withResolvers(), lost: undefined };
+    holder.ending.promise.catch(() => undefined);
+    this.#holders.add(holder);
     return {
       sessionKey,
       state: this.state,
       acceptedSince: (seq) => this.#since(seq),
-      publish: (record) => this.publish(record),
-      detach: () => {
-        this.#listener = undefined;
-      },
+      publish: (record) => this.#publishBy(holder, record),
+      detach: () => void this.#holders.delete(holder),
     };
   }
 
   publish(record: RecordJson): Publication {
-    if (this.isCutOff) {
-      const stored = Promise.reject(new LogError("unavailable", "cut off", { retryAfterMs: 10 }));
-      return { stored, applied: new Promise(() => undefined) };
-    }
+    if (this.isCutOff) return refused(new LogError("unavailable", "cut off", { retryAfterMs: RETRY_MS }));
     this.#offset += 1;
     const { verdict, accepted } = fold(this.state, record, { offset: this.#offset, timeMs: this.#offset });
     if (accepted !== undefined && accepted.seq > 0)
       this.#recent = [...this.#recent, accepted].slice(-this.#recentCount);
-    if (accepted !== undefined) this.#listener?.onAccepted(accepted);
+    if (accepted !== undefined) for (const { listener } of this.#holders) listener.onAccepted(accepted);
     return { stored: Promise.resolve({ partition: 0, offset: this.#offset }), applied: Promise.resolve(verdict) };
   }
 
@@ -67,23 +76,41 @@ export class OneSession implements Replica {
     return Promise.resolve({ partition: 0, offset: 0 });
   };
 
-  lose(code: string): void {
-    this.#listener?.onLost(code);
-    this.#listener = undefined;
+  lose(code: Code): void {
+    const holders = [...this.#holders];
+    this.#holders.clear();
+    for (const holder of holders) {
+      holder.lost = new PerdureError(code, "lost here", { retryAfterMs: RETRY_MS });
+      holder.ending.reject(holder.lost);
+      holder.listener.onLost(code);
+    }
   }
 
   get held(): boolean {
-    return this.#listener !== undefined;
+    return this.#holders.size > 0;
   }
 
   readPage = (): Promise<undefined> => Promise.resolve(undefined);
   close = (): Promise<void> => Promise.resolve();
+
+  #publishBy({ lost, ending }: Holder, record: RecordJson): Publication {
+    if (lost !== undefined) return refused(lost);
+    const published = this.publish(record);
+    return this.isMute ? { ...published, applied: ending.promise } : published;
+  }
 
   #since(seq: number): readonly Accepted[] | undefined {
     const records = this.#recent.filter((accepted) => accepted.seq > seq);
     const reaches = seq === this.state.seq || (this.#recentCount > 0 && records[0]?.seq === seq + 1);
     return reaches ? records : undefined;
   }
+}
+
+function refused(error: Error): Publication {
+  const stored = Promise.reject<Appended>(error);
+  const applied = Promise.reject<Verdict>(error);
+  for (const outcome of [stored, applied]) outcome.catch(() => undefined);
+  return { stored, applied };
 }
 
 /** Several of them, by key. */

@@ -3,7 +3,7 @@ import { ManualClock } from "@perdure/replica/testing";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { TENANT, TestNode, type Watcher } from "../testing/node.ts";
 import { Streams } from "../testing/streams.ts";
-import { type LossOptions, writeLoss } from "./loss.ts";
+import { type DepartureOptions, writeDeparture } from "./departure.ts";
 
 const KEY = `${TENANT}/s`;
 let node: TestNode;
@@ -19,11 +19,12 @@ beforeEach(async () => {
 
 afterEach(() => streams.close());
 
-const lossOf = (attach: LossOptions["replica"]["attach"], clock: ManualClock): Promise<void> => {
+const lossOf = (attach: DepartureOptions["replica"]["attach"], clock: ManualClock): Promise<void> => {
   const { attachment = "" } = watcher.state.agents.get("i-1") ?? {};
   const known = { tenant: TENANT, participant: "bot", agent: "bot", instance: "i-1", attachment };
   const options = { replica: { attach }, clock, node: { name: "ingest-1", incarnation: 1 } };
-  return writeLoss(options, KEY, { ...known, capacity: 1, description: "" }, "LOST_REASON_STREAM");
+  const departed = { sessionKey: KEY, agent: { ...known, capacity: 1, description: "" } };
+  return writeDeparture(options, departed, { lost: "LOST_REASON_STREAM" });
 };
 
 const presence = (): string | undefined => watcher.state.agents.get("i-1")?.presence;
@@ -31,7 +32,7 @@ const presence = (): string | undefined => watcher.state.agents.get("i-1")?.pres
 describe("SPEC 8, 9: the loss of an agent whose node lives on", () => {
   test("is written when the log is back, however long it was away", async () => {
     const clock = new ManualClock();
-    const attach = vi.fn<LossOptions["replica"]["attach"]>();
+    const attach = vi.fn<DepartureOptions["replica"]["attach"]>();
     attach.mockRejectedValue(new PerdureError("unavailable", "no broker can be reached", { retryAfterMs: 200 }));
     const written = lossOf(attach, clock);
     for (let minutes = 0; minutes < 10; minutes += 1) {
@@ -48,8 +49,11 @@ describe("SPEC 8, 9: the loss of an agent whose node lives on", () => {
     await watcher.until(() => presence() === "AGENT_PRESENCE_LOST");
   });
 
-  test("is given up where trying again does not help", async () => {
-    const gone = new PerdureError("history_lost", "records are gone");
-    await expect(lossOf(() => Promise.reject(gone), new ManualClock())).rejects.toMatchObject({ code: "history_lost" });
-  });
+  test.each(["history_lost", "rules_too_new"] as const)(
+    "is given up where trying again does not help: %s",
+    async (code) => {
+      const gone = new PerdureError(code, "not here", { retryAfterMs: 1 });
+      await expect(lossOf(() => Promise.reject(gone), new ManualClock())).rejects.toMatchObject({ code });
+    },
+  );
 });

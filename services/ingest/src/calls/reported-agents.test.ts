@@ -1,0 +1,95 @@
+import { create } from "@bufbuild/protobuf";
+import { ReportPresenceRequestSchema } from "@perdure/protocol";
+import { ManualClock, OneSession } from "@perdure/replica/testing";
+import { createLogger, createMetrics, createVerifier } from "@perdure/service-kit";
+import { beforeEach, describe, expect, test } from "vitest";
+import { DEFAULT_INGEST_LIMITS } from "../limits.ts";
+import { ingestMetrics } from "../metrics.ts";
+import { ReportedAgents } from "./reported-agents.ts";
+
+const GRANT = {
+  tenant: "acme",
+  participant: "bot",
+  role: "ROLE_AGENT",
+  name: "bot",
+  expiresMs: Number.MAX_SAFE_INTEGER,
+  mayCreate: false,
+  allows: () => true,
+  allowsAgent: () => true,
+} as const;
+
+let clock: ManualClock;
+let replica: OneSession;
+let reported: ReportedAgents;
+
+beforeEach(() => {
+  clock = new ManualClock();
+  replica = new OneSession();
+  const actor = { tenant: "acme", participant: "ann", role: "ROLE_USER" } as const;
+  replica.publish({ producer: "p", first: 1, last: 1, actor, events: [{ sessionCreated: {} }] });
+  reported = new ReportedAgents({
+    replica,
+    node: { name: "ingest-1", incarnation: 1 },
+    verifier: createVerifier({ keys: { kind: "secret", secret: "a secret of thirty-two bytes or more" } }),
+    clock,
+    logger: createLogger({ service: "ingest", node: "ingest-1", level: "silent" }),
+    metrics: ingestMetrics(createMetrics({ service: "ingest", node: "ingest-1" })),
+    limits: DEFAULT_INGEST_LIMITS,
+    advertisedUrl: "",
+  });
+});
+
+const presence = (): string => replica.state.agents.get("i-1")?.presence.slice("AGENT_PRESENCE_".length) ?? "";
+
+const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+const report = (): Promise<{ seq: number }> => {
+  const request = { session: "s", agent: "helper", instance: "i-1", ttlMs: 5_000 };
+  return reported.report(create(ReportPresenceRequestSchema, request), GRANT);
+};
+
+async function pass(ms: number): Promise<void> {
+  clock.advance(ms);
+  await settle();
+}
+
+describe("SPEC 9.4: an agent that reports, in a session that was lost here", () => {
+  test("is lost when its next report is late", async () => {
+    await report();
+    replica.lose("catching_up");
+    await pass(4_999);
+    expect(presence()).toBe("HERE");
+    await pass(1);
+    expect({ presence: presence(), held: replica.held }).toEqual({ presence: "LOST", held: false });
+  });
+
+  test("is here as long as it goes on reporting", async () => {
+    await report();
+    replica.lose("catching_up");
+    for (let reports = 0; reports < 3; reports += 1) {
+      await pass(4_000);
+      await report();
+      expect(presence()).toBe("HERE");
+    }
+    await pass(5_000);
+    expect({ presence: presence(), held: replica.held }).toEqual({ presence: "LOST", held: false });
+  });
+
+  test("is lost in its time where its report was refused, and the session lists it all the same", async () => {
+    replica.isMute = true;
+    const refused = report().catch((error: unknown) => error);
+    await settle();
+    replica.isMute = false;
+    replica.lose("catching_up");
+    expect(await refused).toMatchObject({ code: "catching_up" });
+    await pass(5_000);
+    expect({ presence: presence(), held: replica.held }).toEqual({ presence: "LOST", held: false });
+  });
+
+  test("does not keep its node from stopping", async () => {
+    replica.away = "catching_up";
+    const refused = report().catch((error: unknown) => error);
+    await reported.close();
+    expect(await refused).toMatchObject({ code: "catching_up" });
+  });
+});
