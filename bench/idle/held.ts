@@ -54,14 +54,14 @@ export function bareBytesEach(bare: Bare, count: number): Promise<HeldBytes> {
   );
 }
 
-/** The clients share out so many sessions, in each of which an agent has begun to answer. */
+/** The clients, each somebody else, share out so many sessions, in each of which an agent has begun to answer. */
 export async function edgeBytesEach(cluster: Cluster, count: number, sessionCount: number): Promise<HeldBytes> {
   const log = await cluster.openLog();
   const { ids } = await LiveSessions.begin(log, cluster.partitions, `idle-${sessionCount}`, sessionCount);
-  const token = await observerToken(cluster.secret);
-  const clients = Array.from({ length: count + warmUpCount }, (_, index) =>
-    follower(token, ids[index % sessionCount] ?? ""),
+  const tokens = Array.from({ length: count + warmUpCount }, (_, index) =>
+    observerToken(cluster.secret, `viewer-${index}`),
   );
+  const clients = (await Promise.all(tokens)).map((token, index) => follower(token, ids[index % sessionCount] ?? ""));
   const edge = await cluster.start("edge");
   return bytesEach(edge, cluster.edgePort, "/v1/connect", clients);
 }

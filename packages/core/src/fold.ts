@@ -146,14 +146,15 @@ function judgeAttempt(state: SessionState, { attempt, actor, participant }: Enve
 /** Judges and applies the events one after another; where one is refused, nothing has happened. */
 function applyAll(state: SessionState, events: readonly EventJson[], context: JudgedContext): Refusal | EventJson[] {
   if (events.length > 1) beginUndo(state);
-  const applied: EventJson[] = [];
+  // As long as it will be: one that grew by pushing would hold room for 17, in each record that is kept.
+  const applied = [...events];
   for (const event of events) {
     const result = applyNext(state, event, context);
     if (typeof result === "string" || "winner" in result) {
       endUndo(state, false);
       return result;
     }
-    applied.push(result.event);
+    applied[context.index] = result.event;
     context.index += 1;
     context.seq += 1;
   }

@@ -3,6 +3,7 @@ import type { Appended } from "@perdure/log";
 import { decodeRecord, type RecordJson } from "@perdure/protocol";
 import type { HeldSession, Publication, SessionListener } from "./api.ts";
 import { checkRules, unfoldable } from "./errors.ts";
+import { LatestWriter } from "./latest-writer.ts";
 import type { ReplicaLimits, ReplicaLogger } from "./options.ts";
 import { Publications } from "./publications.ts";
 import { RecentRecords } from "./recent-records.ts";
@@ -29,8 +30,10 @@ export class SessionFold {
   readonly pages: UnwrittenPages;
   readonly #parts: SessionFoldParts;
   readonly #listeners = new Set<SessionListener>();
-  readonly #publications = new Publications(() => this.#checkIdle());
+  /** While somebody waits for a verdict. */
+  #publications: Publications | undefined;
   readonly #recent: RecentRecords;
+  readonly #writer = new LatestWriter();
   #lost: PerdureError | undefined;
 
   constructor(parts: SessionFoldParts) {
@@ -52,7 +55,7 @@ export class SessionFold {
 
   /** Nobody holds it, and no writer waits for a verdict. */
   get idle(): boolean {
-    return this.#listeners.size === 0 && this.#publications.openCount === 0;
+    return this.#listeners.size === 0 && (this.#publications?.openCount ?? 0) === 0;
   }
 
   /** Folds the next record of this session; one that is covered already changes nothing. */
@@ -76,6 +79,7 @@ export class SessionFold {
 
   publish(record: RecordJson): Publication {
     if (this.#lost !== undefined) return refusedPublication(this.#lost);
+    this.#publications ??= new Publications(() => this.#settled());
     return this.#publications.add(this.#parts.append(record));
   }
 
@@ -83,7 +87,7 @@ export class SessionFold {
   close(error: PerdureError): void {
     if (this.#lost !== undefined) return;
     this.#lost = error;
-    this.#publications.fail(error);
+    this.#publications?.fail(error);
     for (const listener of [...this.#listeners]) this.#tell(() => listener.onLost(error.code));
     this.#listeners.clear();
     this.#parts.onClosed(this);
@@ -92,7 +96,8 @@ export class SessionFold {
   #fold({ offset, timeMs, value }: RawRecord): void {
     const { epoch } = this.state;
     const { book } = this.#parts;
-    const { verdict, accepted, pages } = fold(this.state, decodeRecord(value), { offset, timeMs }, book);
+    const record = this.#writer.share(decodeRecord(value));
+    const { verdict, accepted, pages } = fold(this.state, record, { offset, timeMs }, book);
     checkRules(this.sessionKey, this.state.rules, book);
     if (epoch !== undefined && this.state.epoch !== epoch) {
       this.close(new PerdureError("session_replaced", `${this.sessionKey} has begun a new life: attach again`));
@@ -100,7 +105,7 @@ export class SessionFold {
     }
     for (const page of pages) this.pages.push(page, offset);
     if (accepted !== undefined) this.#tellAccepted(accepted, value.length);
-    this.#publications.judged(offset, verdict);
+    this.#publications?.judged(offset, verdict);
   }
 
   #tellAccepted(accepted: Accepted, sizeBytes: number): void {
@@ -125,6 +130,11 @@ export class SessionFold {
     if (error.code === "rules_too_new") logger.warn(details, "a session follows later rules than this node knows");
     else logger.error(details, "a session cannot be folded");
     this.close(error);
+  }
+
+  #settled(): void {
+    if (this.#publications?.openCount === 0) this.#publications = undefined;
+    this.#checkIdle();
   }
 
   #release(listener: SessionListener): void {

@@ -27,8 +27,9 @@ export interface PresenceOptions {
 
 interface Member {
   readonly id: string;
-  readonly participant: string;
-  readonly joined: MemberJoinedJson;
+  /** Its connection's grant, which is there anyway, or what the session lists. */
+  readonly holder: Pick<Grant, "participant" | "role" | "name">;
+  readonly device: string;
   /** Runs while its connection is broken. */
   cancelSettle: (() => void) | undefined;
 }
@@ -85,15 +86,13 @@ export class Presence {
    */
   join(grant: Grant, device: string, previous: string | undefined): string {
     const settling = previous === undefined ? undefined : this.#members.get(previous);
-    if (settling?.cancelSettle !== undefined && settling.participant === grant.participant) {
+    if (settling?.cancelSettle !== undefined && settling.holder.participant === grant.participant) {
       settling.cancelSettle();
       settling.cancelSettle = undefined;
       return settling.id;
     }
-    const { participant, role, name } = grant;
     const id = randomUUID();
-    const joined = { member: id, participant, role, name, ...(device !== "" && { device }) };
-    const member: Member = { id, participant, joined, cancelSettle: undefined };
+    const member: Member = { id, holder: grant, device, cancelSettle: undefined };
     this.#members.set(id, member);
     if (this.#options.held.state.epoch !== undefined) this.#enter(member);
     return id;
@@ -164,7 +163,7 @@ export class Presence {
 
   #writeJoin(member: Member): void {
     const { name: node, incarnation } = this.#options.node;
-    this.#writer.write({ memberJoined: { ...member.joined, node, incarnation: incarnation() } }, (code) => {
+    this.#writer.write({ memberJoined: { ...joined(member), node, incarnation: incarnation() } }, (code) => {
       // Others came first.
       if (code === "too_many_members" && isObserver(member) && this.#members.has(member.id)) this.#count(member);
       else if (code !== undefined) this.#options.logger.warn({ member: member.id, code }, "a join was refused");
@@ -197,9 +196,8 @@ export class Presence {
     const { held, node } = this.#options;
     for (const listed of held.state.members.values()) {
       if (listed.node !== node.name || listed.incarnation !== node.incarnation()) continue;
-      const { member: id, participant, role, name, device } = listed;
-      const joined = { member: id, participant, role, name, ...(device !== "" && { device }) };
-      this.#members.set(id, { id, participant, joined, cancelSettle: undefined });
+      const { member: id, device } = listed;
+      this.#members.set(id, { id, holder: listed, device, cancelSettle: undefined });
       this.lose(id);
     }
     this.#counter.changed();
@@ -210,7 +208,12 @@ export class Presence {
   }
 }
 
-const isObserver = ({ joined }: Member): boolean => joined.role === "ROLE_OBSERVER";
+const isObserver = ({ holder }: Member): boolean => holder.role === "ROLE_OBSERVER";
+
+function joined({ id, holder, device }: Member): MemberJoinedJson {
+  const { participant, role, name } = holder;
+  return { member: id, participant, role, name, ...(device !== "" && { device }) };
+}
 
 const isFewer = ({ memberLeft, nodeExpired, observersCounted }: EventJson): boolean =>
   (memberLeft ?? nodeExpired ?? observersCounted) !== undefined;

@@ -62,6 +62,8 @@ export function grantFrom(claims: unknown): Grant {
   return new TokenGrant(parsed.data);
 }
 
+const NO_AGENTS: readonly string[] = [];
+
 /** Every connection holds one: methods, where closures would be made anew for each. */
 class TokenGrant implements Grant {
   readonly tenant: string;
@@ -81,7 +83,7 @@ class TokenGrant implements Grant {
     this.expiresMs = exp * 1_000;
     this.mayCreate = create && role !== "observer";
     this.#sessions = sessions;
-    this.#agents = role === "agent" ? agents : [];
+    this.#agents = role === "agent" ? agents : NO_AGENTS;
   }
 
   allows(sessionId: string): boolean {
