@@ -1,4 +1,5 @@
 import { defineConfig } from "vitest/config";
+import { LongestFirst } from "./tools/longest-first.ts";
 
 const systemTests = "**/*.{kafka,browser,system}.test.ts";
 
@@ -7,6 +8,7 @@ export default defineConfig({
     // Two cores are what the tests must get by with; more workers only make timeouts.
     maxWorkers: 2,
     teardownTimeout: 40_000,
+    sequence: { sequencer: LongestFirst },
     setupFiles: ["test/support/checked-socket.ts"],
     projects: [
       {
@@ -20,14 +22,13 @@ export default defineConfig({
         },
       },
       {
-        // Real brokers, browsers and processes, one file at a time, after the unit tests.
+        // Real brokers, browsers and processes, after the unit tests.
         extends: true,
         test: {
           name: "system",
           include: [systemTests],
           exclude: ["**/node_modules/**"],
           globalSetup: "test/support/broker-setup.ts",
-          fileParallelism: false,
           sequence: { groupOrder: 1 },
           testTimeout: 120_000,
           hookTimeout: 120_000,

@@ -22,6 +22,8 @@ const { values, positionals } = parseArgs({
 });
 const dir = resolve(values.dir);
 const stateFile = join(dir, "brokers.json");
+const handOverLimitMs = 30_000;
+const aloneLimitMs = 2_000;
 
 const isRunningState = (value: unknown): value is Running =>
   typeof value === "object" && value !== null && "pid" in value && "bootstrap" in value;
@@ -81,13 +83,23 @@ async function started(count: number, port: number): Promise<readonly Running[]>
 }
 
 async function stop(): Promise<void> {
-  const before = made().filter(({ pid }) => isAlive(pid));
+  const all = made();
+  const before = all.filter(({ pid }) => isAlive(pid));
   for (const { pid } of before) process.kill(pid, "SIGTERM");
-  // All have the same time: the last ones of a cluster have nobody left to hand over to, and wait for that.
-  for (let waits = 0; waits < 300 && before.some(({ pid }) => isAlive(pid)); waits++) await sleep(100);
+  const majority = Math.floor(all.length / 2) + 1;
+  await ended(before, majority - 1, handOverLimitMs);
+  // Fewer than a majority have nobody to hand over to, and would wait for that. What they hold is on disk.
+  await ended(before, 0, aloneLimitMs);
   for (const { pid } of before) if (isAlive(pid)) process.kill(pid, "SIGKILL");
+  await ended(before, 0, handOverLimitMs);
   rmSync(stateFile, { force: true });
   console.log(before.length === 0 ? "not running" : "stopped");
+}
+
+/** Waits until no more than so many of them live, or for so long. */
+async function ended(brokers: readonly Running[], leftCount: number, limitMs: number): Promise<void> {
+  const limit = performance.now() + limitMs;
+  while (brokers.filter(({ pid }) => isAlive(pid)).length > leftCount && performance.now() < limit) await sleep(100);
 }
 
 async function status(): Promise<void> {

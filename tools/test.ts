@@ -3,7 +3,7 @@
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import type { TestCounts } from "./test-counts.ts";
 
 function isTestCounts(value: unknown): value is TestCounts {
@@ -26,7 +26,8 @@ const reporters = ["--reporter=default", "--reporter=./tools/test-counts.ts"];
 const vitest = ["node_modules/vitest/vitest.mjs", "run", ...reporters, ...process.argv.slice(2)];
 const { status } = spawnSync(process.execPath, vitest, {
   stdio: "inherit",
-  env: { ...process.env, PERDURE_TEST_COUNTS: countsPath },
+  // What one process has compiled, the next one takes: a hundred of them are started.
+  env: { ...process.env, PERDURE_TEST_COUNTS: countsPath, NODE_COMPILE_CACHE: resolve(".runtime", "compiled") },
 });
 const counts = readCounts(countsPath);
 rmSync(folder, { recursive: true });

@@ -116,7 +116,8 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
   const { services = ["keeper", "ingest", "edge"], partitions = 16, environment = {} } = options;
   const dir = await mkdtemp(join(tmpdir(), "perdure-bench-"));
   const given = process.env["KAFKA_BROKERS"];
-  const broker: Broker | undefined = given === undefined ? await startBroker({ dir: join(dir, "kafka") }) : undefined;
+  const broker: Broker | undefined =
+    given === undefined ? await startBroker({ dir: join(dir, "kafka"), optimized: true }) : undefined;
   const cluster = new Cluster(given ?? broker?.bootstrap ?? "", partitions, await freePorts(5), { ...environment });
   cluster.onStop(() => rm(dir, { recursive: true, force: true }));
   if (broker !== undefined) cluster.onStop(() => broker.stop());

@@ -13,6 +13,7 @@ const FILES = {
   "src/kettle.test.ts": 'it("says that its power failed", () => {});\n',
 };
 const QUESTION = "What happens when a kettle loses its power?";
+const AGENT_GRACE_MS = 1_000;
 const FAST = { ANALYST_TOKENS_PER_SECOND: "2000" };
 const SLOW = { ANALYST_TOKENS_PER_SECOND: "40" };
 
@@ -24,7 +25,7 @@ describe("the analyst", () => {
 
   beforeEach(async () => {
     perdure = await Servers.start({ log: "embedded" });
-    ann = new Person(perdure, "kettles");
+    ann = new Person(perdure, "kettles", AGENT_GRACE_MS);
     onTestFailed(() => console.error(`${perdure.report}\n${analyst?.report ?? ""}`));
   });
 

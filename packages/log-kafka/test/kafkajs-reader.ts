@@ -17,7 +17,12 @@ export async function readWithKafkajs(
   isAll: (records: readonly ForeignRecord[]) => boolean,
 ): Promise<ForeignRecord[]> {
   const kafka = new Kafka({ brokers: [...brokers], logLevel: logLevel.NOTHING });
-  const consumer = kafka.consumer({ groupId: `reader-${randomUUID()}`, readUncommitted: false });
+  const consumer = kafka.consumer({
+    groupId: `reader-${randomUUID()}`,
+    readUncommitted: false,
+    // It cannot leave before every broker has answered, and one that has nothing answers after that time.
+    maxWaitTimeInMs: 100,
+  });
   const records: ForeignRecord[] = [];
   const { promise: all, resolve } = Promise.withResolvers<void>();
   await consumer.connect();
