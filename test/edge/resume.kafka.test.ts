@@ -63,16 +63,6 @@ async function keeper(settings = {}) {
   return world.keeper(settings, log);
 }
 
-async function say(text: string): Promise<string> {
-  const { idOf } = await backend.write([{ messageOpened: { role: "MESSAGE_ROLE_ASSISTANT" } }]);
-  const messageId = idOf(0);
-  await backend.write([
-    { partOpened: { messageId, part: { kind: "PART_KIND_TEXT", text }, complete: true } },
-    { messageClosed: { messageId, finish: "FINISH_REASON_STOP" } },
-  ]);
-  return messageId;
-}
-
 /** The reader has all that there is, and shows what a node shows that has just begun. */
 async function expectWhole(reader: Reader): Promise<void> {
   const server = await world.freshReplica().attach(KEY, ignore);
@@ -114,7 +104,7 @@ describe("resume on a real broker (SPEC 10)", () => {
   test("goes on after heads and index were compacted and every record was trimmed, back to the first event", async () => {
     await compactSoon(TOPICS.heads);
     await compactSoon(TOPICS.index);
-    const firstId = await say(`first ${LONG}`);
+    const firstId = await backend.say(`first ${LONG}`);
     await keeper({ eventsKeptMs: 0, trimMs: 100 });
     const reader = new Reader(SESSION);
     await reader.attach(await world.edge());
@@ -127,7 +117,7 @@ describe("resume on a real broker (SPEC 10)", () => {
     await expect
       .poll(
         async () => {
-          ids.push(await say(`later ${LONG}`));
+          ids.push(await backend.say(`later ${LONG}`));
           const [oldest] = await world.log.read(TOPICS.heads, PARTITION, 0, { maxBytes: 1 });
           return ids.length < SHED_AFTER ? 0 : (oldest?.offset ?? 0);
         },
@@ -178,7 +168,7 @@ describe("resume on a real broker (SPEC 10)", () => {
   test("reads history while tokens stream and what is shown leaves the server, without gap and overlap", async () => {
     await keeper({ eventsKeptMs: 0, trimMs: 100 });
     const ids: string[] = [];
-    for (let count = 0; count < 40; count += 1) ids.push(await say(`${count} ${LONG}`));
+    for (let count = 0; count < 40; count += 1) ids.push(await backend.say(`${count} ${LONG}`));
     const client = createClient({ url: urlOf(await world.edge()), getToken: () => token(), baseDelayMs: 1 });
     const session = client.session(SESSION);
     await expect.poll(() => session.view.messages.length).toBeGreaterThan(0);
@@ -189,7 +179,7 @@ describe("resume on a real broker (SPEC 10)", () => {
     ids.push(agent.messageId);
     const walked = await walk(session, async () => {
       await agent.say("a token ");
-      for (let count = 0; count < 4; count += 1) ids.push(await say(`later ${LONG}`));
+      for (let count = 0; count < 4; count += 1) ids.push(await backend.say(`later ${LONG}`));
     });
     await agent.finish();
     await expect.poll(() => session.view.seq).toBe(held.state.seq);
@@ -199,7 +189,7 @@ describe("resume on a real broker (SPEC 10)", () => {
 
   test("says history_lost, never new, where retention has taken what no head covers", async () => {
     const reader = new Reader(SESSION);
-    await say("one");
+    await backend.say("one");
     await reader.attach(await world.edge());
     const topic = `${prefix}${TOPICS.events}`;
     const ends = await admin.fetchTopicOffsets(topic);

@@ -34,17 +34,6 @@ afterEach(async () => {
   await world.close();
 });
 
-/** Writes a message that is closed at once; answers its id. */
-async function say(text: string): Promise<string> {
-  const { idOf } = await backend.write([{ messageOpened: { role: "MESSAGE_ROLE_ASSISTANT" } }]);
-  const messageId = idOf(0);
-  await backend.write([
-    { partOpened: { messageId, part: { kind: "PART_KIND_TEXT", text }, complete: true } },
-    { messageClosed: { messageId, finish: "FINISH_REASON_STOP" } },
-  ]);
-  return messageId;
-}
-
 /** An agent in the middle of its answer. */
 async function answering(): Promise<StubAgent> {
   await backend.write([{ runRequested: { agent: "helper" } }]);
@@ -80,10 +69,10 @@ async function covered({ trimmed = false } = {}): Promise<void> {
 describe("a client that comes back with a cursor (SPEC 10: resume)", () => {
   test("gets the records since from the edge that it was on", async () => {
     const edge = await world.edge();
-    await say("one");
+    await backend.say("one");
     await reader.attach(edge);
     reader.leave();
-    await say("two");
+    await backend.say("two");
     const { records } = await reader.attach(edge);
     expect(reader.hows).toEqual(["snapshot", "resumed"]);
     expect(JSON.stringify(records)).not.toContain('"one"');
@@ -95,7 +84,7 @@ describe("a client that comes back with a cursor (SPEC 10: resume)", () => {
     await reader.attach(await world.edge());
     reader.leave();
     await covered();
-    await say("two");
+    await backend.say("two");
     await reader.attach(await world.edge());
     expect(reader.hows[0]).toBe("snapshot");
     await expectWhole();
@@ -108,7 +97,7 @@ describe("a client that comes back with a cursor (SPEC 10: resume)", () => {
     await reader.attach(await world.edge());
     reader.leave();
     for (let word = 0; word < 20; word += 1) await agent.say(`word ${word} `);
-    await say("beside it");
+    await backend.say("beside it");
     await agent.finish();
     await covered({ trimmed: true });
     const { head } = await reader.attach(await world.edge());
@@ -119,10 +108,10 @@ describe("a client that comes back with a cursor (SPEC 10: resume)", () => {
 
   test("gets the recent state where it has missed too much, and the rest from history, back to the first event", async () => {
     await world.keeper({ eventsKeptMs: 0, trimMs: 20 });
-    const ids = [await say(`first ${LONG}`)];
+    const ids = [await backend.say(`first ${LONG}`)];
     await reader.attach(await world.edge());
     reader.leave();
-    for (let count = 0; count < 60; count += 1) ids.push(await say(`${count} ${LONG}`));
+    for (let count = 0; count < 60; count += 1) ids.push(await backend.say(`${count} ${LONG}`));
     await covered({ trimmed: true });
     await reader.attach(await world.edge());
     expect(reader.hows).toEqual(["snapshot", "snapshot"]);
@@ -226,7 +215,7 @@ describe("what a patch weighs (SPEC 10.10)", () => {
   test("one changed message of 200 weighs about what that message does", async () => {
     await world.keeper();
     const ids: string[] = [];
-    for (let count = 0; count < 200; count += 1) ids.push(await say(`${count} ${"x".repeat(40)}`));
+    for (let count = 0; count < 200; count += 1) ids.push(await backend.say(`${count} ${"x".repeat(40)}`));
     await reader.attach(await world.edge());
     const known = [...reader.state.messages.keys()];
     reader.leave();
@@ -251,7 +240,7 @@ describe("what a patch weighs (SPEC 10.10)", () => {
 describe("history that is read while tokens stream (SPEC 10.3)", () => {
   const ids: string[] = [];
   const sayLong = async (count: number): Promise<void> => {
-    for (let said = 0; said < count; said += 1) ids.push(await say(`${said} ${LONG}`));
+    for (let said = 0; said < count; said += 1) ids.push(await backend.say(`${said} ${LONG}`));
   };
 
   /** An agent whose answer is among the messages. */
@@ -320,7 +309,7 @@ describe("history that is read while tokens stream (SPEC 10.3)", () => {
 
 describe("records that left the log before heads covered them (SPEC 12: explicit)", () => {
   test("are told as history_lost, never as a new session, to whoever comes, with a cursor or without", async () => {
-    await say("one");
+    await backend.say("one");
     await reader.attach(await world.edge());
     await world.log.trim(TOPICS.events, PARTITION, (await world.log.bounds(TOPICS.events, PARTITION)).end - 1);
     const late = await world.edge();
@@ -338,7 +327,7 @@ describe("records that left the log before heads covered them (SPEC 12: explicit
     await reader.attach(behind);
     slow.hold();
     const keeper = await world.keeper({ eventsKeptMs: 0, trimMs: 20 });
-    for (let count = 0; count < 30; count += 1) await say(`${count} ${LONG}`);
+    for (let count = 0; count < 30; count += 1) await backend.say(`${count} ${LONG}`);
     await covered({ trimmed: true });
     slow.release();
     const again = new Reader(SESSION);

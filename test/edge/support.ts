@@ -132,6 +132,17 @@ export class Writer {
     if (verdict.kind !== "accepted") throw new Error(JSON.stringify(verdict));
     return { seq: verdict.seq, idOf: (index: number) => `${this.#producer}:${number}:${index}` };
   }
+
+  /** A message that is closed at once; answers its id. */
+  async say(text: string): Promise<string> {
+    const { idOf } = await this.write([{ messageOpened: { role: "MESSAGE_ROLE_ASSISTANT" } }]);
+    const messageId = idOf(0);
+    await this.write([
+      { partOpened: { messageId, part: { kind: "PART_KIND_TEXT", text }, complete: true } },
+      { messageClosed: { messageId, finish: "FINISH_REASON_STOP" } },
+    ]);
+    return messageId;
+  }
 }
 
 /** An agent's side of a session, by the log alone: joins, takes a run, streams text. */
