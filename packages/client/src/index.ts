@@ -1,8 +1,7 @@
-export { type Code, PerdureError } from "@perdure/core";
+export { type Code, type PatchOperation, PerdureError, type SharedDocument } from "@perdure/core";
 export type { AnswerOutcome, Ask } from "./ask.ts";
 export { type Client, type ClientOptions, createClient, type Report, type SessionOptions } from "./client.ts";
 export type { Content, PartInput } from "./content.ts";
-export type { PatchOperation, SharedDocument } from "./document.ts";
 export {
   type Clock,
   type ClientStorage,

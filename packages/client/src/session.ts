@@ -1,8 +1,7 @@
-import { CODES, PerdureError } from "@perdure/core";
+import { CODES, PerdureError, SharedDocument } from "@perdure/core";
 import type { AudienceJson, EventJson, RunRequestedJson } from "@perdure/protocol";
 import { type Ask, AskWatch } from "./ask.ts";
 import { type Content, type MessagePlace, messageEvents } from "./content.ts";
-import { SharedDocument } from "./document.ts";
 import { Floor, type FloorSession, requestEvent, type TakeoverRequest } from "./floor.ts";
 import { type HistoryPage, walkHistory } from "./history-walk.ts";
 import { sameItems } from "./memo.ts";

@@ -15,11 +15,13 @@ export { PerdureError, type PerdureErrorDetails } from "./errors.ts";
 export { fold } from "./fold.ts";
 export { fromHead } from "./from-head.ts";
 export { toHead } from "./head.ts";
+export { fromJsonText, jsonText } from "./json-text.ts";
 export type { Body, EventKind } from "./kinds.ts";
 export { type Limits, LIMITS } from "./limits.ts";
 export { isAllowed, mayWrite } from "./permissions.ts";
 export { pageSignals, poolSignals } from "./pools.ts";
 export { RULE_BOOK, type RuleBook, type Rules } from "./rules.ts";
+export { type KnownDocument, type PatchOperation, SharedDocument } from "./shared-document.ts";
 export {
   FIRST_RULES,
   type Agent,

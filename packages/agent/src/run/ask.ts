@@ -1,4 +1,4 @@
-import { PerdureError } from "@perdure/core";
+import { fromJsonText, jsonText, PerdureError } from "@perdure/core";
 import type {
   AnswerActionJson,
   ChoiceJson,
@@ -9,7 +9,6 @@ import type {
   RoleJson,
 } from "@perdure/protocol";
 import { type Duration, durationMs } from "./duration.ts";
-import { fromJsonText, jsonText } from "./json.ts";
 import type { RunScope } from "./scope.ts";
 import type { Steps } from "./steps.ts";
 

@@ -1,11 +1,10 @@
-import { isCode, PerdureError } from "@perdure/core";
+import { isCode, jsonText, PerdureError } from "@perdure/core";
 import type { ControlStateJson, EventJson, RunRequestedJson } from "@perdure/protocol";
 import { endsAttempt } from "../errors.ts";
 import type { SessionLink } from "../link/session-link.ts";
 import type { Logger } from "../logger.ts";
 import { Controls } from "./controls.ts";
 import { Holds } from "./holds.ts";
-import { jsonText } from "./json.ts";
 import { Run } from "./run.ts";
 import { RunScope } from "./scope.ts";
 import { Steps } from "./steps.ts";

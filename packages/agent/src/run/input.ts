@@ -1,5 +1,5 @@
+import { fromJsonText } from "@perdure/core";
 import type { MessageStateJson } from "@perdure/protocol";
-import { fromJsonText } from "./json.ts";
 import type { RunScope } from "./scope.ts";
 
 /** What a run is asked to do. */

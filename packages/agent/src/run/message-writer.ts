@@ -1,9 +1,9 @@
-import { LIMITS, PerdureError } from "@perdure/core";
+import { jsonText, LIMITS, PerdureError } from "@perdure/core";
 import type { AudienceJson, EventJson, FinishReasonJson, PartSpecJson } from "@perdure/protocol";
 import type { Written } from "../link/outbox.ts";
 import { isStreamed } from "./chunks.ts";
 import type { Chunk, Citation, StreamedChunk, WholeChunk } from "./chunks.ts";
-import { cutAt, jsonText } from "./json.ts";
+import { cutAt } from "./cut-at.ts";
 import type { RunScope } from "./scope.ts";
 
 /** UTF-16 units of one append, merged ones too. */

@@ -1,3 +1,4 @@
+import { fromJsonText, type KnownDocument, SharedDocument } from "@perdure/core";
 import type { HeadJson, MessageStateJson } from "@perdure/protocol";
 import { ask } from "./ask.ts";
 import type { Answer, AskOptions } from "./ask.ts";
@@ -11,7 +12,6 @@ import type { RunInput } from "./input.ts";
 import { pipe } from "./pipe.ts";
 import type { PipeOptions } from "./pipe.ts";
 import type { RunScope } from "./scope.ts";
-import { SharedDocument } from "./shared-document.ts";
 import type { StepContext, StepOptions, Steps } from "./steps.ts";
 import { toolCall } from "./tool-call.ts";
 import type { ToolCallOptions } from "./tool-call.ts";
@@ -142,7 +142,15 @@ export class Run {
 
   /** JSON that is shared with everybody in the session. */
   document(name: string): SharedDocument {
-    return new SharedDocument(this.#scope, name);
+    const look = (): KnownDocument | undefined => {
+      const { documents = [] } = this.#scope.head();
+      const known = documents.find((one) => one.name === name && one.audience === "AUDIENCE_ALL");
+      return known && { value: fromJsonText(known.content), changed: known.changed ?? 0 };
+    };
+    return new SharedDocument(name, look, async (event) => {
+      const written = await this.#scope.write(() => [event], "AUDIENCE_ALL");
+      await written.applied;
+    });
   }
 
   /** Says how far the run is. Only the latest word counts; nothing is waited for. */

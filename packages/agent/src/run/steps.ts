@@ -1,6 +1,5 @@
-import { PerdureError } from "@perdure/core";
+import { fromJsonText, jsonText, PerdureError } from "@perdure/core";
 import type { EventJson } from "@perdure/protocol";
-import { fromJsonText, jsonText } from "./json.ts";
 import type { RunScope } from "./scope.ts";
 
 /** What a step may leave for later attempts. */

@@ -1,4 +1,5 @@
-import { PerdureError } from "@perdure/core";
+import { PerdureError } from "./errors.ts";
+import { utf8Bytes } from "./weight.ts";
 
 /** JSON text of a value. Throws `invalid_event` where it has none, `too_large` past the limit (UTF-8 bytes). */
 export function jsonText(what: string, value: unknown, limitBytes: number): string {
@@ -9,7 +10,7 @@ export function jsonText(what: string, value: unknown, limitBytes: number): stri
   } catch (cause) {
     throw new PerdureError("invalid_event", `${what} is not JSON: return plain data`, { cause });
   }
-  if (Buffer.byteLength(kept) > limitBytes) {
+  if (utf8Bytes(kept) > limitBytes) {
     throw new PerdureError(
       "too_large",
       `${what} is longer than ${limitBytes} bytes of JSON: keep it elsewhere and return where`,
@@ -21,11 +22,4 @@ export function jsonText(what: string, value: unknown, limitBytes: number): stri
 /** The value that `jsonText` wrote. */
 export function fromJsonText(text: string | undefined): unknown {
   return text === undefined || text === "" ? undefined : JSON.parse(text);
-}
-
-/** The longest beginning of at most `limit` UTF-16 units that does not end within a surrogate pair. */
-export function cutAt(text: string, limit: number): string {
-  if (text.length <= limit) return text;
-  const last = text.charCodeAt(limit - 1);
-  return text.slice(0, last >= 0xd800 && last <= 0xdbff ? limit - 1 : limit);
 }
