@@ -1,6 +1,6 @@
 // Plays a transcript against a server.
 import { randomUUID } from "node:crypto";
-import { CutProxy } from "../edge/cut-proxy.ts";
+import { TcpProxy } from "../../tools/proxy/tcp-proxy.ts";
 import { FILLER_PRODUCER, Peer } from "./peer.ts";
 import type { Target } from "./target.ts";
 import type { Request, Step, Transcript } from "./transcript.ts";
@@ -34,7 +34,7 @@ class Player {
   #answer: { readonly status: number; readonly body: unknown } | undefined;
   #lastId = 1_000;
   readonly #stalling: ReadonlySet<string>;
-  readonly #relays = new Map<string, CutProxy>();
+  readonly #relays = new Map<string, TcpProxy>();
 
   /** `stalling`: who stops reading now and then. */
   constructor(target: Target, stalling: ReadonlySet<string>) {
@@ -62,7 +62,7 @@ class Player {
       case "expectClosed":
         return this.#expectClosed(step.peer, step.code, step.reason);
       case "stall":
-        return this.#relays.get(step.peer)?.stall(step.stalled);
+        return step.stalled ? this.#relays.get(step.peer)?.hold() : this.#relays.get(step.peer)?.release();
       case "write":
         return this.#write(step.peer, step.count, step.length);
       case "close":
@@ -101,9 +101,11 @@ class Player {
 
   /** By way of a relay that can be told to read no more: a WebSocket of Node reads on into memory. */
   async #relayed(name: string): Promise<string> {
-    const relay = await CutProxy.start(Number(new URL(this.#target.url).port));
+    const url = new URL(this.#target.url);
+    const relay = await TcpProxy.start({ targets: [Number(url.port)] });
     this.#relays.set(name, relay);
-    return relay.url;
+    url.port = String(relay.port);
+    return url.href;
   }
 
   #peer(name: string): Peer {

@@ -1,16 +1,18 @@
 import { createClient, type Client, type ClientOptions, memoryStore, type Session } from "@perdure/client";
 import type { Edge } from "@perdure/edge";
+import { createMetrics } from "@perdure/service-kit";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
-import { CutProxy } from "./cut-proxy.ts";
+import { TcpProxy } from "../../tools/proxy/tcp-proxy.ts";
 import { StubAgent, token, urlOf, World } from "./support.ts";
 
 let world: World;
 let edge: Edge;
+const metrics = createMetrics({ service: "edge", node: "clients" });
 const clients: Client[] = [];
 
 beforeAll(async () => {
   world = await World.open();
-  edge = await world.edge();
+  edge = await world.edge({ metrics });
 });
 afterEach(() => {
   for (const client of clients.splice(0)) client.close();
@@ -32,6 +34,17 @@ function open(session: string, { participant = "ann", role = "user", url = urlOf
 }
 
 const reports: string[] = [];
+
+/** How many attaches the edge has answered so. */
+async function attachCount(how: "resumed" | "snapshot"): Promise<number> {
+  const metric = await metrics.getSingleMetric("perdure_edge_attach_seconds")?.get();
+  const counts: readonly { readonly metricName?: string; readonly labels: object; readonly value: number }[] =
+    metric?.values ?? [];
+  return (
+    counts.find(({ metricName, labels }) => metricName?.endsWith("_count") && "how" in labels && labels.how === how)
+      ?.value ?? 0
+  );
+}
 
 /** Resolves when the view is as wanted. */
 function until(session: Session, wanted: (view: Session["view"]) => boolean): Promise<Session["view"]> {
@@ -203,31 +216,31 @@ describe("a run", () => {
 
 describe("a broken connection", () => {
   test("in the middle of a stream, again and again: the text is the same, nothing missing and nothing twice", async () => {
-    const proxy = await CutProxy.start(edge.port);
-    const [cut, whole] = [open("cut-1", { url: proxy.url }), open("cut-1")];
+    const proxy = await TcpProxy.start({ targets: [edge.port] });
+    const [cut, whole] = [open("cut-1", { url: urlOf(proxy) }), open("cut-1")];
     const { turn, agent } = await asking(cut);
     const words = Array.from({ length: 60 }, (_, index) => `word${index} `);
     for (const [index, word] of words.entries()) {
       await agent.say(word);
-      if (index % 10 === 9) proxy.cutAfter(1 + (index % 7));
+      if (index % 10 === 9) proxy.cut({ afterBytes: 1 + (index % 7) });
     }
     await agent.finish();
     const { messages } = await turn.done;
     expect(messages[0]?.text).toBe(words.join(""));
     await until(whole, ({ messages: shown }) => shown.at(-1)?.status === "done");
     expect(texts(whole)).toEqual(texts(cut));
-    expect(proxy.cuts).toBeGreaterThan(3);
+    expect(proxy.cutCount).toBeGreaterThan(3);
     expect(reports).toEqual([]);
     await proxy.close();
   });
 
   test("while sending: the message is there once", async () => {
-    const proxy = await CutProxy.start(edge.port);
-    const session = open("cut-2", { url: proxy.url });
+    const proxy = await TcpProxy.start({ targets: [edge.port] });
+    const session = open("cut-2", { url: urlOf(proxy) });
     await session.send("zero");
     for (const text of ["one", "two", "three"]) {
       // The record reaches the edge; its acknowledgement does not come back.
-      proxy.cutAfter(0);
+      proxy.cut({ afterBytes: 0 });
       await session.send(text);
     }
     const other = open("cut-2");
@@ -237,15 +250,15 @@ describe("a broken connection", () => {
   });
 
   test("shows: offline with the time of the next try, then live again", async () => {
-    const proxy = await CutProxy.start(edge.port);
-    const session = open("cut-3", { url: proxy.url, options: { baseDelayMs: 50, random: () => 0.9 } });
+    const proxy = await TcpProxy.start({ targets: [edge.port] });
+    const session = open("cut-3", { url: urlOf(proxy), options: { baseDelayMs: 50, random: () => 0.9 } });
     await untilStatus(session, "live");
-    proxy.refuse(true);
+    proxy.targets = [];
     proxy.cut();
     const status = await untilStatus(session, "offline");
     expect(status.code).toBe("connection_lost");
     expect(status.retryAt?.getTime()).toBeGreaterThan(Date.now() - 1_000);
-    proxy.refuse(false);
+    proxy.targets = [edge.port];
     await untilStatus(session, "live");
     await proxy.close();
   });
@@ -256,20 +269,21 @@ describe("a page that is loaded again", () => {
 
   test("shows what it knew at once, and resumes from there in the middle of a stream", async () => {
     const storage = pages();
-    const proxy = await CutProxy.start(edge.port);
-    const first = createClient({ url: proxy.url, getToken: () => token(), storage });
+    const proxy = await TcpProxy.start({ targets: [edge.port] });
+    const first = createClient({ url: urlOf(proxy), getToken: () => token(), storage });
     const before = first.session("load-1");
     const { agent } = await asking(before);
     await agent.say("half an ");
     await until(before, ({ messages }) => messages[1]?.text === "half an ");
     first.close();
     await agent.say("answer");
-    proxy.refuse(true);
-    const after = open("load-1", { url: proxy.url, options: { storage } });
+    proxy.targets = [];
+    const resumedBefore = await attachCount("resumed");
+    const after = open("load-1", { url: urlOf(proxy), options: { storage } });
     expect(texts(after)).toEqual(["find me a flight", "half an "]);
-    proxy.refuse(false);
+    proxy.targets = [edge.port];
     await until(after, ({ messages }) => messages[1]?.text === "half an answer");
-    expect(proxy.lastHow).toBe("resumed");
+    expect(await attachCount("resumed")).toBe(resumedBefore + 1);
     await proxy.close();
   });
 
@@ -278,18 +292,18 @@ describe("a page that is loaded again", () => {
     const earlier = createClient({ url: urlOf(edge), getToken: () => token(), storage, page: "page-a" });
     const session = earlier.session("load-2");
     await session.send("sent");
-    const proxy = await CutProxy.start(edge.port);
-    const dying = createClient({ url: proxy.url, getToken: () => token(), storage, page: "page-b" });
+    const proxy = await TcpProxy.start({ targets: [edge.port] });
+    const dying = createClient({ url: urlOf(proxy), getToken: () => token(), storage, page: "page-b" });
     const unsent = dying.session("load-2");
     await untilStatus(unsent, "live");
-    proxy.refuse(true);
+    proxy.targets = [];
     proxy.cut();
     await untilStatus(unsent, "offline");
     const lost = unsent.send("unsent");
     dying.close();
     await expect(lost).rejects.toMatchObject({ code: "closed" });
-    proxy.refuse(false);
-    const next = open("load-2", { url: proxy.url, options: { storage, page: "page-c" } });
+    proxy.targets = [edge.port];
+    const next = open("load-2", { url: urlOf(proxy), options: { storage, page: "page-c" } });
     await until(next, ({ messages }) => messages.length === 2 && messages[1]?.status === "done");
     expect(next.view.messages[1]).toMatchObject({ text: "unsent", id: "page-b:1:0" });
     await expect.poll(() => storage.device.length).toBe(0);
@@ -299,21 +313,26 @@ describe("a page that is loaded again", () => {
 
   test("by somebody else shows and sends nothing of the one before", async () => {
     const storage = pages();
-    const proxy = await CutProxy.start(edge.port);
-    const ann = createClient({ url: proxy.url, getToken: () => token(), storage });
+    const proxy = await TcpProxy.start({ targets: [edge.port] });
+    const ann = createClient({ url: urlOf(proxy), getToken: () => token(), storage });
     await ann.session("load-3").send("ann's own");
-    proxy.refuse(true);
+    proxy.targets = [];
     proxy.cut();
     await untilStatus(ann.session("load-3"), "offline");
     const lost = ann.session("load-3").send("ann's secret");
     ann.close();
     await expect(lost).rejects.toMatchObject({ code: "closed" });
-    proxy.refuse(false);
-    const bob = open("load-3", { url: proxy.url, participant: "bob", options: { storage } });
+    proxy.targets = [edge.port];
+    const snapshotsBefore = await attachCount("snapshot");
+    const bob = open("load-3", {
+      url: urlOf(proxy),
+      participant: "bob",
+      options: { storage },
+    });
     await untilStatus(bob, "live");
     await bob.send("bob's");
     expect(texts(bob)).toEqual(["ann's own", "bob's"]);
-    expect(proxy.lastHow).toBe("snapshot");
+    expect(await attachCount("snapshot")).toBe(snapshotsBefore + 1);
     await proxy.close();
   });
 });
@@ -342,13 +361,13 @@ test("typing shows to the others for a while, and is nothing that is kept", asyn
 });
 
 test("a node that drains sends its clients to another, and nothing is lost on the way", async () => {
-  const proxy = await CutProxy.start(edge.port);
+  const proxy = await TcpProxy.start({ targets: [edge.port] });
   const leaving = await world.edge();
-  proxy.target = leaving.port;
-  const session = open("drain-1", { url: proxy.url });
+  proxy.targets = [leaving.port];
+  const session = open("drain-1", { url: urlOf(proxy) });
   const { turn, agent } = await asking(session);
   await agent.say("before ");
-  proxy.target = edge.port;
+  proxy.targets = [edge.port];
   await Promise.all([leaving.drain(50), agent.say("during ")]);
   await agent.say("after");
   await agent.finish();

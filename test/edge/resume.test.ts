@@ -4,7 +4,7 @@ import { partitionOf } from "@perdure/log";
 import { type HeldSession, TOPICS } from "@perdure/replica";
 import { GatedTail } from "@perdure/replica/testing";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { CutProxy } from "./cut-proxy.ts";
+import { TcpProxy } from "../../tools/proxy/tcp-proxy.ts";
 import { RawClient } from "./raw-client.ts";
 import { Reader, shownOf } from "./reader.ts";
 import { expectMet, walk } from "./seam.ts";
@@ -278,19 +278,18 @@ describe("history that is read while tokens stream (SPEC 10.3)", () => {
   });
 
   test("is walked again where the client was away for so long that it begins later now", async () => {
-    const proxy = await CutProxy.start((await world.edge()).port);
-    const client = createClient({ url: proxy.url, getToken: () => token(), baseDelayMs: 1, maxDelayMs: 20 });
+    const proxy = await TcpProxy.start({ targets: [(await world.edge()).port] });
+    const client = createClient({ url: urlOf(proxy), getToken: () => token(), baseDelayMs: 1, maxDelayMs: 20 });
     const session = client.session(SESSION);
     await expect.poll(() => session.view.messages.length).toBeGreaterThan(0);
     const { pastPages } = session.view;
     expectMet(session, await walk(session), ids, []);
-    proxy.refuse(true);
+    proxy.targets = [];
     proxy.cut();
     await sayLong(60);
     // Another node, which does not have what came meanwhile at hand.
     await covered();
-    proxy.target = (await world.edge()).port;
-    proxy.refuse(false);
+    proxy.targets = [(await world.edge()).port];
     await expect.poll(() => session.view.pastPages).toBeGreaterThan(pastPages);
     await expect.poll(() => session.view.seq).toBe(held.state.seq);
     expectMet(session, await walk(session), ids, []);

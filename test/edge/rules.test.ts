@@ -6,7 +6,7 @@ import { partitionOf } from "@perdure/log";
 import { encodeRecord, keyBytes } from "@perdure/protocol";
 import { createReplica, type HeldSession, type Replica, TOPICS } from "@perdure/replica";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { CutProxy } from "./cut-proxy.ts";
+import { TcpProxy } from "../../tools/proxy/tcp-proxy.ts";
 import { RawClient } from "./raw-client.ts";
 import { PARTITIONS, quiet, TENANT, token, urlOf, World, Writer } from "./support.ts";
 
@@ -54,14 +54,14 @@ async function writerIn(session: string): Promise<Writer> {
 
 describe("a session whose rules are raised while an edge does not know them (SPEC 14)", () => {
   test("moves its clients to an edge that does, with all they sent and all they have seen", async () => {
-    const balancer = await CutProxy.start(old.port);
-    const client = createClient({ url: balancer.url, getToken: () => token(), baseDelayMs: 1 });
+    const balancer = await TcpProxy.start({ targets: [old.port] });
+    const client = createClient({ url: urlOf(balancer), getToken: () => token(), baseDelayMs: 1 });
     const session = client.session("trip");
     const other = client.session("other");
     await session.send("one");
     await other.send("elsewhere");
     // The connection that there is stays with the old edge; the next one comes to the other.
-    balancer.target = current.port;
+    balancer.targets = [current.port];
     await upgrade("trip");
     await session.send("two");
     const backend = await writerIn("trip");

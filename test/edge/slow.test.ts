@@ -5,7 +5,7 @@ import { ManualClock } from "@perdure/replica/testing";
 import { createMetrics } from "@perdure/service-kit";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { until } from "../support/until.ts";
-import { CutProxy } from "./cut-proxy.ts";
+import { TcpProxy } from "../../tools/proxy/tcp-proxy.ts";
 import { RawClient } from "./raw-client.ts";
 import { seqsOf } from "./seqs.ts";
 import { StubAgent, token, urlOf, World } from "./support.ts";
@@ -162,17 +162,17 @@ describe("a client that takes a byte a second", () => {
 describe("the client SDK on a slow network", () => {
   test("shows that it lags, and then what everybody sees", async () => {
     const { session: id, fast, agent } = await stage();
-    const proxy = await CutProxy.start(edge.port);
-    const client = createClient({ url: proxy.url, getToken: () => token({ participant: "sdk" }) });
+    const proxy = await TcpProxy.start({ targets: [edge.port] });
+    const client = createClient({ url: urlOf(proxy), getToken: () => token({ participant: "sdk" }) });
     const session = client.session(id);
     const states: Status["state"][] = [];
     session.on("status", ({ state }) => states.push(state));
     await until("a live session", () => session.status.state === "live");
-    proxy.hold(true);
+    proxy.hold();
     await flood(agent);
     await agent.open();
     await agent.say("the end");
-    proxy.hold(false);
+    proxy.release();
     await until("the end", () => states.at(-1) === "live" && session.view.seq === agent.state.seq);
     expect(states.slice(-2)).toEqual(["lagging", "live"]);
     await agent.say(" of it");

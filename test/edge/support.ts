@@ -95,7 +95,8 @@ export class World {
 
 export const quiet = createLogger({ service: "edge", node: "test", level: "silent" });
 
-export const urlOf = ({ port }: Edge): string => `ws://127.0.0.1:${port}/v1/connect`;
+/** Of an edge, or of a proxy before it. */
+export const urlOf = ({ port }: { readonly port: number }): string => `ws://127.0.0.1:${port}/v1/connect`;
 
 export function token(claims: Partial<TokenClaims> = {}, ttlMs = 600_000): Promise<string> {
   const defaults = { participant: "ann", tenant: TENANT, role: "user", sessions: ["*"], mayCreate: true } as const;

@@ -1,6 +1,6 @@
 import { createClient } from "@perdure/client";
 import { afterEach, beforeEach, describe, expect, onTestFailed, test } from "vitest";
-import { CutProxy } from "../edge/cut-proxy.ts";
+import { TcpProxy } from "../../tools/proxy/tcp-proxy.ts";
 import { StubAgent, token, urlOf, World } from "../edge/support.ts";
 import { Counter, countedAnswer } from "../support/counter.ts";
 import { Person } from "../support/person.ts";
@@ -24,14 +24,14 @@ const textOf = ({ seen }: PythonFollower): string => seen.messages.map(({ text }
 describe("a client in Python, with whole processes", () => {
   let perdure: Servers;
   let counter: Counter;
-  let proxy: CutProxy;
+  let proxy: TcpProxy;
   let ann: Person;
   let python: PythonFollower | undefined;
 
   beforeEach(async () => {
     perdure = await Servers.start({ log: "embedded" });
     counter = await Counter.start(perdure, WORDS_PER_SECOND);
-    proxy = await CutProxy.start(Number(new URL(perdure.edgeUrl).port));
+    proxy = await TcpProxy.start({ targets: [Number(new URL(perdure.edgeUrl).port)] });
     ann = new Person(perdure, SESSION, AGENT_GRACE_MS);
   });
 
@@ -45,7 +45,7 @@ describe("a client in Python, with whole processes", () => {
 
   async function follow(asks?: readonly [text: string, agent: string]): Promise<PythonFollower> {
     python = new PythonFollower({
-      url: proxy.url,
+      url: urlOf(proxy),
       token: await perdure.token({ participant: "pia" }),
       session: SESSION,
       ...(asks && { asks }),
@@ -62,7 +62,7 @@ describe("a client in Python, with whole processes", () => {
       const length = (expected.length * (index + 1)) / 8;
       await pia.sees(`${length} characters`, () => textOf(pia).length > length);
       if (index === 3) await perdure.killAndRestart("edge");
-      else proxy.cutAfter(bytes);
+      else proxy.cut({ afterBytes: bytes });
     }
     await pia.program.exited;
     expect(textOf(pia)).toBe(question + expected);
@@ -81,7 +81,7 @@ describe("a client in Python, with whole processes", () => {
     const { runId = "" } = await ann.session.send("200 400", { agent: "counter" });
     await pia.sees("half an answer", () => textOf(pia).length > first.length + 1_000);
     await counter.killAndRestart();
-    proxy.cutAfter(0);
+    proxy.cut({ afterBytes: 0 });
     await pia.sees("its end", ({ runs }) => runs[runId] === "RUN_PHASE_COMPLETED");
     await ann.seesEnd(runId);
     expect(textOf(pia)).toBe(`200 400${whole}`);
@@ -92,22 +92,22 @@ describe("a client in Python, with whole processes", () => {
 test("a client in Python is brought up to date by patches, where the edge has forgotten the records (SPEC 10.2)", async () => {
   const world = await World.open();
   const edge = await world.edge({ replica: world.freshReplica({ recentRecords: 1 }) });
-  const proxy = await CutProxy.start(edge.port);
+  const proxy = await TcpProxy.start({ targets: [edge.port] });
   const client = createClient({ url: urlOf(edge), getToken: () => token() });
   const session = client.session(SESSION);
   await session.send("find me a flight", { agent: "helper" });
-  const pia = new PythonFollower({ url: proxy.url, token: await token({ participant: "pia" }), session: SESSION });
+  const pia = new PythonFollower({ url: urlOf(proxy), token: await token({ participant: "pia" }), session: SESSION });
   const agent = await StubAgent.join(world, SESSION);
   await agent.accept();
   for (let answer = 1; answer <= 4; answer += 1) {
     await agent.open();
     await agent.say(`answer ${answer}: 😀 `);
     await pia.sees(`answer ${answer}`, () => textOf(pia).endsWith(`answer ${answer}: 😀 `));
-    proxy.refuse(true);
+    proxy.targets = [];
     proxy.cut();
     for (const word of ["one ", "two ", "three"]) await agent.say(word);
     await agent.close();
-    proxy.refuse(false);
+    proxy.targets = [edge.port];
     await pia.sees(`the end of answer ${answer}`, () => textOf(pia).endsWith("three"));
   }
   expectSame(pia, session.view.messages);

@@ -101,6 +101,43 @@ test("cuts in the middle of what is sent: the beginning arrives, the rest never 
   expect([server.heard(), proxy.cutCount]).toEqual(["x1234", 1]);
 });
 
+test("cuts once so much has come back, also on a connection that is made later; then no more", async () => {
+  const proxy = await start([(await echo("")).port]);
+  proxy.cut({ afterBytes: 3 });
+  const late = new Caller(proxy);
+  late.say("12");
+  await late.hears("12");
+  late.say("3456");
+  await late.closed;
+  expect([late.heard, proxy.cutCount]).toEqual(["123", 1]);
+  const next = new Caller(proxy);
+  next.say("all of it");
+  await next.hears("all of it");
+  proxy.cut({ afterBytes: 0 });
+  next.say("x");
+  await next.closed;
+  expect([next.heard, proxy.cutCount]).toEqual(["all of it", 2]);
+});
+
+test("holds until each hold is taken back", async () => {
+  const server = await echo("");
+  const proxy = await start([server.port]);
+  const caller = new Caller(proxy);
+  caller.say("x");
+  await caller.hears("x");
+  proxy.hold();
+  proxy.hold();
+  caller.say("held");
+  proxy.release();
+  // As long as it takes to get through without it.
+  const direct = new Caller(server);
+  direct.say("z");
+  await direct.hears("z");
+  expect([caller.heard, server.heard()]).toEqual(["x", "xz"]);
+  proxy.release();
+  await caller.hears("xheld");
+});
+
 test("stalls: nothing gets through and nothing breaks, then all of it arrives", async () => {
   const server = await echo("");
   const proxy = await start([server.port]);

@@ -21,6 +21,8 @@ export interface Cut {
    * beginning of a frame and never its rest.
    */
   readonly inFrames?: boolean;
+  /** Not at once, but when a connection has brought its client so many more bytes, or one that is made until then. */
+  readonly afterBytes?: number;
 }
 
 const FRAME_BYTES = 400;
@@ -33,7 +35,8 @@ export class TcpProxy {
   readonly #random: () => number;
   readonly #relays = new Set<Relay>();
   #turn = 0;
-  #stalls = 0;
+  #holds = 0;
+  #bytesToNextCut = Infinity;
 
   static async start({ port = 0, ...options }: TcpProxyOptions): Promise<TcpProxy> {
     const server = createServer();
@@ -59,22 +62,32 @@ export class TcpProxy {
     return this.#relays.size;
   }
 
-  cut({ share = 1, inFrames = false }: Cut = {}): void {
+  cut({ share = 1, inFrames = false, afterBytes }: Cut = {}): void {
+    if (afterBytes !== undefined) this.#bytesToNextCut = afterBytes;
     for (const relay of [...this.#relays]) {
       if (share < 1 && this.#random() >= share) continue;
-      if (inFrames) relay.cutWithin(this.#frameBytes(), this.#frameBytes());
+      if (afterBytes !== undefined) relay.cutWithin(Infinity, afterBytes);
+      else if (inFrames) relay.cutWithin(this.#frameBytes(), this.#frameBytes());
       else relay.cut();
     }
   }
 
-  /** Nothing gets through for a while, and no connection breaks; those that are made meanwhile wait as well. */
-  stall(forMs: number): void {
-    this.#stalls += 1;
+  /** Nothing gets through, and no connection breaks, until it is released; those that are made meanwhile wait as well. */
+  hold(): void {
+    this.#holds += 1;
     for (const relay of this.#relays) relay.hold();
-    setTimeout(() => {
-      this.#stalls -= 1;
-      if (this.#stalls === 0) for (const relay of this.#relays) relay.release();
-    }, forMs).unref();
+  }
+
+  /** Takes one hold back. */
+  release(): void {
+    this.#holds -= 1;
+    if (this.#holds === 0) for (const relay of this.#relays) relay.release();
+  }
+
+  /** Holds for a while. */
+  stall(forMs: number): void {
+    this.hold();
+    setTimeout(() => this.release(), forMs).unref();
   }
 
   async close(): Promise<void> {
@@ -98,9 +111,12 @@ export class TcpProxy {
     }
     const relay = new Relay(client, server, (wasCut) => {
       this.#relays.delete(relay);
-      if (wasCut) this.cutCount += 1;
+      if (!wasCut) return;
+      this.cutCount += 1;
+      this.#bytesToNextCut = Infinity;
     });
     this.#relays.add(relay);
-    if (this.#stalls > 0) relay.hold();
+    relay.cutWithin(Infinity, this.#bytesToNextCut);
+    if (this.#holds > 0) relay.hold();
   }
 }

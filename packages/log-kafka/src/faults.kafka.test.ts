@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { Entry, Log, Ownership } from "@perdure/log";
 import { freePorts, startBroker } from "../../../tools/kafka/broker.ts";
 import type { Broker } from "../../../tools/kafka/broker.ts";
-import { FlakyProxy } from "../test/flaky-proxy.ts";
+import { TcpProxy } from "../../../tools/proxy/tcp-proxy.ts";
 import { openKafkaLog } from "./index.ts";
 import type { KafkaLogConfig, KafkaStatus } from "./index.ts";
 
@@ -15,17 +15,15 @@ const EVENTS = { name: "events", partitions: PARTITIONS.length, cleanup: "none" 
 const HEADS = { name: "heads", partitions: PARTITIONS.length, cleanup: "compact" } as const;
 let dir: string;
 let port: number;
-let proxy: FlakyProxy;
+let proxy: TcpProxy;
 let statuses: KafkaStatus["state"][];
 let address: string;
 
 beforeEach(async () => {
   dir = mkdtempSync(join(tmpdir(), "perdure-faults-"));
-  const [brokerPort = 0, proxyPort = 0] = await freePorts(2);
-  port = brokerPort;
-  proxy = new FlakyProxy(brokerPort);
-  await proxy.listen(proxyPort);
-  address = `127.0.0.1:${proxyPort}`;
+  [port = 0] = await freePorts(1);
+  proxy = await TcpProxy.start({ targets: [port] });
+  address = `127.0.0.1:${proxy.port}`;
   statuses = [];
 });
 
@@ -74,7 +72,7 @@ describe("connections that drop", () => {
       // Uneven waits, the same in every run: in the middle of requests and of answers.
       for (let step = 1; !appended.signal.aborted; step += 1) {
         await sleep(20 + ((step * 37) % 90));
-        proxy.dropAll();
+        proxy.cut();
       }
     })();
     const appends = PARTITIONS.map(async (partition) => {
@@ -103,7 +101,7 @@ describe("connections that drop", () => {
       expect(stored).toEqual(expected);
       expect(await log.bounds("events", partition)).toEqual({ start: 0, end: 500 });
     }
-    expect(proxy.dropCount).toBeGreaterThan(20);
+    expect(proxy.cutCount).toBeGreaterThan(20);
     await log.close();
     await broker.stop();
   });
