@@ -245,6 +245,10 @@ class PerdureClient implements Client {
     if ("t" in frame && frame.t === "welcome") for (const { engine } of this.#sessions.values()) engine.onRenewed();
     const engine = "t" in frame ? this.#receiver(frame) : this.#byHandle.get(frame[1]);
     engine?.onFrame(frame);
+    // A session that was closed before its attach was answered is followed from then on: only now there is a handle to let
+    // go of. One that was opened again goes on under the same handle.
+    const isUnwanted = engine !== undefined && !this.#sessions.has(engine.id);
+    if ("t" in frame && frame.t === "attached" && isUnwanted) this.#connection.send({ t: "detach", h: frame.h });
   }
 
   #receiver(frame: Extract<ServerFrame, { readonly t: string }>): SessionEngine | undefined {
