@@ -7,6 +7,7 @@ import type { Broker } from "../log/broker.ts";
 import type { SimProcess } from "../world/process.ts";
 import type { Random } from "../world/random.ts";
 import type { World } from "../world/world.ts";
+import { Ghost } from "./ghost.ts";
 import { logger } from "./node.ts";
 import type { Recorder } from "./recorder.ts";
 import { TENANT } from "./tokens.ts";
@@ -41,8 +42,7 @@ export class Backend {
   #random: Random;
   #replicas: Replica[] = [];
   #lanes = new Map<string, Lane>();
-  /** Attempts that it has seen at work. */
-  readonly #attempts = new Map<string, { runId: string; attempt: number; instance: string }>();
+  #haunting = new Set<string>();
   #lives = 0;
   #producers = 0;
 
@@ -76,6 +76,7 @@ export class Backend {
     this.#process = process;
     this.#random = this.#world.random.stream(`${this.name} life ${this.#lives}`);
     this.#lanes = new Map();
+    this.#haunting = new Set();
     // Two ways to the log, as when a writer goes on through another node while the first is still at it.
     this.#replicas = ["a", "b"].map((way) => this.#newReplica(process, way));
   }
@@ -104,38 +105,17 @@ export class Backend {
     });
   }
 
-  /** Writes for attempts that others have taken over since, as an agent does that was stopped and knows nothing of it. */
+  /** Writes in the session from now on what an agent does that was stopped, and knows nothing of what came after. */
   haunt(id: string): void {
-    this.#process?.after(0, () => void this.#haunt(sessionKey(TENANT, id)).catch(() => undefined));
-  }
-
-  async #haunt(key: string): Promise<void> {
-    const [replica] = this.#replicas;
-    const held = await replica?.attach(key, { onAccepted: () => undefined, onLost: () => undefined });
-    if (held === undefined) return;
-    this.#noteAttempts(held);
-    for (const { runId, attempt, instance } of this.#attempts.values()) {
-      const current = held.state.runs.get(runId)?.attempt;
-      if (current === undefined || current === attempt) continue;
-      this.#producers += 1;
-      held.publish({
-        producer: `${this.name}-ghost-${this.#lives}-${this.#producers}`,
-        first: 1,
-        last: 1,
-        born: held.state.seq,
-        actor: { tenant: TENANT, participant: "bot", role: "ROLE_AGENT", instance },
-        audience: "AUDIENCE_ALL",
-        attempt,
-        events: [{ agentProgress: { runId, label: "still at it" } }],
-      });
-    }
-    held.detach();
-  }
-
-  #noteAttempts({ state }: HeldSession): void {
-    for (const { id, attempt, instance } of state.runs.values()) {
-      if (attempt > 0) this.#attempts.set(`${id} ${attempt}`, { runId: id, attempt, instance });
-    }
+    this.#process?.after(0, () => {
+      const key = sessionKey(TENANT, id);
+      const [replica] = this.#replicas;
+      const process = this.#process;
+      if (replica === undefined || process === undefined || this.#haunting.has(key)) return;
+      this.#haunting.add(key);
+      const name = `${this.name}-ghost-${this.#lives}-${id}`;
+      new Ghost({ name, sessionKey: key, process, replica, random: this.#random.stream(name) }).begin();
+    });
   }
 
   #newReplica(process: SimProcess, way: string): Replica {
@@ -174,7 +154,6 @@ export class Backend {
     const held = await replica.attach(lane.key, { onAccepted: () => undefined, onLost: () => undefined });
     try {
       lane.born ??= held.state.seq;
-      this.#noteAttempts(held);
       const batch = lane.pending.slice(0, 1 + this.#random.below(IN_FLIGHT));
       // A writer whose records overtake each other is told of the gap, and goes on from there.
       const order = this.#random.chance(this.#doubleRate / 3) ? batch.toReversed() : batch;

@@ -84,6 +84,8 @@ export class Cluster {
         return this.people.get(deed.who)?.signal(deed.signal);
       case "toggle":
         return this.people.get(deed.who)?.toggle(deed.session);
+      case "flap":
+        return this.people.get(deed.who)?.flap(deed.session, deed.times);
       case "kill":
         return this.#kill(deed.who, deed.downMs);
       case "stop":
@@ -94,6 +96,8 @@ export class Cluster {
         world.network.cut(deed.one, deed.other);
         world.scheduler.after(deed.forMs, undefined, () => world.network.heal(deed.one, deed.other));
         return undefined;
+      case "sever":
+        return this.#sever(deed.who, deed.forMs);
       case "storm":
         world.network.weather = { lossRate: deed.lossRate, slowRate: 0.3, slowMs: deed.slowMs };
         world.scheduler.after(deed.forMs, undefined, () => {
@@ -121,6 +125,18 @@ export class Cluster {
       this.world.scheduler.after(downMs, undefined, () => person.open(SESSIONS));
     }
     (this.nodes.get(who) ?? this.workers.get(who) ?? this.backends.get(who))?.kill(downMs);
+  }
+
+  /** All its connections break, and it reaches no node meanwhile. */
+  #sever(who: string, forMs: number): void {
+    const { network, wires, scheduler } = this.world;
+    const process = this.people.get(who)?.process ?? this.workers.get(who)?.process;
+    if (process === undefined) return;
+    for (const node of this.nodes.keys()) network.cut(who, node);
+    wires.sever(process);
+    scheduler.after(forMs, undefined, () => {
+      for (const node of this.nodes.keys()) network.heal(who, node);
+    });
   }
 
   #pause(who: string, forMs: number): void {

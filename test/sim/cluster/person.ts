@@ -24,6 +24,7 @@ const NOTHING_KEPT: KeyValueStore = {
 };
 
 const ANSWER_MS = 1_500;
+const FLAP_MS = 250;
 /** The agent that people ask. */
 export const AGENT = "helper";
 
@@ -62,6 +63,11 @@ export class Person {
     return this.#life?.reader;
   }
 
+  /** Whether the session is open in the page. */
+  hasOpen(key: string): boolean {
+    return [...(this.#life?.sessions.keys() ?? [])].some((id) => sessionKey(TENANT, id) === key);
+  }
+
   /** Opens a page that follows the sessions. */
   open(sessions: readonly string[]): void {
     if (this.#life !== undefined) return;
@@ -89,6 +95,13 @@ export class Person {
       life.sessions.delete(id);
       session.close();
     });
+  }
+
+  /** Leaves and comes so many times in a row: whoever is away meanwhile has many to forget. */
+  flap(id: string, times: number): void {
+    for (let turn = 0; turn < times; turn += 1) {
+      this.#inPage((life) => this.#after(life, turn * FLAP_MS, () => this.toggle(id)));
+    }
   }
 
   /** Says something, to the agent or to nobody in particular. */

@@ -29,6 +29,8 @@ export class Reader implements SocketTap {
   readonly #level: "all" | "staff";
   readonly #recorder: Recorder;
   readonly #asked = new Map<number, Asked>();
+  /** By session: the attach that was asked last. What answers an older one is not taken by the client. */
+  readonly #latest = new Map<string, number>();
   readonly #followed = new Map<string, Followed>();
   readonly #byHandle = new Map<number, string>();
 
@@ -52,6 +54,7 @@ export class Reader implements SocketTap {
     if (isDetach(frame)) return this.#left(frame.h);
     if (!isAttach(frame)) return;
     this.#asked.set(frame.id, { session: frame.session, cursor: frame.cursor });
+    this.#latest.set(frame.session, frame.id);
   }
 
   received(text: string): void {
@@ -93,6 +96,7 @@ export class Reader implements SocketTap {
   #attached(frame: AttachedFrame): void {
     const asked = this.#asked.get(frame.id);
     if (asked === undefined) return this.#fault(`an answer to attach ${frame.id}, which was not asked`);
+    if (this.#latest.get(asked.session) !== frame.id) return undefined;
     const key = sessionKey(TENANT, asked.session);
     const followed = this.#followed.get(key) ?? { mirror: new Mirror(), handle: undefined, member: undefined };
     this.#followed.set(key, followed);

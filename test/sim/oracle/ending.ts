@@ -59,8 +59,10 @@ function checkBounds(key: string, state: SessionState, findings: Findings): void
 /** Presence converges: the members that are listed are the connections that there are. */
 function checkMembers(cluster: Cluster, histories: ReadonlyMap<string, History>, findings: Findings): void {
   const connected = new Map<string, Set<string>>();
-  for (const { reader } of cluster.people.values()) {
-    for (const [key, member] of reader?.members() ?? []) {
+  for (const person of cluster.people.values()) {
+    for (const [key, member] of person.reader?.members() ?? []) {
+      // Who has closed a session is not there, whatever its connection still follows.
+      if (!person.hasOpen(key)) continue;
       connected.set(key, (connected.get(key) ?? new Set()).add(member));
     }
   }

@@ -23,10 +23,12 @@ export type Deed =
   | { readonly kind: "signal"; readonly who: string; readonly signal: "cancel" | "steer" | "pause" }
   | { readonly kind: "haunt"; readonly who: string; readonly session: string }
   | { readonly kind: "toggle"; readonly who: string; readonly session: string }
+  | { readonly kind: "flap"; readonly who: string; readonly session: string; readonly times: number }
   | { readonly kind: "kill"; readonly who: string; readonly downMs: number }
   | { readonly kind: "stop"; readonly who: string; readonly withinMs: number; readonly downMs: number }
   | { readonly kind: "pause"; readonly who: string; readonly forMs: number }
   | { readonly kind: "cut"; readonly one: string; readonly other: string; readonly forMs: number }
+  | { readonly kind: "sever"; readonly who: string; readonly forMs: number }
   | { readonly kind: "storm"; readonly lossRate: number; readonly slowMs: number; readonly forMs: number }
   | { readonly kind: "compact"; readonly topic: string };
 
@@ -91,7 +93,8 @@ function stepsOf(random: Random, activeMs: number): Step[] {
 
 function workOf(random: Random): Deed {
   const session = random.of(SESSIONS);
-  const choice = random.below(22);
+  const choice = random.below(24);
+  if (choice >= 22) return { kind: "flap", who: random.of(PEOPLE), session, times: 4 + 2 * random.below(6) };
   if (choice >= 20) return { kind: "haunt", who: random.of(BACKENDS), session };
   if (choice < 10) return { kind: "write", who: random.of(BACKENDS), session, length: random.of([0, 1, 5, 60]) };
   if (choice < 16) {
@@ -107,7 +110,10 @@ function workOf(random: Random): Deed {
 
 function faultOf(random: Random): Deed {
   const all = [...NODES, ...PEOPLE, ...WORKERS, ...BACKENDS];
-  const choice = random.below(20);
+  const choice = random.below(24);
+  if (choice >= 20) {
+    return { kind: "sever", who: random.of([...PEOPLE, ...WORKERS]), forMs: Math.round(random.between(50, 9_000)) };
+  }
   if (choice < 6) return { kind: "kill", who: random.of(all), downMs: Math.round(random.between(50, 9_000)) };
   if (choice < 7) return { kind: "stop", who: random.of(NODES), withinMs: 3_000, downMs: 500 };
   if (choice < 11) return { kind: "pause", who: random.of(all), forMs: Math.round(random.between(50, 14_000)) };

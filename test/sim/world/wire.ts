@@ -69,6 +69,12 @@ export class Wire {
     this.listener = undefined;
   }
 
+  /** It breaks, for both ends at once; what is on its way is lost. */
+  break(): void {
+    this.#queue = [];
+    for (const end of [this, this.#peer]) end?.process.after(0, () => end.#closedByPeer());
+  }
+
   /** Its process died. */
   died(): void {
     this.close();
@@ -166,6 +172,11 @@ export class Wires {
       if (wire.process === process) wire.died();
       if (!wire.open) this.#all.delete(wire);
     }
+  }
+
+  /** Breaks every connection that a process has. */
+  sever(process: SimProcess): void {
+    for (const wire of this.#all) if (wire.process === process) wire.break();
   }
 
   isCut(one: SimProcess, other: SimProcess): boolean {
