@@ -115,7 +115,8 @@ export class Reader implements SocketTap {
       // The client meant another state than the one that was watched: only a fresh answer can be judged.
       return this.#fault(`${at}: the watched state is at ${has?.seq ?? "nothing"}`);
     }
-    if (has !== undefined && has.epoch === frame.epoch && seq < has.seq) {
+    // Who comes without a cursor is shown what its node has, whatever it saw elsewhere.
+    if (cursor !== undefined && has !== undefined && has.epoch === frame.epoch && seq < has.seq) {
       this.#fault(`${at}: the client was at ${has.seq} already`);
     }
     if (how === "resumed") this.#judgeResumed(at, frame, cursor?.seq ?? 0);
