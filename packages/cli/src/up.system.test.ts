@@ -4,7 +4,7 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { freePort } from "./ports.ts";
+import { freePorts } from "../../../tools/kafka/broker.ts";
 
 const MAIN = new URL("./main.ts", import.meta.url).pathname;
 const EXAMPLES = new URL("../../../examples/hello", import.meta.url).pathname;
@@ -42,6 +42,8 @@ class Up {
     return promise;
   }
 }
+
+const freePort = async (): Promise<number> => (await freePorts(1))[0] ?? 0;
 
 const JSON_POST = { method: "POST", headers: { "content-type": "application/json" } };
 
