@@ -2,14 +2,17 @@
 import type { TestSpecification } from "vitest/node";
 import { BaseSequencer } from "vitest/node";
 
-/** By measured time. Of the others vitest takes the larger first, or the longer where it knows from an earlier run. */
+/**
+ * By measured time; but those with several brokers, which take what processor there is, begin when the browser is through.
+ * Of the others vitest takes the larger first, or the longer where it knows from an earlier run.
+ */
 const LONGEST = [
   "test/browser/workbench.browser.test.ts",
-  "packages/log-kafka/src/race.kafka.test.ts",
   "packages/log-kafka/src/faults.kafka.test.ts",
   "test/system/streams.system.test.ts",
-  "tools/kafka/brokers.kafka.test.ts",
   "test/system/analyst.system.test.ts",
+  "packages/log-kafka/src/race.kafka.test.ts",
+  "tools/kafka/brokers.kafka.test.ts",
   "test/system/broker-away.system.test.ts",
   "packages/log-kafka/src/leader.kafka.test.ts",
 ];
