@@ -76,6 +76,14 @@ async function asking(session: Session, text = "find me a flight") {
   return { turn, agent };
 }
 
+test("the global WebSocket can be named, and one that is made from it", async () => {
+  class OwnSocket extends WebSocket {}
+  for (const webSocket of [WebSocket, OwnSocket]) {
+    const session = open("sockets-1", { options: { webSocket } });
+    expect(await untilStatus(session, "live")).toMatchObject({ state: "live" });
+  }
+});
+
 describe("sending", () => {
   test("begins the session, and the message is shown at once and then confirmed under the same id", async () => {
     const session = open("send-1");

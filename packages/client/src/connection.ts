@@ -162,10 +162,10 @@ export class Connection {
     socket.onopen = () => {
       if (current()) this.#dispatch({ kind: "opened" });
     };
-    socket.onmessage = ({ data }) => {
+    socket.onmessage = ({ data }: { readonly data: unknown }) => {
       if (current() && typeof data === "string") this.#receive(data);
     };
-    socket.onclose = ({ code, reason }) => {
+    socket.onclose = ({ code, reason }: { readonly code: number; readonly reason: string }) => {
       if (current()) this.#closed(code, reason);
     };
     socket.onerror = null;

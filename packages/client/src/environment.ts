@@ -11,12 +11,15 @@ export interface Clock {
   after(delayMs: number, call: () => void): () => void;
 }
 
-/** The part of a WebSocket that the client uses; the global one of browsers and Node fits. */
+/**
+ * The part of a WebSocket that the client uses; the global one of browsers and Node fits. What its handlers are called
+ * with differs from one to the other: only that which the client's own take counts (`data`; `code` and `reason`).
+ */
 export interface Socket {
-  onopen: (() => unknown) | null;
-  onmessage: ((event: { readonly data: unknown }) => unknown) | null;
-  onclose: ((event: { readonly code: number; readonly reason: string }) => unknown) | null;
-  onerror: (() => unknown) | null;
+  onopen: ((event: never) => unknown) | null;
+  onmessage: ((event: never) => unknown) | null;
+  onclose: ((event: never) => unknown) | null;
+  onerror: ((event: never) => unknown) | null;
   send(data: string): void;
   close(code?: number, reason?: string): void;
 }

@@ -15,10 +15,10 @@ export interface SocketTap {
 /** The WebSocket of one simulated process, as a class to be handed to its client. */
 export function webSocketOf(process: SimProcess, wires: Wires, tap: SocketTap): new (url: string) => Socket {
   return class SimClientSocket implements Socket {
-    onopen: Socket["onopen"] = null;
-    onmessage: Socket["onmessage"] = null;
-    onclose: Socket["onclose"] = null;
-    onerror: Socket["onerror"] = null;
+    onopen: (() => unknown) | null = null;
+    onmessage: ((event: { readonly data: unknown }) => unknown) | null = null;
+    onclose: ((event: { readonly code: number; readonly reason: string }) => unknown) | null = null;
+    onerror: (() => unknown) | null = null;
     #wire: Wire | undefined;
     #over = false;
 

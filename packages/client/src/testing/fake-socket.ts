@@ -26,10 +26,10 @@ export class FakeNetwork {
 }
 
 export class FakeSocket implements Socket {
-  onopen: Socket["onopen"] = null;
-  onmessage: Socket["onmessage"] = null;
-  onclose: Socket["onclose"] = null;
-  onerror: Socket["onerror"] = null;
+  onopen: (() => unknown) | null = null;
+  onmessage: ((event: { readonly data: unknown }) => unknown) | null = null;
+  onclose: ((event: { readonly code: number; readonly reason: string }) => unknown) | null = null;
+  onerror: (() => unknown) | null = null;
   readonly url: string;
   /** The frames that the client sent. */
   readonly sent: Readonly<Record<string, unknown>>[] = [];
