@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Kafka, logLevel } from "kafkajs";
 import { expect, onTestFinished, test } from "vitest";
-import { type Broker, type BrokerOptions, startBroker } from "./broker.ts";
+import { type Broker, type BrokerOptions, freePorts, startBroker } from "./broker.ts";
 import { brokerAnswers } from "./probe.ts";
 
 async function start(options: Omit<BrokerOptions, "dir">): Promise<Broker> {
@@ -39,4 +39,11 @@ test("a port that is taken is named", async () => {
 
 test("a broker that cannot start says why", async () => {
   await expect(start({ properties: { "num.partitions": "none" } })).rejects.toThrow(/num\.partitions/);
+});
+
+test("a free port is given once, also while nothing listens on it yet, and to this test file's worker alone", async () => {
+  const ports = [...(await freePorts(40)), ...(await freePorts(40))];
+  expect(new Set(ports).size).toBe(80);
+  const first = 20_000 + Number(process.env["VITEST_POOL_ID"]) * 1_500;
+  expect(ports.filter((port) => port < first || port >= first + 1_500)).toEqual([]);
 });
