@@ -7,3 +7,4 @@ export * from "./keys.ts";
 export * from "./publish-codec.ts";
 export * from "./schema.ts";
 export * from "./server-frames.ts";
+export * from "./turn-batch.ts";

@@ -25,6 +25,13 @@ describe("RecentRecords", () => {
     expect(seqs(recent.since(7))).toEqual([]);
   });
 
+  it("that keeps none still knows that a reader has it all", () => {
+    const recent = new RecentRecords(4, { recentRecords: 0, recentBytes: 10_000 });
+    for (const seq of [5, 6]) recent.push(accepted(seq), 10);
+    expect(seqs(recent.since(6))).toEqual([]);
+    expect(recent.since(5)).toBeUndefined();
+  });
+
   it("does not know what came before it", () => {
     const recent = new RecentRecords(4, { recentRecords: 100, recentBytes: 10_000 });
     recent.push(accepted(5), 10);

@@ -18,6 +18,10 @@ export class RecentRecords {
 
   /** `sizeBytes`: what the record counts for. */
   push(accepted: Accepted, sizeBytes: number): void {
+    if (this.#recordsMax === 0) {
+      this.#from = lastSeq(accepted);
+      return;
+    }
     this.#records.push(accepted);
     this.#sizes.push(sizeBytes);
     this.#bytes += sizeBytes;

@@ -57,7 +57,16 @@ export async function startIngest(options: IngestOptions): Promise<Ingest> {
   let newSessionRules = (): number => FIRST_RULES;
   const replica =
     options.replica ??
-    createReplica({ log, partitions, logger, clock, book, newSessionRules: () => newSessionRules() });
+    createReplica({
+      log,
+      partitions,
+      logger,
+      clock,
+      book,
+      newSessionRules: () => newSessionRules(),
+      // An agent that comes back is told the state: nobody here asks for what was before.
+      limits: { recentRecords: 0 },
+    });
   const server = new Server(serverOptions({ ...DEFAULT_INGEST_LIMITS, ...options.limits }));
   let port: number;
   try {

@@ -14,6 +14,7 @@ import {
   type Record as WireRecord,
   ReportPresenceRequestSchema,
   ReportUsageRequestSchema,
+  requestsIn,
   sessionKey,
 } from "@perdure/protocol";
 import type { Grant } from "@perdure/service-kit";
@@ -63,7 +64,7 @@ class AgentMessages implements Subject {
     const bytes = input.subarray(1);
     const request = unary[(input[0] ?? 0) - 1];
     try {
-      if (request === undefined) return this.#hear(bytes);
+      if (request === undefined) return requestsIn(bytes).reduce((_, each) => this.#hear(each), "read");
       decode(request[0], bytes);
       return "read";
     } catch (error) {
@@ -122,6 +123,7 @@ const OTHERS: readonly object[] = [
   { acceptOffer: { session: "trip", runId: "ann:1:0" } },
   { declineOffer: { session: "trip", runId: "ann:1:0" } },
   { drain: {} },
+  { batch: { messages: [{ join: { session: "trip" } }, { publish: { session: "trip", record: { ...CREATE } } }] } },
   { leave: { reason: "tired" } },
 ];
 

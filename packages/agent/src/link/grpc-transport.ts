@@ -11,6 +11,7 @@ import {
   HeartbeatResponseSchema,
   PageSchema,
   SessionService,
+  TurnBatch,
 } from "@perdure/protocol";
 import type { BeatListener, BeatStream } from "../heartbeat/beater.ts";
 import type { BeatOptions } from "../heartbeat/heartbeat.ts";
@@ -43,7 +44,12 @@ export function grpcTransport(options: GrpcOptions): Transport {
         else if (message !== undefined) listener.onMessage(message);
       });
       stream.onClosed((error) => listener.onClosed(error));
-      return { send: (bytes) => void call.write(asBuffer(bytes)), drop: stream.drop };
+      const batch = new TurnBatch({
+        of: "requests",
+        schedule: setImmediate,
+        write: (bytes) => call.write(asBuffer(bytes)),
+      });
+      return { send: (bytes) => batch.add(bytes), drop: stream.drop };
     },
   };
 }

@@ -7,6 +7,7 @@ import {
   decodePublish,
   type LostReasonJson,
   type Publish,
+  requestsIn,
 } from "@perdure/protocol";
 import type { Grant } from "@perdure/service-kit";
 import { decode } from "../grpc/methods.ts";
@@ -83,16 +84,20 @@ export class AgentStream {
     return this.#open?.agent;
   }
 
-  /** Takes one message. */
-  receive(bytes: Buffer): void {
-    if (this.#over) return;
+  /** Takes one message, or several in one. */
+  receive(bytes: Uint8Array): void {
     try {
-      const publish = this.#open && decodePublish(bytes);
-      if (publish === undefined) this.#take(decode(ConnectRequestSchema, bytes), bytes.byteLength);
-      else this.#publish(publish, bytes.byteLength);
+      for (const request of requestsIn(bytes)) this.#receive(request);
     } catch (error) {
       this.close(refusalOf(error));
     }
+  }
+
+  #receive(bytes: Uint8Array): void {
+    if (this.#over) return;
+    const publish = this.#open && decodePublish(bytes);
+    if (publish === undefined) this.#take(decode(ConnectRequestSchema, bytes), bytes.byteLength);
+    else this.#publish(publish, bytes.byteLength);
   }
 
   /** The connection broke. */
@@ -170,6 +175,8 @@ export class AgentStream {
       case "auth":
         void this.#renew(kind.value.token);
         return;
+      case "batch":
+        throw new PerdureError("malformed", "a batch of requests holds no other batch");
       case undefined:
         throw new PerdureError("unknown_frame", "the message has no kind that this node knows");
     }

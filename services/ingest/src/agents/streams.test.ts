@@ -63,6 +63,20 @@ describe("who may open a stream", () => {
     expect((await silent.ended).code).toBe("hello_expected");
   });
 
+  test("several requests in one message are taken in their order; a batch in a batch, or one cut short, ends the stream", async () => {
+    const hello = { case: "hello", value: { protocol: 1, agent: "helper", instance: "i-1" } } as const;
+    const join = { case: "join", value: { session: "nowhere" } } as const;
+    const together = streams.connect(await node.token());
+    together.sendTogether([hello, join]);
+    await together.next("welcome");
+    expect((await together.next("refused")).code).toBe("session_not_found");
+    together.send({ case: "batch", value: { messages: [{ kind: { case: "batch", value: {} } }] } });
+    expect((await together.ended).code).toBe("malformed");
+    const short = await streams.welcomed("i-2");
+    short.call.write(Buffer.from([0x52, 5, 0x0a, 2, 0x1a]));
+    expect((await short.ended).code).toBe("malformed");
+  });
+
   test("a second hello, and a message beyond the limit, end the stream", async () => {
     const twice = await streams.welcomed();
     twice.hello();

@@ -49,6 +49,10 @@ export class RawAgent {
     this.call.write(Buffer.from(toBinary(ConnectRequestSchema, request)));
   }
 
+  sendTogether(kinds: readonly MessageInitShape<typeof ConnectRequestSchema>["kind"][]): void {
+    this.send({ case: "batch", value: { messages: kinds.map((kind) => (kind === undefined ? {} : { kind })) } });
+  }
+
   hello(more: Partial<{ protocol: number; agent: string; instance: string; capacity: number }> = {}): void {
     this.send({ case: "hello", value: { protocol: 1, agent: "helper", instance: "i-1", ...more } });
   }

@@ -81,6 +81,12 @@ export declare type ConnectRequest = Message<"perdure.v1.ConnectRequest"> & {
      */
     value: AgentLeave;
     case: "leave";
+  } | {
+    /**
+     * @generated from field: perdure.v1.AgentRequests batch = 10;
+     */
+    value: AgentRequests;
+    case: "batch";
   } | { case: undefined; value?: undefined };
 };
 
@@ -140,6 +146,11 @@ export declare type ConnectRequestJson = {
    * @generated from field: perdure.v1.AgentLeave leave = 9;
    */
   leave?: AgentLeaveJson;
+
+  /**
+   * @generated from field: perdure.v1.AgentRequests batch = 10;
+   */
+  batch?: AgentRequestsJson;
 };
 
 /**
@@ -147,6 +158,40 @@ export declare type ConnectRequestJson = {
  * Use `create(ConnectRequestSchema)` to create a new message.
  */
 export declare const ConnectRequestSchema: GenMessage<ConnectRequest, {jsonType: ConnectRequestJson}>;
+
+/**
+ * Several requests in their order: what an agent has to say at one time goes out as one message.
+ *
+ * @generated from message perdure.v1.AgentRequests
+ */
+export declare type AgentRequests = Message<"perdure.v1.AgentRequests"> & {
+  /**
+   * None of them is a batch.
+   *
+   * @generated from field: repeated perdure.v1.ConnectRequest messages = 1;
+   */
+  messages: ConnectRequest[];
+};
+
+/**
+ * Several requests in their order: what an agent has to say at one time goes out as one message.
+ *
+ * @generated from message perdure.v1.AgentRequests
+ */
+export declare type AgentRequestsJson = {
+  /**
+   * None of them is a batch.
+   *
+   * @generated from field: repeated perdure.v1.ConnectRequest messages = 1;
+   */
+  messages?: ConnectRequestJson[];
+};
+
+/**
+ * Describes the message perdure.v1.AgentRequests.
+ * Use `create(AgentRequestsSchema)` to create a new message.
+ */
+export declare const AgentRequestsSchema: GenMessage<AgentRequests, {jsonType: AgentRequestsJson}>;
 
 /**
  * Begins a stream.

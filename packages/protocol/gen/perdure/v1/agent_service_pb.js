@@ -10,7 +10,7 @@ import { file_perdure_v1_record } from "./record_pb.js";
  * Describes the file perdure/v1/agent_service.proto.
  */
 export const file_perdure_v1_agent_service = /*@__PURE__*/
-  fileDesc("Ch5wZXJkdXJlL3YxL2FnZW50X3NlcnZpY2UucHJvdG8SCnBlcmR1cmUudjEipwMKDkNvbm5lY3RSZXF1ZXN0EicKBWhlbGxvGAEgASgLMhYucGVyZHVyZS52MS5BZ2VudEhlbGxvSAASJQoEYXV0aBgCIAEoCzIVLnBlcmR1cmUudjEuQWdlbnRBdXRoSAASJQoEam9pbhgDIAEoCzIVLnBlcmR1cmUudjEuQWdlbnRKb2luSAASKQoGZGV0YWNoGAQgASgLMhcucGVyZHVyZS52MS5BZ2VudERldGFjaEgAEisKB3B1Ymxpc2gYBSABKAsyGC5wZXJkdXJlLnYxLkFnZW50UHVibGlzaEgAEjQKDGFjY2VwdF9vZmZlchgGIAEoCzIcLnBlcmR1cmUudjEuQWdlbnRBY2NlcHRPZmZlckgAEjYKDWRlY2xpbmVfb2ZmZXIYByABKAsyHS5wZXJkdXJlLnYxLkFnZW50RGVjbGluZU9mZmVySAASJwoFZHJhaW4YCCABKAsyFi5wZXJkdXJlLnYxLkFnZW50RHJhaW5IABInCgVsZWF2ZRgJIAEoCzIWLnBlcmR1cmUudjEuQWdlbnRMZWF2ZUgAQgYKBGtpbmQidgoKQWdlbnRIZWxsbxIQCghwcm90b2NvbBgBIAEoDRINCgVhZ2VudBgCIAEoCRIQCghpbnN0YW5jZRgDIAEoCRIQCghjYXBhY2l0eRgEIAEoDRITCgtkZXNjcmlwdGlvbhgFIAEoCRIOCgZjbGllbnQYBiABKAkiGgoJQWdlbnRBdXRoEg0KBXRva2VuGAEgASgJIhwKCUFnZW50Sm9pbhIPCgdzZXNzaW9uGAEgASgJIh4KC0FnZW50RGV0YWNoEg8KB3Nlc3Npb24YASABKAkiQwoMQWdlbnRQdWJsaXNoEg8KB3Nlc3Npb24YASABKAkSIgoGcmVjb3JkGAIgASgLMhIucGVyZHVyZS52MS5SZWNvcmQiMwoQQWdlbnRBY2NlcHRPZmZlchIPCgdzZXNzaW9uGAEgASgJEg4KBnJ1bl9pZBgCIAEoCSI0ChFBZ2VudERlY2xpbmVPZmZlchIPCgdzZXNzaW9uGAEgASgJEg4KBnJ1bl9pZBgCIAEoCSIMCgpBZ2VudERyYWluIhwKCkFnZW50TGVhdmUSDgoGcmVhc29uGAEgASgJIoEECg9Db25uZWN0UmVzcG9uc2USKwoHd2VsY29tZRgBIAEoCzIYLnBlcmR1cmUudjEuQWdlbnRXZWxjb21lSAASLwoGam9pbmVkGAIgASgLMh0ucGVyZHVyZS52MS5BZ2VudFNlc3Npb25TdGF0ZUgAEikKBnN0b3JlZBgDIAEoCzIXLnBlcmR1cmUudjEuQWdlbnRTdG9yZWRIABIrCgd2ZXJkaWN0GAQgASgLMhgucGVyZHVyZS52MS5BZ2VudFZlcmRpY3RIABIpCgZyZWNvcmQYBSABKAsyFy5wZXJkdXJlLnYxLkFnZW50UmVjb3JkSAASJwoFb2ZmZXIYBiABKAsyFi5wZXJkdXJlLnYxLkFnZW50T2ZmZXJIABIyCgtydW5fc3RhcnRlZBgHIAEoCzIbLnBlcmR1cmUudjEuQWdlbnRSdW5TdGFydGVkSAASKwoHcmVmdXNlZBgIIAEoCzIYLnBlcmR1cmUudjEuQWdlbnRSZWZ1c2VkSAASJQoEbW92ZRgJIAEoCzIVLnBlcmR1cmUudjEuQWdlbnRNb3ZlSAASKwoHcmVuZXdlZBgKIAEoCzIYLnBlcmR1cmUudjEuQWdlbnRSZW5ld2VkSAASJwoFYmF0Y2gYCyABKAsyFi5wZXJkdXJlLnYxLkFnZW50QmF0Y2hIAEIGCgRraW5kIjsKCkFnZW50QmF0Y2gSLQoIbWVzc2FnZXMYASADKAsyGy5wZXJkdXJlLnYxLkNvbm5lY3RSZXNwb25zZSLHAQoMQWdlbnRXZWxjb21lEhIKCmF0dGFjaG1lbnQYASABKAkSDAoEbm9kZRgCIAEoCRIUCgxoZWFydGJlYXRfbXMYAyABKA0SEAoIZ3JhY2VfbXMYBCABKA0SFAoMd2luZG93X2J5dGVzGAUgASgNEg4KBnRlbmFudBgGIAEoCRITCgtwYXJ0aWNpcGFudBgHIAEoCRIVCg1oZWFydGJlYXRfdXJsGAggASgJEhsKE3Rva2VuX2V4cGlyZXNfaW5fbXMYCSABKA0iKwoMQWdlbnRSZW5ld2VkEhsKE3Rva2VuX2V4cGlyZXNfaW5fbXMYASABKA0iawoRQWdlbnRTZXNzaW9uU3RhdGUSDwoHc2Vzc2lvbhgBIAEoCRIeCgRoZWFkGAIgASgLMhAucGVyZHVyZS52MS5IZWFkEiUKCXByb2R1Y2VycxgDIAEoCzISLnBlcmR1cmUudjEuTGVkZ2VyIkAKC0FnZW50U3RvcmVkEg8KB3Nlc3Npb24YASABKAkSEAoIcHJvZHVjZXIYAiABKAkSDgoGbnVtYmVyGAMgASgNIrYBCgxBZ2VudFZlcmRpY3QSDwoHc2Vzc2lvbhgBIAEoCRIQCghwcm9kdWNlchgCIAEoCRINCgVmaXJzdBgDIAEoDRIMCgRsYXN0GAQgASgNEgsKA3NlcRgFIAEoDRIMCgRjb2RlGAYgASgJEhAKCGV4cGVjdGVkGAcgASgNEg4KBndpbm5lchgIIAEoCRIWCg5yZXRyeV9hZnRlcl9tcxgJIAEoDRIRCglkdXBsaWNhdGUYCiABKAgiTAoLQWdlbnRSZWNvcmQSDwoHc2Vzc2lvbhgBIAEoCRIsCghhY2NlcHRlZBgCIAEoCzIaLnBlcmR1cmUudjEuQWNjZXB0ZWRSZWNvcmQiLQoKQWdlbnRPZmZlchIPCgdzZXNzaW9uGAEgASgJEg4KBnJ1bl9pZBgCIAEoCSJDCg9BZ2VudFJ1blN0YXJ0ZWQSDwoHc2Vzc2lvbhgBIAEoCRIOCgZydW5faWQYAiABKAkSDwoHYXR0ZW1wdBgDIAEoDSJmCgxBZ2VudFJlZnVzZWQSDwoHc2Vzc2lvbhgBIAEoCRIMCgRjb2RlGAIgASgJEg8KB21lc3NhZ2UYAyABKAkSFgoOcmV0cnlfYWZ0ZXJfbXMYBCABKA0SDgoGcnVuX2lkGAUgASgJIh4KCUFnZW50TW92ZRIRCgl3aXRoaW5fbXMYASABKA0iOwoQSGVhcnRiZWF0UmVxdWVzdBIQCghpbnN0YW5jZRgBIAEoCRIVCg1sb29wX2RlbGF5X21zGAIgASgNIiIKEUhlYXJ0YmVhdFJlc3BvbnNlEg0KBWtub3duGAEgASgIMqQBCgxBZ2VudFNlcnZpY2USRgoHQ29ubmVjdBIaLnBlcmR1cmUudjEuQ29ubmVjdFJlcXVlc3QaGy5wZXJkdXJlLnYxLkNvbm5lY3RSZXNwb25zZSgBMAESTAoJSGVhcnRiZWF0EhwucGVyZHVyZS52MS5IZWFydGJlYXRSZXF1ZXN0Gh0ucGVyZHVyZS52MS5IZWFydGJlYXRSZXNwb25zZSgBMAFiBnByb3RvMw", [file_perdure_v1_head, file_perdure_v1_record]);
+  fileDesc("Ch5wZXJkdXJlL3YxL2FnZW50X3NlcnZpY2UucHJvdG8SCnBlcmR1cmUudjEi0wMKDkNvbm5lY3RSZXF1ZXN0EicKBWhlbGxvGAEgASgLMhYucGVyZHVyZS52MS5BZ2VudEhlbGxvSAASJQoEYXV0aBgCIAEoCzIVLnBlcmR1cmUudjEuQWdlbnRBdXRoSAASJQoEam9pbhgDIAEoCzIVLnBlcmR1cmUudjEuQWdlbnRKb2luSAASKQoGZGV0YWNoGAQgASgLMhcucGVyZHVyZS52MS5BZ2VudERldGFjaEgAEisKB3B1Ymxpc2gYBSABKAsyGC5wZXJkdXJlLnYxLkFnZW50UHVibGlzaEgAEjQKDGFjY2VwdF9vZmZlchgGIAEoCzIcLnBlcmR1cmUudjEuQWdlbnRBY2NlcHRPZmZlckgAEjYKDWRlY2xpbmVfb2ZmZXIYByABKAsyHS5wZXJkdXJlLnYxLkFnZW50RGVjbGluZU9mZmVySAASJwoFZHJhaW4YCCABKAsyFi5wZXJkdXJlLnYxLkFnZW50RHJhaW5IABInCgVsZWF2ZRgJIAEoCzIWLnBlcmR1cmUudjEuQWdlbnRMZWF2ZUgAEioKBWJhdGNoGAogASgLMhkucGVyZHVyZS52MS5BZ2VudFJlcXVlc3RzSABCBgoEa2luZCI9Cg1BZ2VudFJlcXVlc3RzEiwKCG1lc3NhZ2VzGAEgAygLMhoucGVyZHVyZS52MS5Db25uZWN0UmVxdWVzdCJ2CgpBZ2VudEhlbGxvEhAKCHByb3RvY29sGAEgASgNEg0KBWFnZW50GAIgASgJEhAKCGluc3RhbmNlGAMgASgJEhAKCGNhcGFjaXR5GAQgASgNEhMKC2Rlc2NyaXB0aW9uGAUgASgJEg4KBmNsaWVudBgGIAEoCSIaCglBZ2VudEF1dGgSDQoFdG9rZW4YASABKAkiHAoJQWdlbnRKb2luEg8KB3Nlc3Npb24YASABKAkiHgoLQWdlbnREZXRhY2gSDwoHc2Vzc2lvbhgBIAEoCSJDCgxBZ2VudFB1Ymxpc2gSDwoHc2Vzc2lvbhgBIAEoCRIiCgZyZWNvcmQYAiABKAsyEi5wZXJkdXJlLnYxLlJlY29yZCIzChBBZ2VudEFjY2VwdE9mZmVyEg8KB3Nlc3Npb24YASABKAkSDgoGcnVuX2lkGAIgASgJIjQKEUFnZW50RGVjbGluZU9mZmVyEg8KB3Nlc3Npb24YASABKAkSDgoGcnVuX2lkGAIgASgJIgwKCkFnZW50RHJhaW4iHAoKQWdlbnRMZWF2ZRIOCgZyZWFzb24YASABKAkigQQKD0Nvbm5lY3RSZXNwb25zZRIrCgd3ZWxjb21lGAEgASgLMhgucGVyZHVyZS52MS5BZ2VudFdlbGNvbWVIABIvCgZqb2luZWQYAiABKAsyHS5wZXJkdXJlLnYxLkFnZW50U2Vzc2lvblN0YXRlSAASKQoGc3RvcmVkGAMgASgLMhcucGVyZHVyZS52MS5BZ2VudFN0b3JlZEgAEisKB3ZlcmRpY3QYBCABKAsyGC5wZXJkdXJlLnYxLkFnZW50VmVyZGljdEgAEikKBnJlY29yZBgFIAEoCzIXLnBlcmR1cmUudjEuQWdlbnRSZWNvcmRIABInCgVvZmZlchgGIAEoCzIWLnBlcmR1cmUudjEuQWdlbnRPZmZlckgAEjIKC3J1bl9zdGFydGVkGAcgASgLMhsucGVyZHVyZS52MS5BZ2VudFJ1blN0YXJ0ZWRIABIrCgdyZWZ1c2VkGAggASgLMhgucGVyZHVyZS52MS5BZ2VudFJlZnVzZWRIABIlCgRtb3ZlGAkgASgLMhUucGVyZHVyZS52MS5BZ2VudE1vdmVIABIrCgdyZW5ld2VkGAogASgLMhgucGVyZHVyZS52MS5BZ2VudFJlbmV3ZWRIABInCgViYXRjaBgLIAEoCzIWLnBlcmR1cmUudjEuQWdlbnRCYXRjaEgAQgYKBGtpbmQiOwoKQWdlbnRCYXRjaBItCghtZXNzYWdlcxgBIAMoCzIbLnBlcmR1cmUudjEuQ29ubmVjdFJlc3BvbnNlIscBCgxBZ2VudFdlbGNvbWUSEgoKYXR0YWNobWVudBgBIAEoCRIMCgRub2RlGAIgASgJEhQKDGhlYXJ0YmVhdF9tcxgDIAEoDRIQCghncmFjZV9tcxgEIAEoDRIUCgx3aW5kb3dfYnl0ZXMYBSABKA0SDgoGdGVuYW50GAYgASgJEhMKC3BhcnRpY2lwYW50GAcgASgJEhUKDWhlYXJ0YmVhdF91cmwYCCABKAkSGwoTdG9rZW5fZXhwaXJlc19pbl9tcxgJIAEoDSIrCgxBZ2VudFJlbmV3ZWQSGwoTdG9rZW5fZXhwaXJlc19pbl9tcxgBIAEoDSJrChFBZ2VudFNlc3Npb25TdGF0ZRIPCgdzZXNzaW9uGAEgASgJEh4KBGhlYWQYAiABKAsyEC5wZXJkdXJlLnYxLkhlYWQSJQoJcHJvZHVjZXJzGAMgASgLMhIucGVyZHVyZS52MS5MZWRnZXIiQAoLQWdlbnRTdG9yZWQSDwoHc2Vzc2lvbhgBIAEoCRIQCghwcm9kdWNlchgCIAEoCRIOCgZudW1iZXIYAyABKA0itgEKDEFnZW50VmVyZGljdBIPCgdzZXNzaW9uGAEgASgJEhAKCHByb2R1Y2VyGAIgASgJEg0KBWZpcnN0GAMgASgNEgwKBGxhc3QYBCABKA0SCwoDc2VxGAUgASgNEgwKBGNvZGUYBiABKAkSEAoIZXhwZWN0ZWQYByABKA0SDgoGd2lubmVyGAggASgJEhYKDnJldHJ5X2FmdGVyX21zGAkgASgNEhEKCWR1cGxpY2F0ZRgKIAEoCCJMCgtBZ2VudFJlY29yZBIPCgdzZXNzaW9uGAEgASgJEiwKCGFjY2VwdGVkGAIgASgLMhoucGVyZHVyZS52MS5BY2NlcHRlZFJlY29yZCItCgpBZ2VudE9mZmVyEg8KB3Nlc3Npb24YASABKAkSDgoGcnVuX2lkGAIgASgJIkMKD0FnZW50UnVuU3RhcnRlZBIPCgdzZXNzaW9uGAEgASgJEg4KBnJ1bl9pZBgCIAEoCRIPCgdhdHRlbXB0GAMgASgNImYKDEFnZW50UmVmdXNlZBIPCgdzZXNzaW9uGAEgASgJEgwKBGNvZGUYAiABKAkSDwoHbWVzc2FnZRgDIAEoCRIWCg5yZXRyeV9hZnRlcl9tcxgEIAEoDRIOCgZydW5faWQYBSABKAkiHgoJQWdlbnRNb3ZlEhEKCXdpdGhpbl9tcxgBIAEoDSI7ChBIZWFydGJlYXRSZXF1ZXN0EhAKCGluc3RhbmNlGAEgASgJEhUKDWxvb3BfZGVsYXlfbXMYAiABKA0iIgoRSGVhcnRiZWF0UmVzcG9uc2USDQoFa25vd24YASABKAgypAEKDEFnZW50U2VydmljZRJGCgdDb25uZWN0EhoucGVyZHVyZS52MS5Db25uZWN0UmVxdWVzdBobLnBlcmR1cmUudjEuQ29ubmVjdFJlc3BvbnNlKAEwARJMCglIZWFydGJlYXQSHC5wZXJkdXJlLnYxLkhlYXJ0YmVhdFJlcXVlc3QaHS5wZXJkdXJlLnYxLkhlYXJ0YmVhdFJlc3BvbnNlKAEwAWIGcHJvdG8z", [file_perdure_v1_head, file_perdure_v1_record]);
 
 /**
  * Describes the message perdure.v1.ConnectRequest.
@@ -20,165 +20,172 @@ export const ConnectRequestSchema = /*@__PURE__*/
   messageDesc(file_perdure_v1_agent_service, 0);
 
 /**
+ * Describes the message perdure.v1.AgentRequests.
+ * Use `create(AgentRequestsSchema)` to create a new message.
+ */
+export const AgentRequestsSchema = /*@__PURE__*/
+  messageDesc(file_perdure_v1_agent_service, 1);
+
+/**
  * Describes the message perdure.v1.AgentHello.
  * Use `create(AgentHelloSchema)` to create a new message.
  */
 export const AgentHelloSchema = /*@__PURE__*/
-  messageDesc(file_perdure_v1_agent_service, 1);
+  messageDesc(file_perdure_v1_agent_service, 2);
 
 /**
  * Describes the message perdure.v1.AgentAuth.
  * Use `create(AgentAuthSchema)` to create a new message.
  */
 export const AgentAuthSchema = /*@__PURE__*/
-  messageDesc(file_perdure_v1_agent_service, 2);
+  messageDesc(file_perdure_v1_agent_service, 3);
 
 /**
  * Describes the message perdure.v1.AgentJoin.
  * Use `create(AgentJoinSchema)` to create a new message.
  */
 export const AgentJoinSchema = /*@__PURE__*/
-  messageDesc(file_perdure_v1_agent_service, 3);
+  messageDesc(file_perdure_v1_agent_service, 4);
 
 /**
  * Describes the message perdure.v1.AgentDetach.
  * Use `create(AgentDetachSchema)` to create a new message.
  */
 export const AgentDetachSchema = /*@__PURE__*/
-  messageDesc(file_perdure_v1_agent_service, 4);
+  messageDesc(file_perdure_v1_agent_service, 5);
 
 /**
  * Describes the message perdure.v1.AgentPublish.
  * Use `create(AgentPublishSchema)` to create a new message.
  */
 export const AgentPublishSchema = /*@__PURE__*/
-  messageDesc(file_perdure_v1_agent_service, 5);
+  messageDesc(file_perdure_v1_agent_service, 6);
 
 /**
  * Describes the message perdure.v1.AgentAcceptOffer.
  * Use `create(AgentAcceptOfferSchema)` to create a new message.
  */
 export const AgentAcceptOfferSchema = /*@__PURE__*/
-  messageDesc(file_perdure_v1_agent_service, 6);
+  messageDesc(file_perdure_v1_agent_service, 7);
 
 /**
  * Describes the message perdure.v1.AgentDeclineOffer.
  * Use `create(AgentDeclineOfferSchema)` to create a new message.
  */
 export const AgentDeclineOfferSchema = /*@__PURE__*/
-  messageDesc(file_perdure_v1_agent_service, 7);
+  messageDesc(file_perdure_v1_agent_service, 8);
 
 /**
  * Describes the message perdure.v1.AgentDrain.
  * Use `create(AgentDrainSchema)` to create a new message.
  */
 export const AgentDrainSchema = /*@__PURE__*/
-  messageDesc(file_perdure_v1_agent_service, 8);
+  messageDesc(file_perdure_v1_agent_service, 9);
 
 /**
  * Describes the message perdure.v1.AgentLeave.
  * Use `create(AgentLeaveSchema)` to create a new message.
  */
 export const AgentLeaveSchema = /*@__PURE__*/
-  messageDesc(file_perdure_v1_agent_service, 9);
+  messageDesc(file_perdure_v1_agent_service, 10);
 
 /**
  * Describes the message perdure.v1.ConnectResponse.
  * Use `create(ConnectResponseSchema)` to create a new message.
  */
 export const ConnectResponseSchema = /*@__PURE__*/
-  messageDesc(file_perdure_v1_agent_service, 10);
+  messageDesc(file_perdure_v1_agent_service, 11);
 
 /**
  * Describes the message perdure.v1.AgentBatch.
  * Use `create(AgentBatchSchema)` to create a new message.
  */
 export const AgentBatchSchema = /*@__PURE__*/
-  messageDesc(file_perdure_v1_agent_service, 11);
+  messageDesc(file_perdure_v1_agent_service, 12);
 
 /**
  * Describes the message perdure.v1.AgentWelcome.
  * Use `create(AgentWelcomeSchema)` to create a new message.
  */
 export const AgentWelcomeSchema = /*@__PURE__*/
-  messageDesc(file_perdure_v1_agent_service, 12);
+  messageDesc(file_perdure_v1_agent_service, 13);
 
 /**
  * Describes the message perdure.v1.AgentRenewed.
  * Use `create(AgentRenewedSchema)` to create a new message.
  */
 export const AgentRenewedSchema = /*@__PURE__*/
-  messageDesc(file_perdure_v1_agent_service, 13);
+  messageDesc(file_perdure_v1_agent_service, 14);
 
 /**
  * Describes the message perdure.v1.AgentSessionState.
  * Use `create(AgentSessionStateSchema)` to create a new message.
  */
 export const AgentSessionStateSchema = /*@__PURE__*/
-  messageDesc(file_perdure_v1_agent_service, 14);
+  messageDesc(file_perdure_v1_agent_service, 15);
 
 /**
  * Describes the message perdure.v1.AgentStored.
  * Use `create(AgentStoredSchema)` to create a new message.
  */
 export const AgentStoredSchema = /*@__PURE__*/
-  messageDesc(file_perdure_v1_agent_service, 15);
+  messageDesc(file_perdure_v1_agent_service, 16);
 
 /**
  * Describes the message perdure.v1.AgentVerdict.
  * Use `create(AgentVerdictSchema)` to create a new message.
  */
 export const AgentVerdictSchema = /*@__PURE__*/
-  messageDesc(file_perdure_v1_agent_service, 16);
+  messageDesc(file_perdure_v1_agent_service, 17);
 
 /**
  * Describes the message perdure.v1.AgentRecord.
  * Use `create(AgentRecordSchema)` to create a new message.
  */
 export const AgentRecordSchema = /*@__PURE__*/
-  messageDesc(file_perdure_v1_agent_service, 17);
+  messageDesc(file_perdure_v1_agent_service, 18);
 
 /**
  * Describes the message perdure.v1.AgentOffer.
  * Use `create(AgentOfferSchema)` to create a new message.
  */
 export const AgentOfferSchema = /*@__PURE__*/
-  messageDesc(file_perdure_v1_agent_service, 18);
+  messageDesc(file_perdure_v1_agent_service, 19);
 
 /**
  * Describes the message perdure.v1.AgentRunStarted.
  * Use `create(AgentRunStartedSchema)` to create a new message.
  */
 export const AgentRunStartedSchema = /*@__PURE__*/
-  messageDesc(file_perdure_v1_agent_service, 19);
+  messageDesc(file_perdure_v1_agent_service, 20);
 
 /**
  * Describes the message perdure.v1.AgentRefused.
  * Use `create(AgentRefusedSchema)` to create a new message.
  */
 export const AgentRefusedSchema = /*@__PURE__*/
-  messageDesc(file_perdure_v1_agent_service, 20);
+  messageDesc(file_perdure_v1_agent_service, 21);
 
 /**
  * Describes the message perdure.v1.AgentMove.
  * Use `create(AgentMoveSchema)` to create a new message.
  */
 export const AgentMoveSchema = /*@__PURE__*/
-  messageDesc(file_perdure_v1_agent_service, 21);
+  messageDesc(file_perdure_v1_agent_service, 22);
 
 /**
  * Describes the message perdure.v1.HeartbeatRequest.
  * Use `create(HeartbeatRequestSchema)` to create a new message.
  */
 export const HeartbeatRequestSchema = /*@__PURE__*/
-  messageDesc(file_perdure_v1_agent_service, 22);
+  messageDesc(file_perdure_v1_agent_service, 23);
 
 /**
  * Describes the message perdure.v1.HeartbeatResponse.
  * Use `create(HeartbeatResponseSchema)` to create a new message.
  */
 export const HeartbeatResponseSchema = /*@__PURE__*/
-  messageDesc(file_perdure_v1_agent_service, 23);
+  messageDesc(file_perdure_v1_agent_service, 24);
 
 /**
  * Where agents publish and hear. The token travels as `authorization: Bearer …` metadata.
