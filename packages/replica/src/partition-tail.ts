@@ -18,16 +18,24 @@ interface Followed {
 }
 
 const RETRY_MS = 250;
+/** No less than a batch holds: of one that is larger the rest is read, and unpacked, again. */
+const READ_BYTES = 1024 * 1024;
 
-/** One tail of one topic for all partitions that this process follows; goes on by itself after passing failures. */
+/**
+ * One tail of one topic for all partitions that this process follows; goes on by itself after passing failures. What a
+ * partition holds already is read, which is an answer of the broker each; a tail that is told of one more partition may
+ * first have to give up a poll that others wait in.
+ */
 export class PartitionTail {
+  readonly #log: Pick<Log, "tail" | "read" | "bounds">;
   readonly #topic: string;
   readonly #clock: Clock;
   readonly #logger: ReplicaLogger;
   readonly #tail: Tail;
   readonly #followed = new Map<number, Followed>();
 
-  constructor(log: Pick<Log, "tail">, topic: string, clock: Clock, logger: ReplicaLogger) {
+  constructor(log: Pick<Log, "tail" | "read" | "bounds">, topic: string, clock: Clock, logger: ReplicaLogger) {
+    this.#log = log;
     this.#topic = topic;
     this.#clock = clock;
     this.#logger = logger;
@@ -40,8 +48,9 @@ export class PartitionTail {
   /** Follows `partition` from `fromOffset`; whoever followed it before hears no more. */
   follow(partition: number, fromOffset: number, follower: PartitionFollower): void {
     this.unfollow(partition);
-    this.#followed.set(partition, { follower, position: fromOffset, cancelRetry: () => undefined });
-    this.#tail.add(partition, fromOffset);
+    const followed = { follower, position: fromOffset, cancelRetry: () => undefined };
+    this.#followed.set(partition, followed);
+    void this.#begin(partition, followed);
   }
 
   unfollow(partition: number): void {
@@ -55,6 +64,28 @@ export class PartitionTail {
   async close(): Promise<void> {
     for (const partition of [...this.#followed.keys()]) this.unfollow(partition);
     await this.#tail.close();
+  }
+
+  async #begin(partition: number, followed: Followed): Promise<void> {
+    try {
+      await this.#readWhatIsThere(partition, followed);
+    } catch {
+      // The tail, which begins where this came to an end, meets the same and says so.
+    }
+    if (this.#followed.get(partition) === followed) this.#tail.add(partition, followed.position);
+  }
+
+  async #readWhatIsThere(partition: number, followed: Followed): Promise<void> {
+    const read = (): Promise<readonly Entry[]> =>
+      this.#log.read(this.#topic, partition, followed.position, { maxBytes: READ_BYTES });
+    const [bounds, first] = await Promise.all([this.#log.bounds(this.#topic, partition), read()]);
+    for (let entries = first; this.#followed.get(partition) === followed; entries = await read()) {
+      const last = entries.at(-1);
+      // Where there are none, what lies below the end is nobody's entry.
+      const next = last === undefined ? bounds.end : last.offset + 1;
+      if (next > followed.position) await this.#deliver(partition, entries, next, Math.max(bounds.end, next));
+      if (next >= bounds.end) return;
+    }
   }
 
   #deliver(partition: number, entries: readonly Entry[], nextOffset: number, end: number): void | Promise<void> {

@@ -11,7 +11,7 @@ export interface HeardLease {
 }
 
 export interface NodeLeasesParts {
-  readonly log: Pick<Log, "tail">;
+  readonly log: Pick<Log, "tail" | "read" | "bounds">;
   readonly clock: Clock;
   readonly logger: Logger;
   /** A life of a node is over. */

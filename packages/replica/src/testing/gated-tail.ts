@@ -1,7 +1,7 @@
 import type { Log } from "@perdure/log";
 import { alteredLog } from "./altered-log.ts";
 
-/** A log whose tail of one topic can be held back, as when a broker is slow to hand out what it has acknowledged. */
+/** A log whose entries of one topic can be held back, as when a broker is slow to hand out what it has acknowledged. */
 export class GatedTail {
   readonly log: Log;
   #gate = Promise.withResolvers<void>();
@@ -9,6 +9,10 @@ export class GatedTail {
   constructor(log: Log, gatedTopic: string) {
     this.#gate.resolve();
     this.log = alteredLog(log, {
+      read: async (topic, ...place) => {
+        if (topic === gatedTopic) await this.#gate.promise;
+        return log.read(topic, ...place);
+      },
       tail: (topic, listener) =>
         topic !== gatedTopic
           ? log.tail(topic, listener)
