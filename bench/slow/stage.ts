@@ -6,6 +6,9 @@ import { benchTenant } from "../session/written-session.ts";
 const producer = "0123456789abcdef0123456789abcdef";
 const actor = { tenant: benchTenant, participant: "backend", role: "ROLE_SERVICE" } as const;
 
+/** What `flood` writes at once. */
+export const floodChunkBytes = 15 * 1024;
+
 /** A session to which a backend writes, straight into the log: a message that grows, and large changes that do not stay. */
 export class Stage {
   readonly session: string;
@@ -38,9 +41,8 @@ export class Stage {
 
   /** Something that everybody is sent and that takes the place of what was there before. */
   async flood(bytes: number): Promise<void> {
-    const chunkBytes = 15 * 1024;
-    for (let sent = 0; sent < bytes; sent += chunkBytes) {
-      await this.#write({ sessionUpdated: { metadata: "x".repeat(chunkBytes) } });
+    for (let sent = 0; sent < bytes; sent += floodChunkBytes) {
+      await this.#write({ sessionUpdated: { metadata: "x".repeat(floodChunkBytes) } });
     }
   }
 

@@ -1,15 +1,16 @@
 import type { Clock } from "@perdure/service-kit";
-import type { ServerFrame } from "@perdure/protocol";
-import { updateSince } from "./attach-answer.ts";
+import { encodeFrame } from "@perdure/protocol";
 import type { Attachment } from "./attachment.ts";
 import type { EdgeMetrics } from "./metrics.ts";
 import type { Turns } from "./turns.ts";
+import type { Updates } from "./updates.ts";
 
 export interface CatchUpOptions {
   readonly clock: Clock;
   readonly turns: Turns;
+  readonly updates: Updates;
   readonly metrics: EdgeMetrics;
-  readonly send: (frame: ServerFrame) => void;
+  readonly send: (text: string) => void;
   /** So little waits that something large may go out. */
   readonly isLow: () => boolean;
 }
@@ -47,7 +48,7 @@ export class CatchUp {
     if (this.#paused.has(attachment)) return;
     const { room } = attachment;
     this.#pause(attachment, { seq: room.publishedSeq, told: true });
-    this.#options.send({ t: "lagging", h: room.handle });
+    this.#options.send(encodeFrame({ t: "lagging", h: room.handle }));
   }
 
   /** An answer to an attach has gone out that covers everything up to `seq`. A large one goes before what follows it. */
@@ -94,11 +95,11 @@ export class CatchUp {
   }
 
   #update({ room, level }: Attachment, pause: Pause): void {
-    const { send, metrics } = this.#options;
-    const update = updateSince(room.held, room.handle, pause.seq, level);
+    const { send, updates, metrics } = this.#options;
+    const update = updates.since(room, level, pause.seq);
     if (update === undefined) return;
     pause.seq = update.seq;
-    send({ t: "update", h: room.handle, ...update });
+    send(update.text);
     metrics.updated(update.how);
   }
 
@@ -106,7 +107,7 @@ export class CatchUp {
     const { room } = attachment;
     this.forget(attachment);
     room.resume(attachment);
-    if (told) this.#options.send({ t: "caught_up", h: room.handle });
+    if (told) this.#options.send(encodeFrame({ t: "caught_up", h: room.handle }));
   }
 
   #putLast(attachment: Attachment, pause: Pause): void {

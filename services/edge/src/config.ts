@@ -49,7 +49,7 @@ export const edgeConfigSchema: ConfigSchema<EdgeConfig> = z
     PERDURE_EDGE_CONNECTIONS_PER_SECOND: integer(1, 1_000_000).default(DEFAULTS.connectionsPerSecond),
     PERDURE_EDGE_SESSIONS_PER_CONNECTION: integer(1, 10_000).default(DEFAULTS.sessionsPerConnection),
     PERDURE_EDGE_FRAME_BYTES: integer(16 * 1024, 16 * MIB).default(DEFAULTS.maxFrameBytes),
-    PERDURE_EDGE_BUFFERED_BYTES: integer(64 * 1024, 256 * MIB).default(DEFAULTS.maxBufferedBytes),
+    PERDURE_EDGE_BUFFERED_BYTES: integer(16 * 1024, 256 * MIB).default(DEFAULTS.maxBufferedBytes),
     PERDURE_EDGE_ANSWER_BYTES: integer(16 * 1024, 16 * MIB).default(DEFAULTS.maxAnswerBytes),
     PERDURE_EDGE_PENDING_ANSWERS: integer(1, 10_000).default(DEFAULTS.pendingAnswers),
     PERDURE_EDGE_OBSERVER_COUNT_MS: integer(100, 600_000).default(DEFAULTS.observerCountMs),

@@ -21,12 +21,14 @@ import type { Rooms } from "./rooms.ts";
 import { type Outcome, submit, unjudged } from "./sends.ts";
 import type { Socket } from "./socket.ts";
 import type { Turns } from "./turns.ts";
+import type { Updates } from "./updates.ts";
 
 export interface ConnectionSessionsParts {
   readonly rooms: Rooms;
   readonly history: HistoryReader;
   readonly limits: EdgeLimits;
   readonly turns: Turns;
+  readonly updates: Updates;
   readonly metrics: EdgeMetrics;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -250,9 +252,10 @@ export class ConnectionSessions implements Subscriber {
   }
 
   #ensureCatchUp(): CatchUp {
-    const { clock, turns, metrics } = this.#parts;
+    const { clock, turns, updates, metrics } = this.#parts;
     const isLow = (): boolean => this.#isLow();
-    this.#catchUp ??= new CatchUp({ clock, turns, metrics, isLow, send: (frame) => this.send(frame) });
+    const send = (text: string): void => this.#socket.send(text);
+    this.#catchUp ??= new CatchUp({ clock, turns, updates, metrics, isLow, send });
     return this.#catchUp;
   }
 

@@ -14,6 +14,7 @@ import { edgeMetrics } from "./metrics.ts";
 import type { NodeIdentity } from "./presence.ts";
 import { Rooms } from "./rooms.ts";
 import { Turns } from "./turns.ts";
+import { Updates } from "./updates.ts";
 import { routeWebSocket } from "./websocket-route.ts";
 
 export interface EdgeOptions {
@@ -133,7 +134,9 @@ function assemble(
   const fanout = new Fanout(app);
   const rooms = new Rooms({ replica, node, limits, fanout, metrics, clock, logger });
   const history = new HistoryReader(replica);
-  const parts = { nodeName: node.name, verifier, rooms, history, turns: new Turns(), limits, metrics, clock, logger };
+  const turns = new Turns();
+  const updates = new Updates(turns);
+  const parts = { nodeName: node.name, verifier, rooms, history, turns, updates, limits, metrics, clock, logger };
   const connections = new Connections(parts);
   routeWebSocket(app, { gate, limits, onOpen: (socket, allowed) => connections.open(socket, allowed) });
   routeHttp(app, { gate, limits, verifier, rooms, history, logger });

@@ -10,6 +10,7 @@ import { edgeMetrics } from "../metrics.ts";
 import { Rooms } from "../rooms.ts";
 import { Socket } from "../socket.ts";
 import { Turns } from "../turns.ts";
+import { Updates } from "../updates.ts";
 import { grantOf } from "./grants.ts";
 import { TestNetwork, TestSocket } from "./test-network.ts";
 import { TestReader } from "./test-reader.ts";
@@ -41,8 +42,9 @@ export class TestEdge {
     const node = { name: "edge-1", incarnation: () => this.incarnation };
     this.rooms = new Rooms({ ...shared, replica, node, fanout });
     const history = new HistoryReader(replica);
-    const { rooms } = this;
-    this.connections = new Connections({ ...shared, nodeName: "edge-1", verifier, rooms, history, turns: new Turns() });
+    const turns = new Turns();
+    const own = { nodeName: "edge-1", verifier, rooms: this.rooms, history, turns, updates: new Updates(turns) };
+    this.connections = new Connections({ ...shared, ...own });
   }
 
   /** A client that has said hello. */
