@@ -1,4 +1,5 @@
 import { PerdureError } from "@perdure/core";
+import { NEXT_RULE_BOOK } from "@perdure/core/testing";
 import { LogError } from "@perdure/log";
 import { type EventJson, type RecordJson, sessionKey } from "@perdure/protocol";
 import { createReplica, type HeldSession, type Replica } from "@perdure/replica";
@@ -121,7 +122,9 @@ export class Backend {
   #newReplica(process: SimProcess, way: string): Replica {
     const { network } = this.#world;
     const log = new SimLog({ process, broker: this.#broker, network, random: this.#random.stream(way) });
-    return createReplica({ log, partitions: this.#partitions, logger, clock: process.clock });
+    // It is no node: whatever rules a session follows, it knows them.
+    const book = NEXT_RULE_BOOK;
+    return createReplica({ log, partitions: this.#partitions, logger, clock: process.clock, book });
   }
 
   #lane(key: string): Lane {

@@ -1,3 +1,5 @@
+import { RULE_BOOK, type RuleBook } from "@perdure/core";
+import { NEXT_RULE_BOOK } from "@perdure/core/testing";
 import { createLogger } from "@perdure/service-kit";
 import { SimLog } from "../log/sim-log.ts";
 import type { Broker } from "../log/broker.ts";
@@ -13,6 +15,8 @@ export interface NodeParts {
   readonly partitions: number;
   readonly process: SimProcess;
   readonly log: SimLog;
+  /** The rules that its code knows. */
+  readonly book: RuleBook;
   /** The node is to stop: somebody else has its name. */
   readonly onReplaced: () => void;
 }
@@ -25,6 +29,8 @@ export interface RunningNode {
 export type StartNode = (parts: NodeParts) => Promise<RunningNode>;
 
 const RESTART_MS = 1_000;
+/** How long a node has to stop for its upgrade, and how long until it starts again. */
+const UPGRADE_MS = 1_500;
 
 /** A node that is started again whenever it dies, under the same name. */
 export class SimNode {
@@ -36,6 +42,7 @@ export class SimNode {
   #process: SimProcess | undefined;
   #running: RunningNode | undefined;
   #lives = 0;
+  #book = RULE_BOOK;
   /** It may not start before this. */
   #notBeforeMs = 0;
 
@@ -60,7 +67,14 @@ export class SimNode {
     const random = this.#world.random.stream(`${this.name} life ${this.#lives}`);
     const { network } = this.#world;
     const log = new SimLog({ process, broker: this.#broker, network, random });
-    const parts = { world: this.#world, broker: this.#broker, partitions: this.#partitions, process, log };
+    const parts = {
+      world: this.#world,
+      broker: this.#broker,
+      partitions: this.#partitions,
+      process,
+      log,
+      book: this.#book,
+    };
     const onReplaced = (): void => this.#diedOf(process);
     process.after(0, () => {
       this.#start({ ...parts, onReplaced }).then(
@@ -92,6 +106,15 @@ export class SimNode {
     };
     process.after(0, () => void running.stop().then(over, over));
     this.#world.scheduler.after(withinMs, undefined, over);
+  }
+
+  /** From its next start on it runs code that knows the next rules; it is stopped for that. */
+  upgrade(): void {
+    if (this.#book === NEXT_RULE_BOOK) return;
+    this.#book = NEXT_RULE_BOOK;
+    // One that has not begun to run yet has nothing to stop.
+    if (this.#running === undefined) this.kill(UPGRADE_MS);
+    else this.stop(UPGRADE_MS, UPGRADE_MS);
   }
 
   /** As by SIGSTOP, and SIGCONT after `forMs`. */

@@ -20,15 +20,15 @@ export type KeeperTuning = Partial<KeeperSettings>;
 
 /** The keeper, as its main starts it. */
 export async function keeperNode(parts: NodeParts, tuning: KeeperTuning): Promise<RunningNode> {
-  const { log, process, partitions, onReplaced } = parts;
+  const { log, process, partitions, book, onReplaced } = parts;
   const config = { ...LEASE, ...tuning, node: process.name, partitions };
-  return startKeeper({ log, logger, clock: process.clock, metrics: newMetrics(), config, onReplaced });
+  return startKeeper({ log, logger, clock: process.clock, metrics: newMetrics(), config, book, onReplaced });
 }
 
 /** The edge, with its routes, on simulated sockets. */
 export async function edgeNode(parts: NodeParts, limits: Partial<ReplicaLimits>): Promise<RunningNode> {
-  const { log, process, partitions, onReplaced } = parts;
-  const replica = createReplica({ log, partitions, logger, clock: process.clock, limits });
+  const { log, process, partitions, book, onReplaced } = parts;
+  const replica = createReplica({ log, partitions, logger, clock: process.clock, limits, book });
   const config = {
     ...LEASE,
     node: process.name,
@@ -39,14 +39,25 @@ export async function edgeNode(parts: NodeParts, limits: Partial<ReplicaLimits>)
   };
   const verifier = createVerifier(AUTH);
   const { clock } = process;
-  return startEdge({ log, partitions, replica, verifier, logger, metrics: newMetrics(), clock, config, onReplaced });
+  return startEdge({
+    log,
+    partitions,
+    replica,
+    verifier,
+    logger,
+    metrics: newMetrics(),
+    clock,
+    config,
+    book,
+    onReplaced,
+  });
 }
 
 /** The ingest, with its services, on simulated calls. */
 export async function ingestNode(parts: NodeParts, limits: Partial<ReplicaLimits>): Promise<RunningNode> {
-  const { log, process, partitions, onReplaced } = parts;
+  const { log, process, partitions, book, onReplaced } = parts;
   const { clock, name } = process;
-  const replica = createReplica({ log, partitions, logger, clock, limits });
+  const replica = createReplica({ log, partitions, logger, clock, limits, book });
   const config = {
     ...LEASE,
     node: name,
@@ -57,5 +68,5 @@ export async function ingestNode(parts: NodeParts, limits: Partial<ReplicaLimits
     advertisedUrl: `http://${name}`,
     auth: AUTH,
   };
-  return startIngest({ log, replica, logger, metrics: newMetrics(), clock, config, onReplaced });
+  return startIngest({ log, replica, logger, metrics: newMetrics(), clock, config, book, onReplaced });
 }

@@ -87,6 +87,11 @@ const ofKeeper: readonly Mutation[] = [
     "    this.signals.left.set(text, signal);\n",
     "",
   ]),
+  mutation("rules raised before every node knows them", [
+    `${KEEPER}/fleet-rules.ts`,
+    "this.#version = listenedMs > longestMs ? rulesOfAll(leases) : 0;",
+    "this.#version = Math.max(...leases.map(({ rules = 0 }) => rules), rulesOfAll([]), 0 * listenedMs * longestMs);",
+  ]),
   mutation(
     "expiry by a keeper that is itself cut off",
     [

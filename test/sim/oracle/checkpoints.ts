@@ -58,35 +58,50 @@ export function checkHeads(broker: Broker, histories: ReadonlyMap<string, Histor
 /** Kept: whatever a watermark passes is covered by the head that the index names at that moment. */
 export function checkWatermarks(broker: Broker, histories: ReadonlyMap<string, History>, findings: Findings): void {
   for (const { archive, index } of broker.partitions(TOPICS.index)) {
-    const covered = new Map<string, number>();
+    const told: Told = { covered: new Map(), unjudged: new Map() };
     const own = [...histories.values()].filter(({ partition }) => partition === index);
     let watermark = -1;
     for (const entry of archive.filter(wasCommitted)) {
       if (entry.value === null) continue;
       const key = entryKeyText(entry);
       if (key !== WATERMARK_KEY) {
-        checkEntry(broker, index, key, entry.value, covered, findings);
+        checkEntry(broker, index, key, entry.value, told, findings);
         continue;
       }
       const next = Number(decodeWatermark(entry.value).covered ?? 0);
       if (next < watermark)
         findings.add("kept", `the watermark of partition ${index} went back from ${watermark} to ${next}`);
       watermark = next;
-      for (const { sessionKey, judged } of own) {
-        const last = judged.findLast(({ offset }) => offset <= watermark)?.offset ?? -1;
-        if (last > (covered.get(sessionKey) ?? -1)) {
-          findings.add(
-            "kept",
-            `watermark ${watermark} of partition ${index} passes ${sessionKey}@${last}, which no head covers`,
-          );
-        }
-      }
+      for (const history of own) checkPassed(history, watermark, told, findings);
     }
     checkTrims(broker, index, findings);
     const trimmed = broker.partition(TOPICS.events, index).start;
     if (trimmed > watermark + 1)
       findings.add("kept", `events[${index}] begin at ${trimmed}, past watermark ${watermark}`);
   }
+}
+
+/** What the index of a partition says of its sessions at a time. */
+interface Told {
+  readonly covered: Map<string, number>;
+  /** From where on a keeper has judged nothing, because it does not know the rules: that is not trimmed. */
+  readonly unjudged: Map<string, number>;
+}
+
+function checkPassed(
+  { sessionKey, partition, judged }: History,
+  watermark: number,
+  told: Told,
+  findings: Findings,
+): void {
+  const covered = told.covered.get(sessionKey) ?? -1;
+  const unjudged = told.unjudged.get(sessionKey) ?? Infinity;
+  const passed = judged.find(({ offset }) => offset > covered && offset <= watermark && offset < unjudged)?.offset;
+  if (passed === undefined) return;
+  findings.add(
+    "kept",
+    `watermark ${watermark} of partition ${partition} passes ${sessionKey}@${passed}, which no head covers`,
+  );
 }
 
 /** What was trimmed was covered at that time. */
@@ -102,11 +117,13 @@ function checkEntry(
   partition: number,
   key: string,
   value: Uint8Array,
-  covered: Map<string, number>,
+  { covered, unjudged }: Told,
   findings: Findings,
 ): void {
   const entry = decodeIndexEntry(value);
   if (entry.setAside !== undefined) return findings.add("kept", `${key} was set aside at ${entry.setAside}`);
+  if (entry.unjudgedFrom === undefined) unjudged.delete(key);
+  else unjudged.set(key, Number(entry.unjudgedFrom));
   const at = Number(entry.headOffset ?? 0);
   const head = broker.partition(TOPICS.heads, partition).archive.find(({ offset }) => offset === at);
   const bytes = head?.value ?? undefined;

@@ -1,4 +1,6 @@
 import { LIMITS, type Run, type SessionState } from "@perdure/core";
+import { NEXT_RULE_BOOK } from "@perdure/core/testing";
+import { isRolling } from "../plan/plan.ts";
 import type { Cluster } from "../cluster/cluster.ts";
 import type { Findings } from "./findings.ts";
 import type { History } from "./history.ts";
@@ -14,6 +16,7 @@ export function checkEnding(cluster: Cluster, histories: ReadonlyMap<string, His
     checkRuns(sessionKey, state, paused, findings);
     checkBounds(sessionKey, state, findings);
   }
+  if (isRolling(cluster.plan)) checkVersions(histories, findings);
   checkMembers(cluster, histories, findings);
   checkAgents(cluster, histories, findings);
   checkCaughtUp(cluster, histories, findings);
@@ -53,6 +56,14 @@ function checkBounds(key: string, state: SessionState, findings: Findings): void
   ] as const;
   for (const [name, size] of sizes) {
     if (size > LIMITS[name]) findings.add("bounded", `${key} has ${size} ${name}, and ${LIMITS[name]} are the most`);
+  }
+}
+
+/** Once every node knows the next rules, the sessions that somebody is in follow them. */
+function checkVersions(histories: ReadonlyMap<string, History>, findings: Findings): void {
+  for (const { sessionKey, state } of histories.values()) {
+    if (state.members.size > 0 && state.rules < NEXT_RULE_BOOK.length)
+      findings.add("versioned", `${sessionKey} still follows rules ${state.rules}`);
   }
 }
 

@@ -1,4 +1,5 @@
 import { type Accepted, canonical, fold, newSession, type SessionState, toHead, type Verdict } from "@perdure/core";
+import { NEXT_RULE_BOOK } from "@perdure/core/testing";
 import { decodeRecord, type PageJson, type RecordJson } from "@perdure/protocol";
 import { entryKeyText } from "@perdure/replica";
 import type { BrokerPartition } from "../log/broker-partition.ts";
@@ -42,7 +43,7 @@ export class History {
   take(entry: { offset: number; timeMs: number; value: Uint8Array }, wantsText: boolean): void {
     const { offset, timeMs } = entry;
     const record = decodeRecord(entry.value);
-    const { verdict, accepted, pages } = fold(this.state, record, { offset, timeMs });
+    const { verdict, accepted, pages } = fold(this.state, record, { offset, timeMs }, NEXT_RULE_BOOK);
     this.judged.push({ offset, timeMs, record, verdict, accepted });
     this.pages.push(...pages);
     if (wantsText) this.#texts.set(offset, canonical(toHead(this.state)));

@@ -4,7 +4,7 @@ import { checkHeads, checkPages, checkWatermarks, coveredOffsets } from "./check
 import { checkEnding } from "./ending.ts";
 import { Findings } from "./findings.ts";
 import { foldAll } from "./history.ts";
-import { checkExpiries } from "./leases.ts";
+import { checkExpiries, checkUpgrades } from "./leases.ts";
 import { checkHeard, compareSeen } from "./readers.ts";
 import { checkRules } from "./rules.ts";
 import { checkLedger, checkSent, checkTold } from "./writers.ts";
@@ -30,6 +30,7 @@ export async function judge(cluster: Cluster): Promise<readonly string[]> {
   await checkPages(broker, histories, findings);
   checkHeard(recorder.heard, histories, findings);
   checkExpiries(broker, findings);
+  checkUpgrades(broker, histories, findings);
   checkEnding(cluster, histories, findings);
   return [...recorder.faults, ...findings.all];
 }

@@ -2,12 +2,36 @@ import { decodeNodeLease } from "@perdure/protocol";
 import { entryKeyText, TOPICS } from "@perdure/replica";
 import type { Broker } from "../log/broker.ts";
 import type { Findings } from "./findings.ts";
+import type { History } from "./history.ts";
 
 /** A life that has beaten so often within its lease was not silent, whoever says so. */
 const BEATS = 3;
 const LEASE_MS = 6_500;
+const OVER: ReadonlySet<string> = new Set(["NODE_LEASE_STATE_LEFT", "NODE_LEASE_STATE_EXPIRED"]);
 /** What may have crossed on the way. */
 const CROSSING_MS = 300;
+
+/** No session is raised to rules that a node does not know which beats: the keeper asks all of them. */
+export function checkUpgrades(broker: Broker, histories: ReadonlyMap<string, History>, findings: Findings): void {
+  const leases = [...broker.partition(TOPICS.nodes, 0).archive].flatMap(({ value, timeMs }) =>
+    value === null ? [] : [{ ...decodeNodeLease(value), timeMs }],
+  );
+  const lives = Map.groupBy(leases, ({ node = "", incarnation = 0 }) => `${node}:${incarnation}`);
+  for (const { sessionKey, judged } of histories.values()) {
+    for (const { accepted, timeMs, offset } of judged) {
+      const version = accepted?.events[0]?.rulesUpgraded?.version ?? 0;
+      for (const [life, own] of lives) {
+        const before = own.filter((lease) => lease.timeMs <= timeMs);
+        const beats = before.filter(({ rules = 0, timeMs: beatMs }) => rules < version && isWithin(beatMs, timeMs));
+        if (beats.length < BEATS || before.some(({ state = "" }) => OVER.has(state))) continue;
+        findings.add(
+          "versioned",
+          `${sessionKey}@${offset} raises the rules to ${version}, which ${life} does not know`,
+        );
+      }
+    }
+  }
+}
 
 /** Nobody is declared over who beats: a keeper that is cut off itself must not judge. */
 export function checkExpiries(broker: Broker, findings: Findings): void {
@@ -26,4 +50,7 @@ export function checkExpiries(broker: Broker, findings: Findings): void {
 }
 
 const beatsBefore = (heard: ReadonlyMap<number, number>, atMs: number): number =>
-  [...heard.values()].filter((beatMs) => beatMs > atMs - LEASE_MS && beatMs < atMs - CROSSING_MS).length;
+  [...heard.values()].filter((beatMs) => isWithin(beatMs, atMs)).length;
+
+/** A beat that counts for what is done at that time. */
+const isWithin = (beatMs: number, atMs: number): boolean => beatMs > atMs - LEASE_MS && beatMs < atMs - CROSSING_MS;

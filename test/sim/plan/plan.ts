@@ -26,6 +26,7 @@ export type Deed =
   | { readonly kind: "flap"; readonly who: string; readonly session: string; readonly times: number }
   | { readonly kind: "kill"; readonly who: string; readonly downMs: number }
   | { readonly kind: "stop"; readonly who: string; readonly withinMs: number; readonly downMs: number }
+  | { readonly kind: "upgrade"; readonly who: string }
   | { readonly kind: "pause"; readonly who: string; readonly forMs: number }
   | { readonly kind: "cut"; readonly one: string; readonly other: string; readonly forMs: number }
   | { readonly kind: "sever"; readonly who: string; readonly forMs: number }
@@ -55,6 +56,7 @@ const START_MS = 4_000;
 export function planOf(seed: number): Plan {
   const random = new Random(`plan ${seed}`);
   const activeMs = random.between(15_000, 40_000);
+  const rolls = random.chance(0.3);
   const skewed = random.chance(0.5);
   const skewOf = (): number => (skewed ? Math.round(random.between(-4_000, 4_000)) : 0);
   return {
@@ -68,7 +70,7 @@ export function planOf(seed: number): Plan {
     skewMs: Object.fromEntries(NODES.map((node) => [node, skewOf()])),
     brokerSkewMs: skewOf(),
     troubleRate: random.of([0, 0, 0.15, 0.4]),
-    steps: stepsOf(random, activeMs),
+    steps: stepsOf(random, activeMs, rolls ? rollOut(random, activeMs) : []),
   };
 }
 
@@ -84,12 +86,23 @@ function keeperOf(random: Random): KeeperTuning {
   };
 }
 
-function stepsOf(random: Random, activeMs: number): Step[] {
+/** A rolling change to code that knows the next rules, one node after the other. */
+function rollOut(random: Random, activeMs: number): Step[] {
+  const beginMs = random.between(START_MS, activeMs);
+  const everyMs = random.between(500, 4_000);
+  const order = NODES.map((who) => ({ who, at: random.next() })).toSorted((one, other) => one.at - other.at);
+  return order.map(({ who }, turn) => ({ kind: "upgrade", who, atMs: Math.round(beginMs + turn * everyMs) }));
+}
+
+function stepsOf(random: Random, activeMs: number, also: readonly Step[]): Step[] {
   const work = Array.from({ length: 20 + random.below(60) }, () => workOf(random));
   const faults = Array.from({ length: random.below(14) }, () => faultOf(random));
   const at = (deed: Deed): Step => ({ ...deed, atMs: Math.round(random.between(START_MS, activeMs)) });
-  return [...work, ...faults].map(at).toSorted((one, other) => one.atMs - other.atMs);
+  return [...[...work, ...faults].map(at), ...also].toSorted((one, other) => one.atMs - other.atMs);
 }
+
+/** Whether the nodes of a plan come to know the next rules. */
+export const isRolling = ({ steps }: Plan): boolean => steps.some(({ kind }) => kind === "upgrade");
 
 function workOf(random: Random): Deed {
   const session = random.of(SESSIONS);
