@@ -138,6 +138,17 @@ describe("a node's lease", () => {
     expect(node.incarnation).toBe(2);
   });
 
+  test("begins another life, once, when a session refuses its own: what it has beaten since may hide that it expired", async () => {
+    const onExpired = vi.fn<(incarnation: number) => void>();
+    const node = await begin({ onExpired });
+    for (const refused of [0, 1, 1]) node.declaredOver(refused);
+    await vi.waitFor(() => expect(onExpired).toHaveBeenCalledWith(2));
+    expect(await latest()).toMatchObject({ incarnation: 2, state: "NODE_LEASE_STATE_LIVE" });
+    await node.leave();
+    node.declaredOver(2);
+    expect({ incarnation: node.incarnation, calls: onExpired.mock.calls.length }).toEqual({ incarnation: 2, calls: 1 });
+  });
+
   test("of a life that is over may expire again, and other nodes' may: nothing follows", async () => {
     await write({ node: "edge-1", incarnation: 6, state: "NODE_LEASE_STATE_LIVE" });
     const onExpired = vi.fn<(incarnation: number) => void>();

@@ -38,6 +38,11 @@ export interface NodeBeat {
   readonly incarnation: number;
   /** The highest version of the rules that every node knows whose lease runs, as far as this one has heard. */
   readonly rulesOfAll: number;
+  /**
+   * A session refuses that life of the node, which was declared over: the node begins another one. It hears that from its
+   * lease as well, unless what it has beaten since has taken the place of the word that said so.
+   */
+  declaredOver(incarnation: number): void;
   /** Says that this node takes nobody in any more; beats on. */
   drain(): Promise<void>;
   /** Says that this node is gone in good order, and ends. */
@@ -97,6 +102,10 @@ class LeaseKeeper implements NodeBeat {
       throw error;
     }
     this.#next();
+  }
+
+  declaredOver(incarnation: number): void {
+    if (!this.#ended && incarnation === this.#incarnation) this.#liveAgain();
   }
 
   async drain(): Promise<void> {

@@ -67,7 +67,11 @@ export async function startEdge(options: EdgeOptions): Promise<Edge> {
   const newSessionRules = (): number => beat.rulesOfAll;
   const replica = options.replica ?? createReplica({ log, partitions, logger, clock, book, newSessionRules });
   const app = App();
-  const node = { name: config.node, incarnation: () => beat.incarnation };
+  const node = {
+    name: config.node,
+    incarnation: () => beat.incarnation,
+    declaredOver: (incarnation: number) => beat.declaredOver(incarnation),
+  };
   const { connections, rooms } = assemble(options, { app, replica, node, clock });
   onNewLife.push(() => rooms.rejoin());
   const close = async (): Promise<void> => {

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import type { Accepted } from "@perdure/core";
+import type { Accepted, Code } from "@perdure/core";
 import type { EventJson, LeaveReasonJson, MemberJoinedJson } from "@perdure/protocol";
 import type { HeldSession } from "@perdure/replica";
 import type { Clock, Grant, Logger } from "@perdure/service-kit";
@@ -10,6 +10,8 @@ import { PresenceWriter } from "./presence-writer.ts";
 export interface NodeIdentity {
   readonly name: string;
   readonly incarnation: () => number;
+  /** A session refuses that life, which it holds for over: the node begins another, if it has not yet. */
+  readonly declaredOver: (incarnation: number) => void;
 }
 
 export interface PresenceOptions {
@@ -66,7 +68,7 @@ export class Presence {
       clock,
       countMs,
       count: () => this.#counted.size,
-      write: (event) => this.#writer.write(event),
+      write: (event) => this.#writeHere(event),
       onSettled: () => {
         this.#listAgain();
         this.#idle();
@@ -163,10 +165,19 @@ export class Presence {
 
   #writeJoin(member: Member): void {
     const { name: node, incarnation } = this.#options.node;
-    this.#writer.write({ memberJoined: { ...joined(member), node, incarnation: incarnation() } }, (code) => {
+    this.#writeHere({ memberJoined: { ...joined(member), node, incarnation: incarnation() } }, (code) => {
       // Others came first.
       if (code === "too_many_members" && isObserver(member) && this.#members.has(member.id)) this.#count(member);
       else if (code !== undefined) this.#options.logger.warn({ member: member.id, code }, "a join was refused");
+    });
+  }
+
+  /** Writes that somebody is here, under the present life of the node. */
+  #writeHere(event: EventJson, onOutcome: (refusal: Code | undefined) => void = () => undefined): void {
+    const { incarnation = 0 } = event.memberJoined ?? event.observersCounted ?? {};
+    this.#writer.write(event, (code) => {
+      if (code === "node_expired") this.#options.node.declaredOver(incarnation);
+      onOutcome(code);
     });
   }
 

@@ -15,18 +15,20 @@ let clock: ManualClock;
 let replica: OneSession;
 let rooms: Rooms;
 let told: ServerFrame[];
+let incarnation: number;
 let topics: Set<string>;
 
 beforeEach(() => {
   clock = new ManualClock();
   replica = new OneSession();
   told = [];
+  incarnation = 1;
   topics = new Set();
   const actor = { tenant: "acme", participant: "ann", role: "ROLE_USER" } as const;
   replica.publish({ producer: "p", first: 1, last: 1, actor, events: [{ sessionCreated: {} }] });
   rooms = new Rooms({
     replica,
-    node: { name: "edge-1", incarnation: () => 1 },
+    node: { name: "edge-1", incarnation: () => incarnation, declaredOver: (over) => void (incarnation = over + 1) },
     limits: { ...DEFAULT_EDGE_LIMITS, pendingAttaches: 2 },
     fanout: new Fanout({ publish: () => true }),
     metrics: edgeMetrics(createMetrics({ service: "edge", node: "edge-1" })),
@@ -173,4 +175,15 @@ describe("a session whose rules this node does not know (SPEC 9, SPEC 14)", () =
     await settle();
     expect(replica.appended).toEqual([]);
   });
+});
+
+test("SPEC 9.3: a node that did not hear that its life is over begins another when a session refuses a join under it", async () => {
+  const actor = { tenant: "acme", participant: "keeper", role: "ROLE_SYSTEM" } as const;
+  const events = [{ nodeExpired: { node: "edge-1", incarnation: 1 } }];
+  replica.publish({ producer: "keeper", first: 1, last: 1, actor, events });
+  const { member } = await enter();
+  expect({ incarnation, members: replica.state.members.size }).toEqual({ incarnation: 2, members: 0 });
+  rooms.rejoin();
+  await settle();
+  expect(replica.state.members.get(member)).toMatchObject({ node: "edge-1", incarnation: 2 });
 });

@@ -84,6 +84,7 @@ export async function startIngest(options: IngestOptions): Promise<Ingest> {
       get incarnation() {
         return beat.incarnation;
       },
+      declaredOver: (incarnation) => beat.declaredOver(incarnation),
     },
     verifier: createVerifier(config.auth),
     clock,

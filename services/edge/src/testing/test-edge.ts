@@ -39,7 +39,8 @@ export class TestEdge {
     const metrics = edgeMetrics(this.registry);
     const fanout = new Fanout(this.#network);
     const shared = { limits: this.limits, metrics, clock: this.clock, logger };
-    const node = { name: "edge-1", incarnation: () => this.incarnation };
+    const declaredOver = (incarnation: number): void => void (this.incarnation = incarnation + 1);
+    const node = { name: "edge-1", incarnation: () => this.incarnation, declaredOver };
     this.rooms = new Rooms({ ...shared, replica, node, fanout });
     const history = new HistoryReader(replica);
     const turns = new Turns();

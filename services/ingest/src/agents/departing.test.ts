@@ -13,11 +13,15 @@ const AGENT = { ...OF_TENANT, instance: "i-1", attachment: "stream-1", capacity:
 
 let clock: ManualClock;
 let replica: OneSession;
-let node: { readonly name: string; incarnation: number };
+let node: { readonly name: string; incarnation: number; declaredOver: (incarnation: number) => void };
 let deps: AgentDeps;
 
 beforeEach(() => {
-  node = { name: "ingest-1", incarnation: 1 };
+  node = {
+    name: "ingest-1",
+    incarnation: 1,
+    declaredOver: (incarnation) => void (node.incarnation = incarnation + 1),
+  };
   clock = new ManualClock();
   replica = new OneSession();
   const actor = { tenant: "acme", participant: "ann", role: "ROLE_USER" } as const;
@@ -225,11 +229,26 @@ describe("SPEC 9.4: an agent that is gone while its arrival is still on its way 
   });
 });
 
+describe("SPEC 9.3: an agent that comes under a life of its node that is over, which the node has not heard", () => {
+  test.each([
+    ["to a session", () => stream().join("s")],
+    ["to its pool", () => pool().enter()],
+  ])("is there under the next one: %s", async (_where, come) => {
+    expireNode();
+    await come();
+    expect(replica.state.agents.get("i-1")).toMatchObject({ presence: "AGENT_PRESENCE_HERE", incarnation: 2 });
+  });
+});
+
 /** The node's life is over, and it begins another. */
 function endLife(): void {
+  expireNode();
+  expect(presence()).toBe("LOST");
+  node.incarnation = 2;
+}
+
+function expireNode(): void {
   const actor = { tenant: "acme", participant: "keeper", role: "ROLE_SYSTEM" } as const;
   const events = [{ nodeExpired: { node: "ingest-1", incarnation: 1 } }];
   replica.publish({ producer: "keeper", first: 1, last: 1, actor, events });
-  expect(presence()).toBe("LOST");
-  node.incarnation = 2;
 }

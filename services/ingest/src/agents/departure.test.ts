@@ -22,7 +22,7 @@ afterEach(() => streams.close());
 const lossOf = (attach: DepartureOptions["replica"]["attach"], clock: ManualClock): Promise<void> => {
   const { attachment = "" } = watcher.state.agents.get("i-1") ?? {};
   const known = { tenant: TENANT, participant: "bot", agent: "bot", instance: "i-1", attachment };
-  const options = { replica: { attach }, clock, node: { name: "ingest-1", incarnation: 1 } };
+  const options = { replica: { attach }, clock, node: { name: "ingest-1" } };
   const departed = { sessionKey: KEY, agent: { ...known, capacity: 1, description: "" } };
   return writeDeparture(options, departed, { lost: "LOST_REASON_STREAM" });
 };

@@ -9,7 +9,7 @@ import { SessionWriter } from "./session-writer.ts";
 
 export interface DepartureOptions {
   readonly replica: Pick<Replica, "attach">;
-  readonly node: NodeIdentity;
+  readonly node: Pick<NodeIdentity, "name">;
   readonly clock: Clock;
 }
 

@@ -4,6 +4,8 @@ import type { ActorJson } from "@perdure/protocol";
 export interface NodeIdentity {
   readonly name: string;
   readonly incarnation: number;
+  /** A session refuses that life, which it holds for over: the node begins another, if it has not yet. */
+  declaredOver(incarnation: number): void;
 }
 
 /** An agent's process on one stream. */
@@ -27,7 +29,7 @@ export const actorOf = ({ tenant, participant, instance }: AgentIdentity): Actor
 });
 
 /** The actor of what the node finds out about agents. */
-export const systemActor = (tenant: string, node: NodeIdentity): ActorJson => ({
+export const systemActor = (tenant: string, node: Pick<NodeIdentity, "name">): ActorJson => ({
   tenant,
   participant: node.name,
   role: "ROLE_SYSTEM",

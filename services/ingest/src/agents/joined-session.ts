@@ -23,7 +23,7 @@ export interface JoinedSessionOptions {
 }
 
 /** Refusals of an arrival that speak of another state than the one it was written for. */
-const MOVED_ON: ReadonlySet<Code> = new Set<Code>(["agent_not_here", "already_exists"]);
+const MOVED_ON: ReadonlySet<Code> = new Set<Code>(["agent_not_here", "already_exists", "node_expired"]);
 const ARRIVAL_TRIES = 3;
 
 /** One session that an agent is in, over one stream: its presence there, and what it may write as itself. */
@@ -87,13 +87,19 @@ export class JoinedSession {
       throw new PerdureError("fenced", "the instance was gone for too long: go on as another instance");
     }
     for (let tries = 1; ; tries += 1) {
+      const { node } = this.#options;
+      let incarnation = node.incarnation;
       try {
-        await this.write(() => ({ events: [this.#arrival()] }));
+        await this.write(() => {
+          ({ incarnation } = node);
+          return { events: [this.#arrival()] };
+        });
         return;
       } catch (error) {
-        // A leave or a loss was on its way: look again at what the agent is in the session.
-        const moved = error instanceof PerdureError && MOVED_ON.has(error.code);
-        if (!moved || tries === ARRIVAL_TRIES) throw error;
+        // A leave or a loss was on its way, or the node's end: look again at what the agent is in the session.
+        const code = error instanceof PerdureError ? error.code : undefined;
+        if (code === "node_expired") node.declaredOver(incarnation);
+        if (code === undefined || !MOVED_ON.has(code) || tries === ARRIVAL_TRIES) throw error;
       }
     }
   }

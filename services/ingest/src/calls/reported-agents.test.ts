@@ -19,6 +19,7 @@ const GRANT = {
 } as const;
 
 let clock: ManualClock;
+let node: { readonly name: string; incarnation: number; declaredOver: (incarnation: number) => void };
 let replica: OneSession;
 let reported: ReportedAgents;
 
@@ -27,9 +28,10 @@ beforeEach(() => {
   replica = new OneSession();
   const actor = { tenant: "acme", participant: "ann", role: "ROLE_USER" } as const;
   replica.publish({ producer: "p", first: 1, last: 1, actor, events: [{ sessionCreated: {} }] });
+  node = { name: "ingest-1", incarnation: 1, declaredOver: (over) => void (node.incarnation = over + 1) };
   reported = new ReportedAgents({
     replica,
-    node: { name: "ingest-1", incarnation: 1 },
+    node,
     verifier: createVerifier({ keys: { kind: "secret", secret: "a secret of thirty-two bytes or more" } }),
     clock,
     logger: createLogger({ service: "ingest", node: "ingest-1", level: "silent" }),
@@ -52,6 +54,16 @@ async function pass(ms: number): Promise<void> {
   clock.advance(ms);
   await settle();
 }
+
+test("SPEC 9.3: an agent that reports is here again after its node's life was declared over", async () => {
+  await report();
+  const actor = { tenant: "acme", participant: "keeper", role: "ROLE_SYSTEM" } as const;
+  const events = [{ nodeExpired: { node: "ingest-1", incarnation: 1 } }];
+  replica.publish({ producer: "keeper", first: 1, last: 1, actor, events });
+  expect(presence()).toBe("LOST");
+  await report();
+  expect(replica.state.agents.get("i-1")).toMatchObject({ presence: "AGENT_PRESENCE_HERE", incarnation: 2 });
+});
 
 describe("SPEC 9.4: an agent that reports, in a session that was lost here", () => {
   test("is lost when its next report is late", async () => {

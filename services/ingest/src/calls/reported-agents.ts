@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { toJson } from "@bufbuild/protobuf";
-import { PerdureError } from "@perdure/core";
+import { isHere, PerdureError } from "@perdure/core";
 import { AgentProgressSchema, type EventJson, type ReportPresenceRequest } from "@perdure/protocol";
 import type { Grant } from "@perdure/service-kit";
 import type { AgentDeps } from "../agents/deps.ts";
@@ -42,6 +42,8 @@ export class ReportedAgents {
     const attachment = randomUUID();
     const identity = { tenant, participant, agent, instance, attachment, capacity: 0, description: "" };
     const joined = await this.#enter(session, key, identity, ttlMs);
+    // The node's life was declared over meanwhile, say, and everybody here with it.
+    if (!isHere(joined.held.state.agents.get(instance))) await joined.announce();
     if (progress !== undefined) {
       const events: EventJson[] = [{ agentProgress: toJson(AgentProgressSchema, progress) }];
       await joined.write(() => ({ events, attempt }));
