@@ -73,7 +73,7 @@ export class Backend {
   start(): void {
     if (this.#process?.alive === true) return;
     this.#lives += 1;
-    const process = this.#world.start(this.name, 0);
+    const process = this.#world.start(this.name);
     this.#process = process;
     this.#random = this.#world.random.stream(`${this.name} life ${this.#lives}`);
     this.#lanes = new Map();

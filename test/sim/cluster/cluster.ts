@@ -27,7 +27,7 @@ export class Cluster {
   constructor(plan: Plan) {
     this.plan = plan;
     const { seed, partitions, doubleRate } = plan;
-    this.world = new World(seed);
+    this.world = new World(seed, plan.timings);
     this.broker = new Broker(this.world.scheduler, this.world.random.stream("broker"));
     this.broker.skewMs = plan.brokerSkewMs;
     this.broker.troubleRate = plan.troubleRate;
@@ -43,7 +43,7 @@ export class Cluster {
   }
 
   startAll(): void {
-    for (const [name, node] of this.nodes) node.start(this.plan.skewMs[name] ?? 0);
+    for (const node of this.nodes.values()) node.start();
     for (const worker of this.workers.values()) worker.start();
     for (const backend of this.backends.values()) backend.start();
     for (const person of this.people.values()) person.open(SESSIONS);

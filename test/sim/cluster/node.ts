@@ -59,10 +59,10 @@ export class SimNode {
   }
 
   /** Starts it, unless it runs. */
-  start(skewMs = 0): void {
+  start(): void {
     if (this.#process?.alive === true) return;
     this.#lives += 1;
-    const process = this.#world.start(this.name, skewMs);
+    const process = this.#world.start(this.name);
     this.#process = process;
     const random = this.#world.random.stream(`${this.name} life ${this.#lives}`);
     const { network } = this.#world;
@@ -93,7 +93,7 @@ export class SimNode {
     this.#world.kill(process);
     this.#running = undefined;
     this.#notBeforeMs = this.#world.scheduler.nowMs + downMs;
-    this.#world.scheduler.after(downMs, undefined, () => this.#startAgain(process.skewMs));
+    this.#world.scheduler.after(downMs, undefined, () => this.#startAgain());
   }
 
   /** As by SIGTERM: it stops in good order, and is killed where that takes too long. */
@@ -125,8 +125,8 @@ export class SimNode {
     this.#world.scheduler.after(forMs, undefined, () => process.resume());
   }
 
-  #startAgain(skewMs: number): void {
-    if (this.#world.scheduler.nowMs >= this.#notBeforeMs) this.start(skewMs);
+  #startAgain(): void {
+    if (this.#world.scheduler.nowMs >= this.#notBeforeMs) this.start();
   }
 
   #diedOf(process: SimProcess): void {

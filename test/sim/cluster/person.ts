@@ -72,7 +72,7 @@ export class Person {
   open(sessions: readonly string[]): void {
     if (this.#life !== undefined) return;
     this.#lives += 1;
-    const process = this.#world.start(this.name, 0);
+    const process = this.#world.start(this.name);
     process.after(0, () => {
       this.#life = this.#begin(process);
       for (const id of sessions) this.#follow(this.#life, id);

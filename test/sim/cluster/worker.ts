@@ -73,7 +73,7 @@ export class AgentWorker {
   start(): void {
     if (this.#process?.alive === true) return;
     this.#lives += 1;
-    const process = this.#world.start(this.name, 0);
+    const process = this.#world.start(this.name);
     this.#process = process;
     process.after(0, () => this.#serve(process));
   }

@@ -1,4 +1,5 @@
 import type { KeeperTuning } from "../cluster/services.ts";
+import type { Timing } from "../world/process.ts";
 import { Random } from "../world/random.ts";
 
 export const SESSIONS = ["s-0", "s-1", "s-2"] as const;
@@ -6,6 +7,7 @@ export const NODES = ["keeper-0", "keeper-1", "edge-0", "edge-1", "ingest-0", "i
 export const PEOPLE = ["ann", "bea", "op", "eve"] as const;
 export const WORKERS = ["bot-0", "bot-1"] as const;
 export const BACKENDS = ["svc-0", "svc-1"] as const;
+const ALL = [...NODES, ...PEOPLE, ...WORKERS, ...BACKENDS];
 
 /** What is done at one time in a run. */
 export type Step = { readonly atMs: number } & Deed;
@@ -42,14 +44,16 @@ export interface Plan {
   readonly ringRecords: number;
   readonly recentRecords: number;
   readonly doubleRate: number;
-  /** By node: how far its clock is ahead, in milliseconds. */
-  readonly skewMs: Readonly<Record<string, number>>;
+  /** By process: what its clock says. */
+  readonly timings: Readonly<Record<string, Timing>>;
   readonly brokerSkewMs: number;
   /** Share of checkpoints that the broker refuses or leaves in doubt, and of reads that take long. */
   readonly troubleRate: number;
   readonly steps: readonly Step[];
 }
 
+/** How far a clock goes wrong at most: far more than real ones do, and less than what leases and grace times allow for. */
+const DRIFT = 0.03;
 /** Time for everybody to start before the first step. */
 const START_MS = 4_000;
 
@@ -58,6 +62,8 @@ export function planOf(seed: number): Plan {
   const activeMs = random.between(15_000, 40_000);
   const rolls = random.chance(0.3);
   const skewed = random.chance(0.5);
+  const drifts = random.chance(0.4);
+  const rateOf = (): number => (drifts ? random.between(1 - DRIFT, 1 + DRIFT) : 1);
   const skewOf = (): number => (skewed ? Math.round(random.between(-4_000, 4_000)) : 0);
   return {
     seed,
@@ -67,7 +73,7 @@ export function planOf(seed: number): Plan {
     ringRecords: random.of([20, 200, 100_000]),
     recentRecords: random.of([4, 24, 2_048]),
     doubleRate: random.of([0, 0.2, 0.6]),
-    skewMs: Object.fromEntries(NODES.map((node) => [node, skewOf()])),
+    timings: Object.fromEntries(ALL.map((name) => [name, { skewMs: skewOf(), rate: rateOf() }])),
     brokerSkewMs: skewOf(),
     troubleRate: random.of([0, 0, 0.15, 0.4]),
     steps: stepsOf(random, activeMs, rolls ? rollOut(random, activeMs) : []),
@@ -122,16 +128,15 @@ function workOf(random: Random): Deed {
 }
 
 function faultOf(random: Random): Deed {
-  const all = [...NODES, ...PEOPLE, ...WORKERS, ...BACKENDS];
   const choice = random.below(24);
   if (choice >= 20) {
     return { kind: "sever", who: random.of([...PEOPLE, ...WORKERS]), forMs: Math.round(random.between(50, 9_000)) };
   }
-  if (choice < 6) return { kind: "kill", who: random.of(all), downMs: Math.round(random.between(50, 9_000)) };
+  if (choice < 6) return { kind: "kill", who: random.of(ALL), downMs: Math.round(random.between(50, 9_000)) };
   if (choice < 7) return { kind: "stop", who: random.of(NODES), withinMs: 3_000, downMs: 500 };
-  if (choice < 11) return { kind: "pause", who: random.of(all), forMs: Math.round(random.between(50, 14_000)) };
+  if (choice < 11) return { kind: "pause", who: random.of(ALL), forMs: Math.round(random.between(50, 14_000)) };
   if (choice < 15) {
-    const one = random.of(all);
+    const one = random.of(ALL);
     const other = random.chance(0.6) ? "broker" : random.of(NODES);
     return { kind: "cut", one, other, forMs: Math.round(random.between(100, 12_000)) };
   }

@@ -1,5 +1,15 @@
 import type { Clock } from "@perdure/replica";
-import type { Scheduler, Task } from "./scheduler.ts";
+import { type Scheduler, START_MS, type Task } from "./scheduler.ts";
+
+/** How a process tells the time. */
+export interface Timing {
+  /** How far its clock is ahead of the world's at the beginning of a run, in milliseconds. */
+  readonly skewMs: number;
+  /** How fast it goes: 1.01 gains 10 ms in a second. */
+  readonly rate: number;
+}
+
+export const RIGHT_TIME: Timing = { skewMs: 0, rate: 1 };
 
 /**
  * One simulated process: what belongs to it stops when it is killed, and waits while it is stopped. What a killed one has
@@ -10,22 +20,22 @@ export class SimProcess {
   readonly clock: Clock;
   alive = true;
   paused = false;
-  /** How far its clock is ahead of the world's, in milliseconds. */
-  skewMs: number;
+  readonly timing: Timing;
   readonly #scheduler: Scheduler;
   #held: Task[] = [];
 
-  constructor(scheduler: Scheduler, name: string, skewMs = 0) {
+  constructor(scheduler: Scheduler, name: string, timing: Timing = RIGHT_TIME) {
     this.#scheduler = scheduler;
     this.name = name;
-    this.skewMs = skewMs;
+    this.timing = timing;
+    const { skewMs, rate } = timing;
     this.clock = {
-      now: () => Math.floor(scheduler.nowMs + this.skewMs),
-      after: (delayMs, call) => this.after(delayMs, call),
+      now: () => Math.floor(START_MS + (scheduler.nowMs - START_MS) * rate + skewMs),
+      after: (delayMs, call) => this.after(delayMs / rate, call),
     };
   }
 
-  /** Calls in this process after the delay, unless it is killed before. */
+  /** Calls in this process after so much of the world's time, unless it is killed before. */
   after(delayMs: number, call: () => void): () => void {
     return this.#scheduler.after(delayMs, this, call);
   }

@@ -13,7 +13,8 @@ export interface Task {
 
 /** The real one, since a simulated process gets another. */
 const nextTurn = setImmediate;
-const START_MS = 1_700_000_000_000;
+/** When a run begins. */
+export const START_MS = 1_700_000_000_000;
 
 /**
  * Simulated time. Tasks run one at a time, in order of time and then of asking; each runs to the end of all promises

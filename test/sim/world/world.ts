@@ -1,5 +1,5 @@
 import { Network } from "./network.ts";
-import { SimProcess } from "./process.ts";
+import { SimProcess, type Timing } from "./process.ts";
 import { Random } from "./random.ts";
 import { Scheduler } from "./scheduler.ts";
 import { Wires } from "./wire.ts";
@@ -13,15 +13,19 @@ export class World {
   /** Of ids that processes make up. */
   readonly ids: Random;
 
-  constructor(seed: number) {
+  readonly #timings: Readonly<Record<string, Timing>>;
+
+  /** `timings`: of processes by name; others have the right time. */
+  constructor(seed: number, timings: Readonly<Record<string, Timing>> = {}) {
+    this.#timings = timings;
     this.random = new Random(`seed ${seed}`);
     this.ids = this.random.stream("ids");
     this.network = new Network(this.scheduler, this.random.stream("network"));
     this.wires = new Wires(this.scheduler, this.network, this.random.stream("wires"));
   }
 
-  start(name: string, skewMs: number): SimProcess {
-    return new SimProcess(this.scheduler, name, skewMs);
+  start(name: string): SimProcess {
+    return new SimProcess(this.scheduler, name, this.#timings[name]);
   }
 
   kill(process: SimProcess): void {
