@@ -37,6 +37,7 @@ export function indexEntryOf(state: SessionState, owing: boolean): IndexEntryJso
     covered: String(state.covered),
     ...(state.epoch !== undefined && { epoch: String(state.epoch) }),
     seq: state.seq,
+    rules: state.rules,
     live: isLive(state),
     dueMs: String(owing ? NOW_MS : dueMsOf(state)),
     nodes: nodes.slice(0, NODES_LISTED),

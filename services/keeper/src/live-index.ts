@@ -4,20 +4,21 @@ import { type NodeLife, parseLife } from "./node-life.ts";
 interface Holders {
   readonly nodes: readonly string[];
   readonly many: boolean;
+  readonly rules: number;
 }
 
 /** Which sessions of a partition are held by nodes, as their heads in the log say. Grows with what is live. */
 export class LiveIndex {
   readonly #holders = new Map<string, Holders>();
 
-  note(sessionKey: string, { nodes = [], manyNodes = false }: IndexEntryJson): void {
+  note(sessionKey: string, { nodes = [], manyNodes = false, rules = 0 }: IndexEntryJson): void {
     if (nodes.length === 0) this.#holders.delete(sessionKey);
-    else this.#holders.set(sessionKey, { nodes, many: manyNodes });
+    else this.#holders.set(sessionKey, { nodes, many: manyNodes, rules });
   }
 
-  /** Sessions that somebody is in. */
-  keys(): IterableIterator<string> {
-    return this.#holders.keys();
+  /** Sessions that somebody is in and that follow earlier rules than `version`. */
+  behind(version: number): string[] {
+    return [...this.#holders].filter(([, { rules }]) => rules < version).map(([sessionKey]) => sessionKey);
   }
 
   /** Sessions that a life which is over still holds, or may hold because its nodes are too many to list. */

@@ -176,6 +176,8 @@ export class PartitionKeeper {
     this.#opened = true;
     this.#judgeUnjudged();
     this.nodesEnded();
+    // That may have been known before this partition came.
+    this.rulesKnown();
     this.#wake([...this.#dueEarly].filter((key) => Number(this.#index.find(key)?.dueMs ?? 0) > 0));
     this.#dueEarly.clear();
     this.#sessions.start();
@@ -195,7 +197,7 @@ export class PartitionKeeper {
   rulesKnown(): void {
     if (!this.#opened) return;
     for (const session of this.#sessions.values()) this.#upgrades.offer(session);
-    for (const key of this.#live.keys()) this.#upgrades.enqueue(key);
+    for (const key of this.#live.behind(this.#parts.knownByAll())) this.#upgrades.enqueue(key);
   }
 
   /** Covers everything that has been folded. Throws LogError. */

@@ -154,6 +154,21 @@ describe("a rolling deploy of later rules (SPEC 14)", () => {
     await old.leave();
   });
 
+  it("raises a session at rest that somebody is in, where its partition comes when the version is known already", async () => {
+    await node("edge-new", NEXT);
+    const joined = { member: "m", participant: "ann", role: "ROLE_USER", node: "edge-new", incarnation: 1 } as const;
+    await world.test.append(KEY, new SampleWriter("n", "ROLE_SYSTEM").record([{ memberJoined: joined }]));
+    const first = await newKeeper("keeper-a", { upgradesPerSecond: 0 });
+    await newKeeper("keeper-b");
+    await world.pass(20_000);
+    expect(await rulesOf(KEY)).toBe(NOW);
+    expect(await world.indexEntry(KEY)).toMatchObject({ rules: NOW, nodes: ["edge-new:1"] });
+    await first.stop();
+    await world.pass(15_000);
+    expect(await rulesOf(KEY)).toBe(NEXT);
+    expect(await world.indexEntry(KEY)).toMatchObject({ rules: NEXT });
+  });
+
   it("upgrades many sessions a few at a time", async () => {
     for (let index = 0; index < 40; index += 1) {
       await world.test.append(`acme/s${index}`, new SampleWriter(`w${index}`, "ROLE_USER").create());

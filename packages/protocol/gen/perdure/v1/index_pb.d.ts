@@ -98,6 +98,13 @@ export declare type IndexEntry = Message<"perdure.v1.IndexEntry"> & {
    * @generated from field: uint32 needs_rules = 12;
    */
   needsRules: number;
+
+  /**
+   * Version of the rules that the session follows, as of that head.
+   *
+   * @generated from field: uint32 rules = 13;
+   */
+  rules: number;
 };
 
 /**
@@ -188,6 +195,13 @@ export declare type IndexEntryJson = {
    * @generated from field: uint32 needs_rules = 12;
    */
   needsRules?: number;
+
+  /**
+   * Version of the rules that the session follows, as of that head.
+   *
+   * @generated from field: uint32 rules = 13;
+   */
+  rules?: number;
 };
 
 /**
