@@ -11,6 +11,8 @@ import { Recorder } from "./recorder.ts";
 import { edgeNode, ingestNode, keeperNode } from "./services.ts";
 import { AgentWorker } from "./worker.ts";
 
+/** An operator who has the floor and does not come back has it for so long. */
+const TAKEOVER_GRACE_MS = 6_000;
 const ROLES = { ann: "user", bea: "user", op: "operator", eve: "observer" } as const;
 
 /** Everything of one run: the log, its nodes, and the people, agents and backends that use them. */
@@ -49,7 +51,12 @@ export class Cluster {
     for (const person of this.people.values()) person.open(SESSIONS);
     this.world.scheduler.after(1_000, undefined, () => {
       const created = (): EventJson[] => [
-        { sessionCreated: { title: "a session", policy: { defaultAgent: "helper" } } },
+        {
+          sessionCreated: {
+            title: "a session",
+            policy: { defaultAgent: "helper", takeoverGraceMs: TAKEOVER_GRACE_MS },
+          },
+        },
       ];
       for (const id of SESSIONS) this.backends.get("svc-0")?.write(id, created);
     });
@@ -59,6 +66,8 @@ export class Cluster {
   heal(): void {
     this.broker.troubleRate = 0;
     this.world.network.healAll();
+    // Agents may go on: a budget that is used up would hold them for ever.
+    for (const id of SESSIONS) this.backends.get("svc-0")?.write(id, () => [{ budgetLifted: {} }]);
     // A rolling change goes on to its end.
     if (isRolling(this.plan)) for (const node of this.nodes.values()) node.upgrade();
   }
@@ -87,6 +96,10 @@ export class Cluster {
         return this.people.get(deed.who)?.toggle(deed.session);
       case "flap":
         return this.people.get(deed.who)?.flap(deed.session, deed.times);
+      case "work":
+        // Whoever else is there counts at the same time.
+        for (const who of deed.task === "count" ? this.people.keys() : [deed.who]) this.#work(who, deed);
+        return undefined;
       case "kill":
         return this.#kill(deed.who, deed.downMs);
       case "stop":
@@ -119,6 +132,11 @@ export class Cluster {
     if (name.startsWith("keeper")) return keeperNode(parts, keeper);
     const limits = { ringRecords, recentRecords };
     return name.startsWith("edge") ? edgeNode(parts, limits) : ingestNode(parts, limits);
+  }
+
+  #work(who: string, { session, task }: Extract<Deed, { kind: "work" }>): void {
+    const person = this.people.get(who);
+    if (person?.canWrite === true) person.work(session, task);
   }
 
   #kill(who: string, downMs: number): void {

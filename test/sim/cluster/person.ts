@@ -9,6 +9,7 @@ import type { Turn } from "../../../packages/client/src/turn.ts";
 import type { SimProcess } from "../world/process.ts";
 import type { Random } from "../world/random.ts";
 import type { World } from "../world/world.ts";
+import { doTask, giveFloorBack, type Task } from "./desk.ts";
 import { Reader } from "./reader.ts";
 import type { Recorder, Sent } from "./recorder.ts";
 import { TENANT, tokenOf } from "./tokens.ts";
@@ -53,6 +54,10 @@ export class Person {
     this.#world = world;
     this.#recorder = recorder;
     this.#random = world.random.stream(name);
+  }
+
+  get canWrite(): boolean {
+    return this.#role !== "observer";
   }
 
   get process(): SimProcess | undefined {
@@ -136,6 +141,19 @@ export class Person {
     });
   }
 
+  /** Does something beside talking. */
+  work(id: string, task: Task): void {
+    this.#inPage((life) => {
+      const session = life.sessions.get(id);
+      if (session === undefined) return;
+      const counted = (): void => {
+        if (this.#life === life) this.#recorder.counted(sessionKey(TENANT, id));
+      };
+      if (task === "count") this.#recorder.counting(sessionKey(TENANT, id));
+      doTask(session, task, this.#random, counted).catch(() => undefined);
+    });
+  }
+
   /** Signals the latest run that it asked for. */
   signal(kind: "cancel" | "steer" | "pause"): void {
     this.#inPage((life) => {
@@ -172,6 +190,7 @@ export class Person {
     const session = life.client.session(id, { title: id, defaultAgent: AGENT });
     life.sessions.set(id, session);
     session.onRequest((ask) => this.#answerLater(life, ask));
+    if (this.#role === "operator") giveFloorBack(session, this.#random, (ms, call) => this.#after(life, ms, call));
   }
 
   #answerLater(life: Life, ask: Ask): void {

@@ -51,6 +51,23 @@ export class Recorder {
   /** What was wrong at once, wherever it was seen. */
   readonly faults: string[] = [];
 
+  /** By session: how often its counter was told to be counted up, and how often that was asked for. */
+  readonly counts = new Map<string, { told: number; asked: number }>();
+
+  counting(key: string): void {
+    this.#countsOf(key).asked += 1;
+  }
+
+  counted(key: string): void {
+    this.#countsOf(key).told += 1;
+  }
+
+  #countsOf(key: string): { told: number; asked: number } {
+    const known = this.counts.get(key) ?? { told: 0, asked: 0 };
+    this.counts.set(key, known);
+    return known;
+  }
+
   fault(text: string): void {
     if (this.faults.length < 20) this.faults.push(text);
   }

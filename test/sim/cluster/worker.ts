@@ -129,6 +129,10 @@ async function work(run: Run, process: SimProcess, random: Random): Promise<void
   }
   if (random.chance(0.3)) await run.ask({ title: "Go on?", choices: ["yes", "no"], expiresIn: 3_000, default: "no" });
   await run.pipe(tokens(process, random));
+  if (random.chance(0.5)) {
+    const outputTokens = 1 + random.below(60);
+    await run.usage({ provider: "sim", model: random.of(["small", "large"]), inputTokens: 5, outputTokens });
+  }
   run.progress({ label: "almost", fraction: 0.9 });
 }
 

@@ -255,6 +255,20 @@ const ofCore: readonly Mutation[] = [
     ],
   ),
   mutation("runs of a crashed instance are not orphaned", [`${CORE}/due.ts`, "    ...orphans(state),\n", ""]),
+  mutation(
+    "a run begins while an operator has the floor",
+    [
+      `${CORE}/judge/runs.ts`,
+      "return hold === undefined ? undefined : holdCodes[hold];",
+      "return hold === undefined || hold in holdCodes ? undefined : holdCodes[hold];",
+    ],
+    [`${CORE}/pools.ts`, "const held = holdOf(state) !== undefined;", "const held = holdOf(state) === null;"],
+  ),
+  mutation("an update of a document is lost", [
+    `${CORE}/judge/documents.ts`,
+    'return known ? undefined : "document_conflict";',
+    'return known || baseSeq > 0 ? undefined : "document_conflict";',
+  ]),
   mutation("page number reused", [
     `${CORE}/shed.ts`,
     "  state.nextPage += pages.length;",

@@ -7,7 +7,7 @@ import { foldAll } from "./history.ts";
 import { checkExpiries, checkUpgrades } from "./leases.ts";
 import { checkHeard, compareSeen } from "./readers.ts";
 import { checkRules } from "./rules.ts";
-import { checkLedger, checkSent, checkTold } from "./writers.ts";
+import { checkCounts, checkLedger, checkSent, checkTold } from "./writers.ts";
 
 /**
  * Holds a run against the whole log: folds it from its first record, whatever was trimmed since, and compares with that
@@ -25,6 +25,7 @@ export async function judge(cluster: Cluster): Promise<readonly string[]> {
   for (const history of histories.values()) checkRules(history, findings);
   checkTold(recorder.told, writers, findings);
   checkSent(recorder, histories, findings);
+  checkCounts(recorder, histories, findings);
   checkHeads(broker, histories, findings);
   checkWatermarks(broker, histories, findings);
   await checkPages(broker, histories, findings);

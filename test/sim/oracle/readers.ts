@@ -5,7 +5,7 @@ import { countOf, seqOf } from "../cluster/reader.ts";
 import type { Findings } from "./findings.ts";
 import type { History, Judged } from "./history.ts";
 
-const FAMILIES = ["messages", "runs", "requests", "controls"] as const;
+const FAMILIES = ["messages", "runs", "requests", "controls", "takeovers"] as const;
 
 /** Asks the fold to stop where a reader looked, and compares what it showed. */
 export function compareSeen(history: History, seen: readonly Seen[], findings: Findings): void {
@@ -71,16 +71,20 @@ function faultOf({ frame, level }: Heard, { accepted }: Judged): string | undefi
   const isHidden = !("t" in frame) && frame[0] === "s";
   if (!covered) return isHidden ? undefined : "shows what this reader may not see";
   if (isHidden) return "hides what this reader may see";
-  if ("t" in frame) return sameEvents(frame.ev, accepted.events) ? undefined : "says something else";
+  if ("t" in frame) return sameEvents(frame.ev, accepted.events, level) ? undefined : "says something else";
   const append = accepted.events[0]?.partAppended;
   const [, , , , at, text] = frame;
   return append?.text === text && (append?.at ?? 0) === at ? undefined : "appends something else";
 }
 
-/** What is sealed is left out for those who are no agents. */
-function sameEvents(told: readonly EventJson[], stored: readonly EventJson[]): boolean {
-  return unsealed(told) === unsealed(stored);
+/** Fields that only staff see: what stands in them is no part of what others are told. */
+const FOR_STAFF = ["summary", "note", "limitTokens", "limitMicros", "warnAt", "spentTokens", "spentMicros"];
+
+/** What is sealed is left out for those who are no agents, and what is for staff for those who are not. */
+function sameEvents(told: readonly EventJson[], stored: readonly EventJson[], level: Heard["level"]): boolean {
+  const left = new Set(level === "staff" ? ["sealed"] : ["sealed", ...FOR_STAFF]);
+  return JSON.stringify(told) === without(left, told) && without(left, told) === without(left, stored);
 }
 
-const unsealed = (events: readonly EventJson[]): string =>
-  JSON.stringify(events, (name, value: unknown) => (name === "sealed" ? undefined : value));
+const without = (left: ReadonlySet<string>, events: readonly EventJson[]): string =>
+  JSON.stringify(events, (name, value: unknown) => (left.has(name) ? undefined : value));

@@ -36,6 +36,8 @@ class Rules {
   readonly #answered = new Set<string>();
   readonly #pool = new Map<string, PoolModel>();
   readonly #expired = new Map<string, number>();
+  #hasFloor = false;
+  #isSpent = false;
   readonly #members = new Set<string>();
   #next = 1;
 
@@ -77,6 +79,29 @@ class Rules {
       this.#answered.add(requestId);
     }
     this.#offers(event, at);
+    this.#holds(event, at);
+  }
+
+  /** The floor is one operator's at a time; while somebody has it, or a budget is used up, nobody begins to work. */
+  #holds(
+    { takeoverClaimed, takeoverReleased, budgetExhausted, budgetSet, budgetLifted, runAccepted }: EventJson,
+    at: string,
+  ): void {
+    if (takeoverClaimed !== undefined) {
+      if (this.#hasFloor) this.#findings.add("one winner", `${at} takes the floor, and somebody has it`);
+      this.#hasFloor = true;
+    }
+    if (takeoverReleased !== undefined) {
+      if (!this.#hasFloor) this.#findings.add("one winner", `${at} gives a floor back that nobody has`);
+      this.#hasFloor = false;
+    }
+    if (budgetExhausted !== undefined) this.#isSpent = true;
+    if ((budgetSet ?? budgetLifted) !== undefined) this.#isSpent = false;
+    if (runAccepted !== undefined && (this.#hasFloor || this.#isSpent))
+      this.#findings.add(
+        "held",
+        `${at} accepts a run, and ${this.#hasFloor ? "an operator has the floor" : "the budget is used up"}`,
+      );
   }
 
   #presence(

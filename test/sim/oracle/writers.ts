@@ -1,4 +1,5 @@
 import type { Verdict } from "@perdure/core";
+import { COUNTER } from "../cluster/desk.ts";
 import type { Recorder, Told } from "../cluster/recorder.ts";
 import type { Findings } from "./findings.ts";
 import type { History, Judged } from "./history.ts";
@@ -98,6 +99,19 @@ function toldAs(verdict: Verdict): string | undefined {
 }
 
 /** Kept and once: a message that its sender was told is there is there, and once. */
+/** Kept, one winner: a document that is only counted up says no less than was told, and no more than was asked for. */
+export function checkCounts({ counts }: Recorder, histories: ReadonlyMap<string, History>, findings: Findings): void {
+  for (const [key, { told, asked }] of counts) {
+    const documents = [...(histories.get(key)?.state.documents.values() ?? [])];
+    const count = Number(documents.find(({ name }) => name === COUNTER)?.content ?? 0);
+    if (count < told || count > asked)
+      findings.add(
+        "kept",
+        `the counter of ${key} says ${count}; ${told} were told that they count, and ${asked} were asked for`,
+      );
+  }
+}
+
 export function checkSent({ sent }: Recorder, histories: ReadonlyMap<string, History>, findings: Findings): void {
   for (const { sessionKey, text, outcome, messageId, person } of sent) {
     const holding = (histories.get(sessionKey)?.judged ?? []).filter(

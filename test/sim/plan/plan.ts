@@ -1,3 +1,4 @@
+import type { Task } from "../cluster/desk.ts";
 import type { KeeperTuning } from "../cluster/services.ts";
 import type { Timing } from "../world/process.ts";
 import { Random } from "../world/random.ts";
@@ -25,6 +26,7 @@ export type Deed =
   | { readonly kind: "signal"; readonly who: string; readonly signal: "cancel" | "steer" | "pause" }
   | { readonly kind: "haunt"; readonly who: string; readonly session: string }
   | { readonly kind: "toggle"; readonly who: string; readonly session: string }
+  | { readonly kind: "work"; readonly who: string; readonly session: string; readonly task: Task }
   | { readonly kind: "flap"; readonly who: string; readonly session: string; readonly times: number }
   | { readonly kind: "kill"; readonly who: string; readonly downMs: number }
   | { readonly kind: "stop"; readonly who: string; readonly withinMs: number; readonly downMs: number }
@@ -112,7 +114,8 @@ export const isRolling = ({ steps }: Plan): boolean => steps.some(({ kind }) => 
 
 function workOf(random: Random): Deed {
   const session = random.of(SESSIONS);
-  const choice = random.below(24);
+  const choice = random.below(30);
+  if (choice >= 24) return taskOf(random, session);
   if (choice >= 22) return { kind: "flap", who: random.of(PEOPLE), session, times: 4 + 2 * random.below(6) };
   if (choice >= 20) return { kind: "haunt", who: random.of(BACKENDS), session };
   if (choice < 10) return { kind: "write", who: random.of(BACKENDS), session, length: random.of([0, 1, 5, 60]) };
@@ -125,6 +128,12 @@ function workOf(random: Random): Deed {
     return { kind: "signal", who: random.of(["ann", "bea"]), signal: random.of(["cancel", "steer", "pause"]) };
   }
   return { kind: "toggle", who: random.of(PEOPLE), session };
+}
+
+function taskOf(random: Random, session: string): Deed {
+  const task = random.of(["floor", "human", "count", "count", "note", "note", "budget"] as const);
+  const who = task === "floor" || task === "budget" ? "op" : random.of(["ann", "bea", "op"]);
+  return { kind: "work", who, session, task };
 }
 
 function faultOf(random: Random): Deed {
