@@ -91,6 +91,8 @@ export class Presence {
     if (settling?.cancelSettle !== undefined && settling.holder.participant === grant.participant) {
       settling.cancelSettle();
       settling.cancelSettle = undefined;
+      // A life of the node that ended meanwhile took it away, and who settles is not joined again with the others.
+      if (this.#options.held.state.epoch !== undefined && !this.#isKnown(settling)) this.#enter(settling);
       return settling.id;
     }
     const id = randomUUID();
@@ -128,11 +130,9 @@ export class Presence {
 
   /** Joins those who are here and not listed. */
   rejoin(): void {
-    const { epoch, members } = this.#options.held.state;
-    if (epoch === undefined) return;
+    if (this.#options.held.state.epoch === undefined) return;
     for (const member of this.#members.values()) {
-      const isKnown = this.#counted.has(member) || members.has(member.id);
-      if (member.cancelSettle === undefined && !isKnown) this.#enter(member);
+      if (member.cancelSettle === undefined && !this.#isKnown(member)) this.#enter(member);
     }
     this.#counter.changed();
   }
@@ -155,6 +155,11 @@ export class Presence {
     this.#counted.clear();
     this.#counter.end();
     this.#writer.end();
+  }
+
+  /** The session lists the member, or its node counts it. */
+  #isKnown(member: Member): boolean {
+    return this.#counted.has(member) || this.#options.held.state.members.has(member.id);
   }
 
   #enter(member: Member): void {

@@ -187,3 +187,19 @@ test("SPEC 9.3: a node that did not hear that its life is over begins another wh
   await settle();
   expect(replica.state.members.get(member)).toMatchObject({ node: "edge-1", incarnation: 2 });
 });
+
+test("SPEC 9.2: who comes back while its connection settles is listed, though the node's life ended meanwhile", async () => {
+  const { member, room } = await enter();
+  const attachment = await enter();
+  attachment.room.lose(attachment);
+  const actor = { tenant: "acme", participant: "keeper", role: "ROLE_SYSTEM" } as const;
+  const events = [{ nodeExpired: { node: "edge-1", incarnation: 1 } }];
+  replica.publish({ producer: "keeper", first: 1, last: 1, actor, events });
+  await settle();
+  rooms.rejoin();
+  await settle();
+  expect([...replica.state.members.keys()]).toEqual([member]);
+  room.enter(subscriber, attachment.member);
+  await settle();
+  expect([...replica.state.members.keys()]).toEqual([member, attachment.member]);
+});
