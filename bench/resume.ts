@@ -30,14 +30,18 @@ try {
   const sessions = await writeHistories(log, cluster.partitions, histories, Number(values.sessions));
   const [floor, cold, warm, resumed] = [new Samples(), newSamples(), newSamples(), newSamples()];
   for (let round = 0; round < coldRounds; round += 1) {
-    const edge = await cluster.start("edge");
-    const attacher = new Attacher(cluster.edgePort, token);
-    await attachAll(attacher, sessions, cold, "snapshot");
-    for (let count = 0; count < sessions.length; count += 1) floor.add(await attacher.roundTrip());
-    await attachAll(attacher, sessions, warm, "snapshot");
-    await attachAll(attacher, sessions, resumed, "resumed");
-    attacher.close();
-    await edge.stop();
+    for (const history of histories) {
+      // An edge for each, so that every history opens all partitions, from a process that has done nothing yet.
+      const edge = await cluster.start("edge");
+      const attacher = new Attacher(cluster.edgePort, token);
+      const ofHistory = sessions.filter((session) => session.history === history);
+      await attachAll(attacher, ofHistory, cold, "snapshot");
+      for (let count = 0; count < ofHistory.length; count += 1) floor.add(await attacher.roundTrip());
+      await attachAll(attacher, ofHistory, warm, "snapshot");
+      await attachAll(attacher, ofHistory, resumed, "resumed");
+      attacher.close();
+      await edge.stop();
+    }
   }
   const calmed = await allAtOnce(sessions, token);
   report({ floor: floor.summary(), cold, warm, resumed, calmed });
@@ -45,20 +49,16 @@ try {
   await cluster.stop();
 }
 
-/** By turns through the histories, so that a slow moment of the machine is everybody's. */
 async function attachAll(
   attacher: Attacher,
   sessions: readonly Resumable[],
   samples: Map<number, Samples>,
   how: "snapshot" | "resumed",
 ): Promise<void> {
-  const each = sessions.length / histories.length;
-  for (let turn = 0; turn < sessions.length; turn += 1) {
-    const session = sessions[(turn % histories.length) * each + Math.floor(turn / histories.length)];
-    if (session === undefined) throw new Error("there is no such session");
-    const { tookMs, answer } = await attacher.attach(session.id, how === "resumed" ? session.cursor : undefined);
-    if (answer.how !== how) throw new Error(`${session.id} was ${answer.how}, not ${how}`);
-    samples.get(session.history)?.add(tookMs);
+  for (const { id, history, cursor } of sessions) {
+    const { tookMs, answer } = await attacher.attach(id, how === "resumed" ? cursor : undefined);
+    if (answer.how !== how) throw new Error(`${id} was ${answer.how}, not ${how}`);
+    samples.get(history)?.add(tookMs);
   }
 }
 
@@ -98,7 +98,7 @@ function report({ floor, cold, warm, resumed, calmed }: Found): void {
   print(
     {
       bench: "resume",
-      setting: `${values.sessions} sessions of each history, ${coldRounds} starts of the edge; cold: nothing of the session in memory, 16 partitions opened on the way`,
+      setting: `${values.sessions} sessions of each history, ${coldRounds} starts of the edge for each; cold: nothing of the session in memory, 16 partitions opened on the way`,
       tables: [
         {
           title: "from attach to its answer",

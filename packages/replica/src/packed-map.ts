@@ -1,5 +1,9 @@
-/** Bytes that one chunk holds, unless a single entry is larger. A power of two: a position is chunk × this + offset. */
-const CHUNK_BYTES = 64 * 1024;
+/**
+ * Bytes that one chunk holds, unless a single entry is larger. A power of two: a position is chunk × this + offset. So
+ * large that malloc maps it apart (from 128 KiB on), where it neither holds fast what was freed around it nor takes
+ * memory before it is written to.
+ */
+const CHUNK_BYTES = 256 * 1024;
 /** Length of the key, then of the value. */
 const HEADER_BYTES = 8;
 const FREE = 0;

@@ -1,6 +1,7 @@
 import type { Entry, Log, LogError, Tail } from "@perdure/log";
 import type { Clock } from "./clock.ts";
 import type { ReplicaLogger } from "./options.ts";
+import { TOPICS } from "./topics.ts";
 
 /** Who hears of one partition. */
 export interface PartitionFollower {
@@ -20,6 +21,8 @@ interface Followed {
 const RETRY_MS = 250;
 /** No less than a batch holds: of one that is larger the rest is read, and unpacked, again. */
 const READ_BYTES = 1024 * 1024;
+/** Index entries are packed and dropped. So few at once die young, and what they came in is used again; batches are small. */
+const INDEX_READ_BYTES = 64 * 1024;
 
 /**
  * One tail of one topic for all partitions that this process follows; goes on by itself after passing failures. What a
@@ -76,8 +79,9 @@ export class PartitionTail {
   }
 
   async #readWhatIsThere(partition: number, followed: Followed): Promise<void> {
+    const maxBytes = this.#topic === TOPICS.index ? INDEX_READ_BYTES : READ_BYTES;
     const read = (): Promise<readonly Entry[]> =>
-      this.#log.read(this.#topic, partition, followed.position, { maxBytes: READ_BYTES });
+      this.#log.read(this.#topic, partition, followed.position, { maxBytes });
     const [bounds, first] = await Promise.all([this.#log.bounds(this.#topic, partition), read()]);
     for (let entries = first; this.#followed.get(partition) === followed; entries = await read()) {
       const last = entries.at(-1);
