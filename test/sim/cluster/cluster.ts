@@ -13,6 +13,8 @@ import { AgentWorker } from "./worker.ts";
 
 /** An operator who has the floor and does not come back has it for so long. */
 const TAKEOVER_GRACE_MS = 6_000;
+/** After all is healed; one that was set before may be on its way still. */
+const LIFT_MS = [0, 12_000, 32_000, 60_000];
 const ROLES = { ann: "user", bea: "user", op: "operator", eve: "observer" } as const;
 
 /** Everything of one run: the log, its nodes, and the people, agents and backends that use them. */
@@ -66,8 +68,7 @@ export class Cluster {
   heal(): void {
     this.broker.troubleRate = 0;
     this.world.network.healAll();
-    // Agents may go on: a budget that is used up would hold them for ever.
-    for (const id of SESSIONS) this.backends.get("svc-0")?.write(id, () => [{ budgetLifted: {} }]);
+    for (const afterMs of LIFT_MS) this.world.scheduler.after(afterMs, undefined, () => this.#liftBudgets());
     // A rolling change goes on to its end.
     if (isRolling(this.plan)) for (const node of this.nodes.values()) node.upgrade();
   }
@@ -132,6 +133,11 @@ export class Cluster {
     if (name.startsWith("keeper")) return keeperNode(parts, keeper);
     const limits = { ringRecords, recentRecords };
     return name.startsWith("edge") ? edgeNode(parts, limits) : ingestNode(parts, limits);
+  }
+
+  /** Agents may go on: a budget that is used up would hold them for ever. */
+  #liftBudgets(): void {
+    for (const id of SESSIONS) this.backends.get("svc-0")?.write(id, () => [{ budgetLifted: {} }]);
   }
 
   #work(who: string, { session, task }: Extract<Deed, { kind: "work" }>): void {
