@@ -82,13 +82,13 @@ export class PartitionTail {
     const maxBytes = this.#topic === TOPICS.index ? INDEX_READ_BYTES : READ_BYTES;
     const read = (): Promise<readonly Entry[]> =>
       this.#log.read(this.#topic, partition, followed.position, { maxBytes });
-    const [bounds, first] = await Promise.all([this.#log.bounds(this.#topic, partition), read()]);
-    for (let entries = first; this.#followed.get(partition) === followed; entries = await read()) {
+    const { end } = await this.#log.bounds(this.#topic, partition);
+    while (followed.position < end && this.#followed.get(partition) === followed) {
+      const entries = await read();
       const last = entries.at(-1);
-      // Where there are none, what lies below the end is nobody's entry.
-      const next = last === undefined ? bounds.end : last.offset + 1;
-      if (next > followed.position) await this.#deliver(partition, entries, next, Math.max(bounds.end, next));
-      if (next >= bounds.end) return;
+      // Whether nothing is there, or nothing yet at a new leader, is the tail's to find out.
+      if (last === undefined || this.#followed.get(partition) !== followed) return;
+      await this.#deliver(partition, entries, last.offset + 1, Math.max(end, last.offset + 1));
     }
   }
 
