@@ -71,3 +71,9 @@ it("brings nothing to who has left meanwhile", async () => {
   await test.atRest();
   expect({ seen, begun }).toEqual({ seen: [], begun: [] });
 });
+
+it("takes an answer without entries for no end: the tail looks again from there", async () => {
+  follow(() => Promise.resolve([]));
+  await until(() => begun.length > 0);
+  expect({ seen, begun }).toEqual({ seen: [], begun: [0] });
+});
