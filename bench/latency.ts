@@ -1,12 +1,12 @@
 // `./dev bench latency [--json] [--rounds N] [--seconds N] [--rates 200,1000] [--per-session 50]`: from an agent's token to
 // the client's socket, beside raw Kafka through the same client, interleaved in one run, on one broker with acks=all.
-import { cpus } from "node:os";
 import { parseArgs } from "node:util";
 import { startCluster } from "./stand/cluster.ts";
 import { openFloor } from "./latency/floor.ts";
 import { openPath } from "./latency/path.ts";
-import { type Comparison, compare, tableOf } from "./latency/report.ts";
+import { type Comparison, compare } from "./latency/report.ts";
 import { measureRounds } from "./latency/rounds.ts";
+import { print } from "./measure/report.ts";
 import { runWithNodeFlags } from "./stand/node-flags.ts";
 
 // The load, and with it the floor, has no longer pauses than the services have.
@@ -29,8 +29,15 @@ const cluster = await startCluster();
 try {
   const comparisons: Comparison[] = [];
   for (const rate of values.rates.split(",").map(Number)) comparisons.push(await measure(rate));
-  const machine = `${cpus().length} cores, one broker, acks=all, ${rounds} rounds of ${values.seconds} s each, interleaved`;
-  console.log(values.json ? JSON.stringify({ machine, comparisons }, null, 2) : `${machine}\n${tableOf(comparisons)}`);
+  print(
+    {
+      bench: "latency",
+      setting: `one broker, acks=all, ${rounds} rounds of ${seconds} s each in turns; the seconds count in which other programs let the bench be`,
+      tables: comparisons.map(({ table }) => table),
+      marks: comparisons.flatMap(({ marks }) => marks),
+    },
+    values.json,
+  );
 } finally {
   await cluster.stop();
 }
