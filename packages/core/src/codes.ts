@@ -128,7 +128,7 @@ export const CODES = {
   invalid_name: told("A tenant, session or producer name has characters or a length that are not allowed.", 3, 400),
   not_attached: told("The session is not attached on this connection. Attach first.", 9, 409),
   too_many_sessions: told("The connection has as many sessions attached as it may.", 8, 429),
-  cursor_future: told("The cursor is ahead of the session. Attach without it.", 11, 409),
+  cursor_future: told("The cursor is ahead of the session, so that the answer is a snapshot.", 11, 409),
   slow_consumer: later("The connection took its frames too slowly. Connect again and resume.", 8, 429, 4002),
   idle_timeout: later("Nothing was heard on the connection for too long.", 14, 408, 4003),
   draining: later("The node is about to stop. Connect again.", 14, 503, 4004),

@@ -377,7 +377,7 @@ export declare type AgentResumedJson = {
 export declare const AgentResumedSchema: GenMessage<AgentResumed, {jsonType: AgentResumedJson}>;
 
 /**
- * The agent did not come back in time. Fences all its attempts and orphans its runs. Derived.
+ * The agent did not come back in time. Fences all its attempts; a `run.orphaned` for each of its runs follows. Derived.
  *
  * @generated from message perdure.v1.AgentCrashed
  */
@@ -389,7 +389,7 @@ export declare type AgentCrashed = Message<"perdure.v1.AgentCrashed"> & {
 };
 
 /**
- * The agent did not come back in time. Fences all its attempts and orphans its runs. Derived.
+ * The agent did not come back in time. Fences all its attempts; a `run.orphaned` for each of its runs follows. Derived.
  *
  * @generated from message perdure.v1.AgentCrashed
  */

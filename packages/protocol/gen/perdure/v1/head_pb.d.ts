@@ -66,6 +66,8 @@ export declare type Head = Message<"perdure.v1.Head"> & {
   info?: SessionInfo | undefined;
 
   /**
+   * Not sent to clients.
+   *
    * @generated from field: perdure.v1.Ledger ledger = 7;
    */
   ledger?: Ledger | undefined;
@@ -116,21 +118,21 @@ export declare type Head = Message<"perdure.v1.Head"> & {
   usage?: UsageState | undefined;
 
   /**
-   * Items that were taken away, so that a reader with an older cursor can take them away too.
+   * Items that were taken away, so that a reader with an older cursor can take them away too. To clients: in patches only.
    *
    * @generated from field: repeated perdure.v1.Tombstone tombstones = 17;
    */
   tombstones: Tombstone[];
 
   /**
-   * Highest change seq among all that was shed into pages.
+   * Highest change seq among all that was shed into pages: for an older cursor there is no patch. Not in patches.
    *
    * @generated from field: uint32 shed_seq = 18;
    */
   shedSeq: number;
 
   /**
-   * Number of the next page; the pages below it exist.
+   * Number of the next page; the pages below it exist. Not in patches.
    *
    * @generated from field: uint32 next_page = 19;
    */
@@ -216,6 +218,8 @@ export declare type HeadJson = {
   info?: SessionInfoJson;
 
   /**
+   * Not sent to clients.
+   *
    * @generated from field: perdure.v1.Ledger ledger = 7;
    */
   ledger?: LedgerJson;
@@ -266,21 +270,21 @@ export declare type HeadJson = {
   usage?: UsageStateJson;
 
   /**
-   * Items that were taken away, so that a reader with an older cursor can take them away too.
+   * Items that were taken away, so that a reader with an older cursor can take them away too. To clients: in patches only.
    *
    * @generated from field: repeated perdure.v1.Tombstone tombstones = 17;
    */
   tombstones?: TombstoneJson[];
 
   /**
-   * Highest change seq among all that was shed into pages.
+   * Highest change seq among all that was shed into pages: for an older cursor there is no patch. Not in patches.
    *
    * @generated from field: uint32 shed_seq = 18;
    */
   shedSeq?: number;
 
   /**
-   * Number of the next page; the pages below it exist.
+   * Number of the next page; the pages below it exist. Not in patches.
    *
    * @generated from field: uint32 next_page = 19;
    */
@@ -1346,7 +1350,7 @@ export declare type PartState = Message<"perdure.v1.PartState"> & {
   audience: Audience;
 
   /**
-   * UTF-16 high surrogate that waits for its partner; 0: none.
+   * UTF-16 high surrogate that waits for its partner at the end of the text; 0: none. Not sent to clients.
    *
    * @generated from field: uint32 pending_surrogate = 8;
    */
@@ -1402,7 +1406,7 @@ export declare type PartStateJson = {
   audience?: AudienceJson;
 
   /**
-   * UTF-16 high surrogate that waits for its partner; 0: none.
+   * UTF-16 high surrogate that waits for its partner at the end of the text; 0: none. Not sent to clients.
    *
    * @generated from field: uint32 pending_surrogate = 8;
    */
@@ -3023,7 +3027,8 @@ export declare const BudgetStateSchema: GenMessage<BudgetState, {jsonType: Budge
  */
 export declare type Tombstone = Message<"perdure.v1.Tombstone"> & {
   /**
-   * Id of the item; of a run in a pool: `session:epoch:run seq`; of a budget: `budget:` and its currency.
+   * Id of the item; of observers: their node; of a run in a pool: `session:epoch:run seq`; of a budget: `budget:` and its
+   * currency.
    *
    * @generated from field: string id = 1;
    */
@@ -3047,7 +3052,8 @@ export declare type Tombstone = Message<"perdure.v1.Tombstone"> & {
  */
 export declare type TombstoneJson = {
   /**
-   * Id of the item; of a run in a pool: `session:epoch:run seq`; of a budget: `budget:` and its currency.
+   * Id of the item; of observers: their node; of a run in a pool: `session:epoch:run seq`; of a budget: `budget:` and its
+   * currency.
    *
    * @generated from field: string id = 1;
    */

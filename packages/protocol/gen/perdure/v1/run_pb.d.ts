@@ -441,7 +441,8 @@ export declare type RunCancelledJson = {
 export declare const RunCancelledSchema: GenMessage<RunCancelled, {jsonType: RunCancelledJson}>;
 
 /**
- * The run's agent is gone. It is offered again, or waits for an agent.
+ * The run's agent is gone. It is offered again, or waits for an agent; where it was asked to stop, it ends as cancelled.
+ * Derived.
  *
  * @generated from message perdure.v1.RunOrphaned
  */
@@ -460,7 +461,8 @@ export declare type RunOrphaned = Message<"perdure.v1.RunOrphaned"> & {
 };
 
 /**
- * The run's agent is gone. It is offered again, or waits for an agent.
+ * The run's agent is gone. It is offered again, or waits for an agent; where it was asked to stop, it ends as cancelled.
+ * Derived.
  *
  * @generated from message perdure.v1.RunOrphaned
  */

@@ -18,7 +18,7 @@ export declare const file_perdure_v1_session: GenFile;
  */
 export declare type SessionPolicy = Message<"perdure.v1.SessionPolicy"> & {
   /**
-   * Agent that a message asks where the sender names none; empty: no run is requested. At most 64 characters.
+   * Agent that `run.requested` asks where it names none; empty: that is refused as `no_agent`. At most 64 characters.
    *
    * @generated from field: string default_agent = 1;
    */
@@ -54,7 +54,7 @@ export declare type SessionPolicy = Message<"perdure.v1.SessionPolicy"> & {
  */
 export declare type SessionPolicyJson = {
   /**
-   * Agent that a message asks where the sender names none; empty: no run is requested. At most 64 characters.
+   * Agent that `run.requested` asks where it names none; empty: that is refused as `no_agent`. At most 64 characters.
    *
    * @generated from field: string default_agent = 1;
    */
