@@ -63,7 +63,7 @@ describe("a record", () => {
 
   test("that was judged is not sent again, also where another one might succeed later", async () => {
     const applied = lane.add(entry(1));
-    lane.onAck(ack(1, { code: "too_many_runs", retryAfterMs: 100 }));
+    lane.onAck(ack(1, { code: "too_many_runs" }));
     await expect(applied).rejects.toMatchObject({ code: "too_many_runs" });
     clock.advance(10_000);
     expect(sent).toEqual([1]);
@@ -123,6 +123,18 @@ describe("order", () => {
     expect(sent).toEqual([]);
     clock.advance(1);
     expect(sent).toEqual([1, 2, 3, 4]);
+  });
+
+  test("what went wrong in the server with no verdict known goes again, whatever its code, and fails nothing behind it", async () => {
+    const [first, second] = [1, 2].map((number) => lane.add(entry(number)));
+    sent = [];
+    lane.onAck(ack(1, { code: "internal", retryAfterMs: 500 }));
+    lane.onAck(ack(2, { code: "producer_gap", expected: 1 }));
+    clock.advance(500);
+    expect(sent).toEqual([1, 2]);
+    lane.onAck(ack(1, { s: 8 }));
+    lane.onAck(ack(2, { s: 9 }));
+    await expect(Promise.all([first, second])).resolves.toEqual([8, 9]);
   });
 
   test("a gap that this device cannot fill is told to all who wait", async () => {

@@ -28,14 +28,6 @@ interface Waiting {
   readonly settle: (result: number | PerdureError) => void;
 }
 
-/**
- * The record has not reached the session, so that its number is still free. Any other refusal is a verdict, which the same
- * number would only hear again, also where another record might succeed later.
- */
-const NOT_JUDGED: ReadonlySet<Code> = new Set(["unavailable", "overloaded", "catching_up", "rules_too_new"]);
-/** Time to the next try where the server names none, in milliseconds. */
-const RETRY_MS = 1_000;
-
 /** One producer's records in one session, kept and sent in order until each has its verdict. */
 export class OutboxLane {
   readonly #options: LaneOptions;
@@ -82,7 +74,8 @@ export class OutboxLane {
     const code: Code = isCode(ack.code) ? ack.code : "internal";
     if (code === "producer_gap") return this.#mend(ack.expected ?? ack.n);
     if (code === "not_attached") return;
-    if (NOT_JUDGED.has(code)) return this.#sendLater(ack.n, ack.retryAfterMs ?? RETRY_MS);
+    // Nobody knows of a verdict. One that there is after all is what the same number hears next.
+    if (ack.retryAfterMs !== undefined) return this.#sendLater(ack.n, ack.retryAfterMs);
     const { winner, expected } = ack;
     const details = { ...(winner && { winner }), ...(expected !== undefined && { expected }) };
     this.#settle(waiting, new PerdureError(code, ack.message ?? CODES[code].meaning, details));
