@@ -24,7 +24,7 @@ export interface Uncovered {
 /** What the session's runs make the keeper tell to pools. */
 export interface OwedSignals {
   /** As of the last look. */
-  owed: ReadonlySet<string>;
+  owed: Set<string>;
   /** Of runs that have left the state: not covered before they have arrived, since no head would say them again. */
   readonly left: Map<string, PoolSignal>;
   /** Those that are not known to have arrived. */
@@ -225,7 +225,7 @@ export class KeptSession {
       checkRules(this.key, state.rules, this.#book);
       this.uncovered?.pages.push(...pages);
       for (const [text, signal] of leftSignals(pages, this.key)) this.#noteLeft(text, signal);
-      if (accepted !== undefined) this.#note(accepted);
+      if (accepted !== undefined) this.#note(state, accepted);
       this.written.judged(offset, verdict);
     } catch (error) {
       if (error instanceof PerdureError && error.code === "rules_too_new") this.#end("rules_too_new", error);
@@ -240,12 +240,18 @@ export class KeptSession {
     this.changed = true;
   }
 
-  #note({ events }: Accepted): void {
-    for (const event of events) {
-      const kind = eventKind(event) ?? "";
-      this.changed ||= !QUIET.has(kind);
-      this.nodesChanged ||= JOINS.has(kind);
-    }
+  #note(state: SessionState, { events }: Accepted): void {
+    const kinds = events.map((event) => eventKind(event) ?? "");
+    this.nodesChanged ||= kinds.some((kind) => JOINS.has(kind));
+    if (kinds.every((kind) => QUIET.has(kind))) return;
+    this.changed = true;
+    this.#forgetTold(state);
+  }
+
+  /** What is not owed for a while may be owed again, and an earlier keeper may have told the pool what was between. */
+  #forgetTold(state: SessionState): void {
+    const owed = owedSignals(state, this.key);
+    for (const text of this.signals.owed) if (!owed.has(text)) this.signals.owed.delete(text);
   }
 
   /** The watermark may pass a record only once the index says from where on nothing was judged. */

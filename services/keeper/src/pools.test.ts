@@ -218,4 +218,29 @@ describe("a session that an operator has taken over", () => {
     await world.passing(() => queued().length === 2, 0);
     expect(queued()).toEqual([early, late]);
   });
+
+  it("frees the place of a run that a keeper had in the pool again and took no head of before it was killed", async () => {
+    await world.keeper();
+    const bot = instance("i-1");
+    await bot.serves(1);
+    const operator = new SampleWriter("op", "ROLE_OPERATOR");
+    await write(KEY, user.create());
+    await write(KEY, operator.record([{ takeoverClaimed: {} }]));
+    const takeoverId = operator.id(0);
+    const runId = await requestRun();
+    await world.covered(KEY);
+    await write(KEY, operator.record([{ takeoverReleased: { takeoverId, outcome: "TAKEOVER_OUTCOME_HANDED_BACK" } }]));
+    await world.test.atRest();
+    await bot.accepts(runId);
+    await world.test.atRest();
+    const phases = async () => [...(await world.attach(POOL)).state.pool.values()].map(({ phase }) => phase);
+    expect(await phases()).toEqual(["POOL_PHASE_TAKEN"]);
+    await world.kill();
+    const held = await world.attach(KEY);
+    await bot.completes(runId, held.state.runs.get(runId)?.attempt ?? 0);
+    await world.keeper({ node: "second" });
+    await world.test.atRest();
+    expect(held.state.runs.get(runId)?.phase).toBe("RUN_PHASE_COMPLETED");
+    expect(await phases()).toEqual([]);
+  });
 });
