@@ -53,6 +53,16 @@ describe("an agent's pool", () => {
     expect([...pool.state.agents.keys()]).toEqual(["i-1", "i-2"]);
   });
 
+  test("has an instance again that was lost with an earlier stream, whose arrival came late", async () => {
+    await serving();
+    const bot = { participant: "bot", role: "ROLE_AGENT", instance: "i-1" } as const;
+    const earlier = { instance: "i-1", attachment: "earlier" };
+    await pool.write([{ agentResumed: { ...earlier, node: "elsewhere", incarnation: 1 } }], bot);
+    await pool.write([{ agentLost: { ...earlier, reason: "LOST_REASON_STREAM" } }], keeper, pool.state.seq);
+    await pool.until(() => pool.state.agents.get("i-1")?.presence === "AGENT_PRESENCE_HERE");
+    expect(pool.state.agents.get("i-1")?.attachment).not.toBe("earlier");
+  });
+
   test("offers a run to one instance, which takes it: joined, accepted, and told the attempt", async () => {
     const agent = await serving();
     const run = await queued();

@@ -191,6 +191,18 @@ export class PoolMembership {
         this.#offer(poolOffered.run, session, runId);
       }
     }
+    const isGone = accepted.events.some((event) => event.agentLost !== undefined || event.nodeExpired !== undefined);
+    if (isGone && this.#isMistaken()) this.announce();
+  }
+
+  /**
+   * An earlier stream's arrival may have waited for the log, come after this one's, and been lost with that stream: the
+   * pool then misses an instance that is here.
+   */
+  #isMistaken(): boolean {
+    const { instance, attachment } = this.#options.agent;
+    const known = this.#joined?.held.state.agents.get(instance);
+    return known?.presence === "AGENT_PRESENCE_LOST" && known.attachment !== attachment;
   }
 
   #lookAt({ run, phase, instance }: PoolRun): void {
