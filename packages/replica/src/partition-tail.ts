@@ -80,11 +80,9 @@ export class PartitionTail {
 
   async #readWhatIsThere(partition: number, followed: Followed): Promise<void> {
     const maxBytes = this.#topic === TOPICS.index ? INDEX_READ_BYTES : READ_BYTES;
-    const read = (): Promise<readonly Entry[]> =>
-      this.#log.read(this.#topic, partition, followed.position, { maxBytes });
     const { end } = await this.#log.bounds(this.#topic, partition);
     while (followed.position < end && this.#followed.get(partition) === followed) {
-      const entries = await read();
+      const entries = await this.#log.read(this.#topic, partition, followed.position, { maxBytes });
       const last = entries.at(-1);
       // Whether nothing is there, or nothing yet at a new leader, is the tail's to find out.
       if (last === undefined || this.#followed.get(partition) !== followed) return;

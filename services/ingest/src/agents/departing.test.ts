@@ -1,8 +1,6 @@
-import { ManualClock, OneSession } from "@perdure/replica/testing";
-import { createLogger, createMetrics, createVerifier } from "@perdure/service-kit";
+import type { ManualClock, OneSession } from "@perdure/replica/testing";
 import { beforeEach, describe, expect, test } from "vitest";
-import { DEFAULT_INGEST_LIMITS } from "../limits.ts";
-import { ingestMetrics } from "../metrics.ts";
+import { oneSessionNode, type OneSessionNode } from "../testing/one-session-node.ts";
 import type { AgentDeps } from "./deps.ts";
 import { Outgoing } from "./outgoing.ts";
 import { PoolMembership } from "./pool.ts";
@@ -13,29 +11,11 @@ const AGENT = { ...OF_TENANT, instance: "i-1", attachment: "stream-1", capacity:
 
 let clock: ManualClock;
 let replica: OneSession;
-let node: { readonly name: string; incarnation: number; declaredOver: (incarnation: number) => void };
+let node: OneSessionNode["node"];
 let deps: AgentDeps;
 
 beforeEach(() => {
-  node = {
-    name: "ingest-1",
-    incarnation: 1,
-    declaredOver: (incarnation) => void (node.incarnation = incarnation + 1),
-  };
-  clock = new ManualClock();
-  replica = new OneSession();
-  const actor = { tenant: "acme", participant: "ann", role: "ROLE_USER" } as const;
-  replica.publish({ producer: "p", first: 1, last: 1, actor, events: [{ sessionCreated: {} }] });
-  deps = {
-    replica,
-    node,
-    verifier: createVerifier({ keys: { kind: "secret", secret: "a secret of thirty-two bytes or more" } }),
-    clock,
-    logger: createLogger({ service: "ingest", node: "ingest-1", level: "silent" }),
-    metrics: ingestMetrics(createMetrics({ service: "ingest", node: "ingest-1" })),
-    limits: { ...DEFAULT_INGEST_LIMITS, sessionsPerStream: 1 },
-    advertisedUrl: "",
-  };
+  ({ clock, replica, node, deps } = oneSessionNode({ sessionsPerStream: 1 }));
 });
 
 const presence = (): string => replica.state.agents.get("i-1")?.presence.slice("AGENT_PRESENCE_".length) ?? "";

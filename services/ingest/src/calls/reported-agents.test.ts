@@ -1,10 +1,8 @@
 import { create } from "@bufbuild/protobuf";
 import { ReportPresenceRequestSchema } from "@perdure/protocol";
-import { ManualClock, OneSession } from "@perdure/replica/testing";
-import { createLogger, createMetrics, createVerifier } from "@perdure/service-kit";
+import type { ManualClock, OneSession } from "@perdure/replica/testing";
 import { beforeEach, describe, expect, test } from "vitest";
-import { DEFAULT_INGEST_LIMITS } from "../limits.ts";
-import { ingestMetrics } from "../metrics.ts";
+import { oneSessionNode } from "../testing/one-session-node.ts";
 import { ReportedAgents } from "./reported-agents.ts";
 
 const GRANT = {
@@ -19,26 +17,13 @@ const GRANT = {
 } as const;
 
 let clock: ManualClock;
-let node: { readonly name: string; incarnation: number; declaredOver: (incarnation: number) => void };
 let replica: OneSession;
 let reported: ReportedAgents;
 
 beforeEach(() => {
-  clock = new ManualClock();
-  replica = new OneSession();
-  const actor = { tenant: "acme", participant: "ann", role: "ROLE_USER" } as const;
-  replica.publish({ producer: "p", first: 1, last: 1, actor, events: [{ sessionCreated: {} }] });
-  node = { name: "ingest-1", incarnation: 1, declaredOver: (over) => void (node.incarnation = over + 1) };
-  reported = new ReportedAgents({
-    replica,
-    node,
-    verifier: createVerifier({ keys: { kind: "secret", secret: "a secret of thirty-two bytes or more" } }),
-    clock,
-    logger: createLogger({ service: "ingest", node: "ingest-1", level: "silent" }),
-    metrics: ingestMetrics(createMetrics({ service: "ingest", node: "ingest-1" })),
-    limits: DEFAULT_INGEST_LIMITS,
-    advertisedUrl: "",
-  });
+  const parts = oneSessionNode();
+  ({ clock, replica } = parts);
+  reported = new ReportedAgents(parts.deps);
 });
 
 const presence = (): string => replica.state.agents.get("i-1")?.presence.slice("AGENT_PRESENCE_".length) ?? "";
