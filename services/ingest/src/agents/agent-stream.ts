@@ -116,6 +116,8 @@ export class AgentStream {
   beat(loopDelayMs: number): void {
     if (this.#over) return;
     this.#watchSilence();
+    this.#open?.sessions.announceMissed();
+    this.#open?.pool?.announceIfMissed();
     const busy = loopDelayMs >= this.#options.deps.limits.busyMs;
     if (busy === this.#busy || this.#open === undefined) return;
     this.#busy = busy;

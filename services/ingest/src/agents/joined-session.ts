@@ -1,4 +1,13 @@
-import { type Accepted, type Code, isCode, PerdureError, type SessionState, type Verdict } from "@perdure/core";
+import {
+  type Accepted,
+  type Agent,
+  type Code,
+  isCode,
+  isHere,
+  PerdureError,
+  type SessionState,
+  type Verdict,
+} from "@perdure/core";
 import type { EventJson } from "@perdure/protocol";
 import { type HeldSession, leaveUnjudged, type Replica, type SessionListener } from "@perdure/replica";
 import type { Clock, Logger } from "@perdure/service-kit";
@@ -33,6 +42,7 @@ export class JoinedSession {
   readonly #options: JoinedSessionOptions;
   readonly #writer: SessionWriter;
   #onAccepted: ((accepted: Accepted) => void) | undefined;
+  #announcing: Promise<void> | undefined;
   #over = false;
 
   /** Enters the session: settles when its presence is recorded. Throws PerdureError: `session_not_found`, `fenced` … */
@@ -76,14 +86,38 @@ export class JoinedSession {
     return this.#over;
   }
 
+  /**
+   * Whether the session holds the agent for gone, though not for good, and nothing is on its way that says otherwise. What
+   * an earlier stream said may have waited for the log, come after this one's arrival, and ended with that stream; or this
+   * one's arrival came under a life of the node that was over by then. To be asked when the agent gives a sign of life on
+   * this stream: of one that another has succeeded, the session knows better.
+   */
+  get isMissed(): boolean {
+    if (this.#over || this.#announcing !== undefined) return false;
+    const known = this.#known;
+    return known !== undefined && !isHere(known) && !this.isFenced;
+  }
+
+  /** The session holds the agent's instance for crashed, which is final. */
+  get isFenced(): boolean {
+    return this.#known?.presence === "AGENT_PRESENCE_CRASHED";
+  }
+
   /** Says that the agent is here on this stream: joined, or resumed where it was here before. Throws what refuses it. */
-  async announce(): Promise<void> {
+  announce(): Promise<void> {
+    this.#announcing ??= this.#announce().finally(() => {
+      this.#announcing = undefined;
+    });
+    return this.#announcing;
+  }
+
+  async #announce(): Promise<void> {
     const { state } = this.held;
     this.#options.check(state);
     if (state.epoch === undefined) {
       throw new PerdureError("session_not_found", `there is no session ${this.id}: create it first`);
     }
-    if (state.agents.get(this.#options.agent.instance)?.presence === "AGENT_PRESENCE_CRASHED") {
+    if (this.isFenced) {
       throw new PerdureError("fenced", "the instance was gone for too long: go on as another instance");
     }
     for (let tries = 1; ; tries += 1) {
@@ -124,11 +158,15 @@ export class JoinedSession {
     this.held.detach();
   }
 
+  get #known(): Agent | undefined {
+    return this.held.state.agents.get(this.#options.agent.instance);
+  }
+
   #arrival(): EventJson {
     const { agent, node, capacity } = this.#options;
     const { instance, attachment } = agent;
     const here = { instance, attachment, node: node.name, incarnation: node.incarnation };
-    const known = this.held.state.agents.get(instance);
+    const known = this.#known;
     if (known !== undefined && known.presence !== "AGENT_PRESENCE_LEFT") return { agentResumed: here };
     return { agentJoined: { ...here, agent: agent.agent, capacity, description: agent.description } };
   }

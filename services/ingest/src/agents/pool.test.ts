@@ -1,6 +1,6 @@
 import type { RunRefJson } from "@perdure/protocol";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { RawAgent } from "../testing/raw-agent.ts";
+import { RawAgent, RawHeart } from "../testing/raw-agent.ts";
 import { TestNode, type Watcher } from "../testing/node.ts";
 
 let node: TestNode;
@@ -59,8 +59,11 @@ describe("an agent's pool", () => {
     const earlier = { instance: "i-1", attachment: "earlier" };
     await pool.write([{ agentResumed: { ...earlier, node: "elsewhere", incarnation: 1 } }], bot);
     await pool.write([{ agentLost: { ...earlier, reason: "LOST_REASON_STREAM" } }], keeper, pool.state.seq);
+    const heart = new RawHeart(node.address, await node.token());
+    await heart.beat("i-1");
     await pool.until(() => pool.state.agents.get("i-1")?.presence === "AGENT_PRESENCE_HERE");
     expect(pool.state.agents.get("i-1")?.attachment).not.toBe("earlier");
+    heart.close();
   });
 
   test("offers a run to one instance, which takes it: joined, accepted, and told the attempt", async () => {

@@ -116,6 +116,12 @@ export class PoolMembership {
     this.#arrive(this.#joined.announce()).catch((error: unknown) => this.#failed(error));
   }
 
+  /** The agent lives: where the pool misses it, it is here again; where it is fenced there, which offers nothing, it hears it. */
+  announceIfMissed(): void {
+    const joined = this.#joined;
+    if (joined?.over === false && (joined.isMissed || joined.isFenced)) this.announce();
+  }
+
   #depart(departure: Departure): Promise<void> {
     this.#departing ??= this.#writeDeparture(departure);
     return this.#departing;
@@ -191,18 +197,6 @@ export class PoolMembership {
         this.#offer(poolOffered.run, session, runId);
       }
     }
-    const isGone = accepted.events.some((event) => event.agentLost !== undefined || event.nodeExpired !== undefined);
-    if (isGone && this.#isMistaken()) this.announce();
-  }
-
-  /**
-   * An earlier stream's arrival may have waited for the log, come after this one's, and been lost with that stream: the
-   * pool then misses an instance that is here.
-   */
-  #isMistaken(): boolean {
-    const { instance, attachment } = this.#options.agent;
-    const known = this.#joined?.held.state.agents.get(instance);
-    return known?.presence === "AGENT_PRESENCE_LOST" && known.attachment !== attachment;
   }
 
   #lookAt({ run, phase, instance }: PoolRun): void {

@@ -46,6 +46,24 @@ describe("SPEC 9: presence", () => {
     expect(watcher.state.agents.get("i-1")).toMatchObject({ presence: "AGENT_PRESENCE_HERE", attachment });
   });
 
+  test("an agent that a session misses, though its stream is here, is there again with its next heartbeat", async () => {
+    const watcher = await node.watch("s");
+    await streams.joined(await streams.welcomed());
+    const attachment = watcher.state.agents.get("i-1")?.attachment;
+    const bot = { participant: "bot", role: "ROLE_AGENT", instance: "i-1" } as const;
+    const earlier = { instance: "i-1", attachment: "earlier", node: "elsewhere", incarnation: 1 };
+    await watcher.write([{ agentResumed: earlier }], bot);
+    await watcher.write([{ agentLost: { instance: "i-1", attachment: "earlier" } }], {
+      participant: "keeper",
+      role: "ROLE_SYSTEM",
+    });
+    const heart = new RawHeart(node.address, await node.token());
+    await heart.beat("i-1");
+    await watcher.until((state) => presence("i-1")(state) === "AGENT_PRESENCE_HERE");
+    expect(watcher.state.agents.get("i-1")?.attachment).toBe(attachment);
+    heart.close();
+  });
+
   test("three missed heartbeats are a loss; one that comes in time is none", async () => {
     const watcher = await node.watch("s");
     const agent = await streams.joined(await streams.welcomed());

@@ -107,9 +107,12 @@ export class StreamSessions {
 
   /** The node begins another life: everybody is here again. */
   announceAll(): void {
-    for (const [session, entry] of this.#entries) {
-      entry.announced = entry.joined?.session.announce().catch((error: unknown) => this.refuse(session, error));
-    }
+    this.#announceWhere(() => true);
+  }
+
+  /** The agent lives: where a session misses it, it is here again. */
+  announceMissed(): void {
+    this.#announceWhere(({ isMissed }) => isMissed);
   }
 
   /** Tells the agent what became of something that it asked of a session. */
@@ -152,6 +155,26 @@ export class StreamSessions {
   #tellState(session: JoinedSession): void {
     const { agent, outgoing } = this.#options;
     outgoing.send({ case: "joined", value: stateMessage(session.id, session.held.state, agent) });
+  }
+
+  #announceWhere(wanted: (session: JoinedSession) => boolean): void {
+    for (const [session, entry] of this.#entries) {
+      const joined = entry.joined?.session;
+      if (joined !== undefined && wanted(joined)) entry.announced = this.#announce(session, entry, joined);
+    }
+  }
+
+  /** Whom the session refuses is not in it any more. Never throws. */
+  async #announce(session: string, entry: Entry, joined: JoinedSession): Promise<void> {
+    try {
+      await joined.announce();
+    } catch (error) {
+      // A session that was lost here has said so.
+      if (joined.over) return;
+      joined.detach();
+      this.#lost(session, entry, refusalOf(error).code);
+      this.refuse(session, error);
+    }
   }
 
   async #departAll(departure: Departure): Promise<void> {
