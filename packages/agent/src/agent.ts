@@ -1,10 +1,11 @@
 import { randomUUID } from "node:crypto";
 import { PerdureError } from "@perdure/core";
-import type { AgentOffer, AgentRefused, AgentRunStarted, AgentWelcome, ConnectResponse } from "@perdure/protocol";
+import type { AgentOffer, AgentRefused, AgentRunStarted, AgentWelcome } from "@perdure/protocol";
 import type { Clock } from "./clock.ts";
 import { refusal } from "./errors.ts";
 import type { Heartbeat } from "./heartbeat/heartbeat.ts";
 import { Connection } from "./link/connection.ts";
+import type { NodeMessage } from "./link/node-messages.ts";
 import type { PageSource } from "./link/past.ts";
 import { Sessions } from "./link/sessions.ts";
 import type { Transport } from "./link/transport.ts";
@@ -134,19 +135,19 @@ export class Agent {
     this.#opened.resolve();
   }
 
-  #heard({ kind }: ConnectResponse): void {
-    switch (kind.case) {
+  #heard(message: NodeMessage): void {
+    switch (message.case) {
       case "offer":
-        this.#offered(kind.value);
+        this.#offered(message.value);
         return;
       case "runStarted":
-        this.#started(kind.value);
+        this.#started(message.value);
         return;
       case "refused":
-        this.#refused(kind.value);
+        this.#refused(message.value);
         return;
       default:
-        this.#sessions.heard(kind);
+        this.#sessions.heard(message);
     }
   }
 

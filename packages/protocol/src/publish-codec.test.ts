@@ -1,7 +1,7 @@
 import { create, fromBinary, fromJson, toBinary, toJson } from "@bufbuild/protobuf";
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
-import { decodePublish, encodeHeard, encodePublish } from "./publish-codec.ts";
+import { decodeHeard, decodePublish, encodeHeard, encodePublish } from "./publish-codec.ts";
 import { ConnectRequestSchema, ConnectResponseSchema, type RecordJson, RecordSchema } from "./schema.ts";
 
 const append: RecordJson = {
@@ -33,13 +33,18 @@ test("a publish of one append is read whole, and everything else left to the gen
   expect(decodePublish(new Uint8Array())).toBeUndefined();
 });
 
+const damage = fc.array(fc.tuple(fc.nat(), fc.nat(255)), { minLength: 1, maxLength: 3 });
+
+function damaged(whole: Uint8Array, changes: readonly (readonly [number, number])[], cut: number): Uint8Array {
+  const bytes = whole.slice(0, whole.length - cut);
+  for (const [index, value] of changes) bytes[index % bytes.length] = value;
+  return bytes;
+}
+
 test("SPEC 12.3: damaged bytes are read as the generic decoder reads them, or left to it", () => {
-  const damage = fc.array(fc.tuple(fc.nat(), fc.nat(255)), { minLength: 1, maxLength: 3 });
   fc.assert(
     fc.property(damage, fc.nat(3), (changes, cut) => {
-      const whole = requestOf("session", append);
-      const bytes = whole.slice(0, whole.length - cut);
-      for (const [index, value] of changes) bytes[index % bytes.length] = value;
+      const bytes = damaged(requestOf("session", append), changes, cut);
       const fast = decodePublish(bytes);
       if (fast === undefined) return;
       const { kind } = fromBinary(ConnectRequestSchema, bytes);
@@ -50,13 +55,41 @@ test("SPEC 12.3: damaged bytes are read as the generic decoder reads them, or le
   );
 });
 
+const responseOf = (session: string, record: RecordJson, seq: number, timeMs: number): Uint8Array => {
+  const accepted = { seq, count: 1, timeMs: BigInt(timeMs), record: fromJson(RecordSchema, record) };
+  const response = create(ConnectResponseSchema, { kind: { case: "record", value: { session, accepted } } });
+  return toBinary(ConnectResponseSchema, response);
+};
+
+test("a heard append is read whole, and everything else left to the generic decoder", () => {
+  const heard = { session: "s", seq: 12, count: 1, timeMs: 1_700_000_000_000, record: append };
+  expect(decodeHeard(responseOf("s", append, heard.seq, heard.timeMs))).toEqual(heard);
+  expect(decodeHeard(responseOf("s", other, heard.seq, heard.timeMs))).toBeUndefined();
+  expect(decodeHeard(responseOf("s", append, 0, heard.timeMs))).toBeUndefined();
+  const stored = create(ConnectResponseSchema, { kind: { case: "stored", value: { session: "s" } } });
+  expect(decodeHeard(toBinary(ConnectResponseSchema, stored))).toBeUndefined();
+  expect(decodeHeard(new Uint8Array())).toBeUndefined();
+});
+
+test("SPEC 12.3: damaged bytes that are heard are read as the generic decoder reads them, or left to it", () => {
+  fc.assert(
+    fc.property(damage, fc.nat(3), (changes, cut) => {
+      const bytes = damaged(responseOf("session", append, 12, 1_700_000_000_000), changes, cut);
+      const fast = decodeHeard(bytes);
+      if (fast === undefined) return;
+      const { kind } = fromBinary(ConnectResponseSchema, bytes);
+      const { session, accepted } = kind.case === "record" ? kind.value : { session: "", accepted: undefined };
+      const record = accepted?.record && toJson(RecordSchema, accepted.record);
+      const { seq, count, timeMs } = { seq: accepted?.seq, count: accepted?.count, timeMs: Number(accepted?.timeMs) };
+      expect(fast).toEqual({ session, seq, count, timeMs, record });
+    }),
+    { numRuns: 3_000, seed: 1 },
+  );
+});
+
 test.each([
   [append, 12, 1_700_000_000_000],
   [other, 0, 0],
 ])("an accepted record is written as the generic encoder does", (record, seq, timeMs) => {
-  const accepted = { seq, count: 1, timeMs: BigInt(timeMs), record: fromJson(RecordSchema, record) };
-  const response = create(ConnectResponseSchema, { kind: { case: "record", value: { session: "s", accepted } } });
-  expect(encodeHeard({ session: "s", seq, count: 1, timeMs, record })).toEqual(
-    toBinary(ConnectResponseSchema, response),
-  );
+  expect(encodeHeard({ session: "s", seq, count: 1, timeMs, record })).toEqual(responseOf("s", record, seq, timeMs));
 });

@@ -17,6 +17,10 @@ const RECORD_TAG = 2 * 8 + 2;
 /** `ConnectResponse.record` and `AgentRecord.accepted`, with the fields of `AcceptedRecord`. */
 const HEARD_TAG = 5 * 8 + 2;
 const ACCEPTED_TAG = 2 * 8 + 2;
+const SEQ_TAG = 1 * 8;
+const TIME_TAG = 2 * 8;
+const HEARD_RECORD_TAG = 3 * 8 + 2;
+const COUNT_TAG = 4 * 8;
 
 /** The bytes of a ConnectRequest. Throws ProtocolError `malformed`. */
 export function encodePublish({ session, record }: Publish): Uint8Array {
@@ -52,9 +56,31 @@ export function encodeHeard({ session, seq, timeMs, record, count }: Heard): Uin
   const writer = new BinaryWriter().uint32(HEARD_TAG).fork();
   if (session !== "") writer.uint32(SESSION_TAG).string(session);
   writer.uint32(ACCEPTED_TAG).fork();
-  if (seq > 0) writer.uint32(8).uint32(seq);
-  if (timeMs > 0) writer.uint32(16).int64(timeMs);
-  writer.uint32(26).bytes(encodeRecord(record));
-  if (count > 0) writer.uint32(32).uint32(count);
+  if (seq > 0) writer.uint32(SEQ_TAG).uint32(seq);
+  if (timeMs > 0) writer.uint32(TIME_TAG).int64(timeMs);
+  writer.uint32(HEARD_RECORD_TAG).bytes(encodeRecord(record));
+  if (count > 0) writer.uint32(COUNT_TAG).uint32(count);
   return writer.join().join().finish();
+}
+
+/** What a ConnectResponse tells of, where that is one accepted append; undefined: to be read as any other. */
+export function decodeHeard(bytes: Uint8Array): Heard | undefined {
+  const reader = new BinaryReader(bytes);
+  try {
+    if (reader.uint32() !== HEARD_TAG || reader.uint32() !== reader.len - reader.pos) return undefined;
+    if (reader.uint32() !== SESSION_TAG) return undefined;
+    const session = reader.string(true);
+    if (reader.uint32() !== ACCEPTED_TAG || reader.uint32() !== reader.len - reader.pos) return undefined;
+    if (reader.uint32() !== SEQ_TAG) return undefined;
+    const seq = reader.uint32();
+    if (reader.uint32() !== TIME_TAG) return undefined;
+    const timeMs = Number(reader.int64());
+    if (reader.uint32() !== HEARD_RECORD_TAG) return undefined;
+    const record = decodeAppend(reader.bytes());
+    if (record === undefined || reader.uint32() !== COUNT_TAG) return undefined;
+    const count = reader.uint32();
+    return reader.pos === reader.len ? { session, seq, count, timeMs, record } : undefined;
+  } catch {
+    return undefined;
+  }
 }

@@ -2,7 +2,7 @@ import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { ConnectRequestSchema } from "./schema.ts";
-import { requestsIn, TurnBatch } from "./turn-batch.ts";
+import { messagesIn, TurnBatch } from "./turn-batch.ts";
 
 const join = (session: string): Uint8Array =>
   toBinary(ConnectRequestSchema, create(ConnectRequestSchema, { kind: { case: "join", value: { session } } }));
@@ -28,7 +28,7 @@ test("what goes out together is read as what was handed in, in order, and by the
     fc.property(manyText, (sessions) => {
       const [written = new Uint8Array(), ...more] = batchesOf(sessions.map(join));
       expect(more).toEqual([]);
-      expect(requestsIn(written)).toEqual(sessions.map(join));
+      expect(messagesIn("requests", written)).toEqual(sessions.map(join));
       const { kind } = fromBinary(ConnectRequestSchema, written);
       expect(kind.case === "batch" ? kind.value.messages.length : 1).toBe(sessions.length);
     }),
@@ -37,7 +37,7 @@ test("what goes out together is read as what was handed in, in order, and by the
 
 test("one message alone goes out as it is", () => {
   expect(batchesOf([join("s")])).toEqual([join("s")]);
-  expect(requestsIn(join("s"))).toEqual([join("s")]);
+  expect(messagesIn("requests", join("s"))).toEqual([join("s")]);
 });
 
 test("what is long goes out by itself, and nothing overtakes it", () => {
@@ -48,7 +48,7 @@ test("what is long goes out by itself, and nothing overtakes it", () => {
 test("a batch that is cut short or holds something else is malformed", () => {
   const [batch = new Uint8Array()] = batchesOf([join("a"), join("b")]);
   for (let length = 1; length < batch.length; length += 1) {
-    expect(() => requestsIn(batch.subarray(0, length))).toThrow("a batch of requests that is none");
+    expect(() => messagesIn("requests", batch.subarray(0, length))).toThrow("a batch of requests that is none");
   }
-  expect(() => requestsIn(Uint8Array.of(0x52, 2, 0x12, 0))).toThrow("a batch of requests that is none");
+  expect(() => messagesIn("requests", Uint8Array.of(0x52, 2, 0x12, 0))).toThrow("a batch of requests that is none");
 });

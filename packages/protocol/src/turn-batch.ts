@@ -52,23 +52,23 @@ function together(batchTag: number, messages: readonly Uint8Array[]): Uint8Array
   return writer.join().finish();
 }
 
-/** The requests in the bytes of one, which may be a batch: each still in bytes. Throws ProtocolError `malformed`. */
-export function requestsIn(bytes: Uint8Array): readonly Uint8Array[] {
-  if (bytes[0] !== BATCH_TAGS.requests) return [bytes];
-  const requests: Uint8Array[] = [];
+/** The messages in the bytes of one, which may be a batch: each still in bytes. Throws ProtocolError `malformed`. */
+export function messagesIn(of: TurnBatchOptions["of"], bytes: Uint8Array): readonly Uint8Array[] {
+  if (bytes[0] !== BATCH_TAGS[of]) return [bytes];
+  const messages: Uint8Array[] = [];
   try {
     const reader = new BinaryReader(bytes);
     reader.uint32();
-    if (reader.uint32() !== reader.len - reader.pos) throw malformed();
+    if (reader.uint32() !== reader.len - reader.pos) throw malformed(of);
     while (reader.pos < reader.len) {
-      if (reader.uint32() !== MESSAGES_TAG) throw malformed();
-      requests.push(reader.bytes());
+      if (reader.uint32() !== MESSAGES_TAG) throw malformed(of);
+      messages.push(reader.bytes());
     }
   } catch (cause) {
-    throw malformed(cause);
+    throw malformed(of, cause);
   }
-  return requests;
+  return messages;
 }
 
-const malformed = (cause?: unknown): ProtocolError =>
-  new ProtocolError("malformed", "a batch of requests that is none", { cause });
+const malformed = (of: TurnBatchOptions["of"], cause?: unknown): ProtocolError =>
+  new ProtocolError("malformed", `a batch of ${of} that is none`, { cause });

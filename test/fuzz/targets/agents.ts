@@ -14,7 +14,7 @@ import {
   type Record as WireRecord,
   ReportPresenceRequestSchema,
   ReportUsageRequestSchema,
-  requestsIn,
+  messagesIn,
   sessionKey,
 } from "@perdure/protocol";
 import type { Grant } from "@perdure/service-kit";
@@ -64,7 +64,7 @@ class AgentMessages implements Subject {
     const bytes = input.subarray(1);
     const request = unary[(input[0] ?? 0) - 1];
     try {
-      if (request === undefined) return requestsIn(bytes).reduce((_, each) => this.#hear(each), "read");
+      if (request === undefined) return messagesIn("requests", bytes).reduce((_, each) => this.#hear(each), "read");
       decode(request[0], bytes);
       return "read";
     } catch (error) {

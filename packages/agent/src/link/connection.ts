@@ -1,8 +1,9 @@
 import { CODES, PerdureError } from "@perdure/core";
 import { PROTOCOL_VERSION } from "@perdure/protocol";
-import type { AgentWelcome, ConnectResponse } from "@perdure/protocol";
+import type { AgentWelcome } from "@perdure/protocol";
 import type { Clock } from "../clock.ts";
 import type { Logger } from "../logger.ts";
+import type { NodeMessage } from "./node-messages.ts";
 import { encodeRequest } from "./requests.ts";
 import type { RequestKind } from "./requests.ts";
 import type { AgentStream, Transport } from "./transport.ts";
@@ -32,7 +33,7 @@ export interface ConnectionOptions {
   readonly logger: Logger;
   onOpen(welcome: AgentWelcome, token: string): void;
   onRenewed(token: string): void;
-  onMessage(message: ConnectResponse): void;
+  onMessage(message: NodeMessage): void;
   /** The stream is gone; another one is on its way unless the connection was closed. */
   onDown(): void;
   /** A try failed, or a stream ended with an error. Return false to give up. */
@@ -159,26 +160,25 @@ export class Connection {
   }
 
   /** A message that this SDK fails on, from a newer node say, must not end the process that it runs in. */
-  #take(message: ConnectResponse, token: string): void {
+  #take(message: NodeMessage, token: string): void {
     try {
       this.#heard(message, token);
     } catch (cause) {
-      const { case: kind } = message.kind;
+      const { case: kind } = message;
       this.#options.logger.error({ err: cause, kind }, "a message of the node could not be taken");
       this.#closed(new PerdureError("internal", `the node's ${kind} could not be taken`, { cause }));
     }
   }
 
-  #heard(message: ConnectResponse, token: string): void {
-    const { kind } = message;
-    if (kind.case === "welcome" && this.#state.phase === "opening") {
+  #heard(message: NodeMessage, token: string): void {
+    if (message.case === "welcome" && this.#state.phase === "opening") {
       this.#failedTries = 0;
       this.#state.stopWaiting();
       this.#state = { phase: "open", stream: this.#state.stream };
-      this.#renewBefore(kind.value.tokenExpiresInMs);
-      this.#options.onOpen(kind.value, token);
-    } else if (kind.case === "renewed") this.#renewBefore(kind.value.tokenExpiresInMs);
-    else if (kind.case === "move") this.#moveWithin(kind.value.withinMs);
+      this.#renewBefore(message.value.tokenExpiresInMs);
+      this.#options.onOpen(message.value, token);
+    } else if (message.case === "renewed") this.#renewBefore(message.value.tokenExpiresInMs);
+    else if (message.case === "move") this.#moveWithin(message.value.withinMs);
     else this.#options.onMessage(message);
   }
 

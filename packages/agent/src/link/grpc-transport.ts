@@ -5,7 +5,6 @@ import type { ChannelCredentials, ClientDuplexStream, ServiceError } from "@grpc
 import { PerdureError } from "@perdure/core";
 import {
   AgentService,
-  ConnectResponseSchema,
   GetHistoryRequestSchema,
   HeartbeatRequestSchema,
   HeartbeatResponseSchema,
@@ -16,6 +15,7 @@ import {
 import type { BeatListener, BeatStream } from "../heartbeat/beater.ts";
 import type { BeatOptions } from "../heartbeat/heartbeat.ts";
 import { refusal } from "../errors.ts";
+import { nodeMessages } from "./node-messages.ts";
 import type { PageSource } from "./past.ts";
 import type { AgentStream, StreamListener, Transport } from "./transport.ts";
 
@@ -39,9 +39,7 @@ export function grpcTransport(options: GrpcOptions): Transport {
       const stream = openStream(target, AgentService.method.connect, token);
       const { call } = stream;
       call.on("data", (bytes: Buffer) => {
-        const message = decoded(ConnectResponseSchema, bytes);
-        if (message?.kind.case === "batch") for (const each of message.kind.value.messages) listener.onMessage(each);
-        else if (message !== undefined) listener.onMessage(message);
+        for (const message of nodeMessages(bytes)) listener.onMessage(message);
       });
       stream.onClosed((error) => listener.onClosed(error));
       const batch = new TurnBatch({

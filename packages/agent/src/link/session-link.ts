@@ -1,8 +1,8 @@
 import { toJson } from "@bufbuild/protobuf";
 import { applyAccepted, fromHead, project } from "@perdure/core";
 import type { Accepted, PerdureError, SessionState } from "@perdure/core";
-import { HeadSchema, LedgerSchema, RecordSchema } from "@perdure/protocol";
-import type { AcceptedRecord, AgentSessionState, EventJson, HeadJson, MessageStateJson } from "@perdure/protocol";
+import { HeadSchema, LedgerSchema } from "@perdure/protocol";
+import type { AgentSessionState, EventJson, HeadJson, Heard, MessageStateJson } from "@perdure/protocol";
 import { Outbox } from "./outbox.ts";
 import type { OutboxOptions } from "./outbox.ts";
 import { pastMessages, patient } from "./past.ts";
@@ -63,9 +63,9 @@ export class SessionLink {
     this.#tell(undefined);
   }
 
-  accepted(record: AcceptedRecord): void {
+  heard(heard: Heard): void {
     if (this.#state === undefined) return;
-    const accepted = fromWire(record);
+    const accepted = acceptedOf(heard);
     applyAccepted(this.#state, accepted);
     this.#head = undefined;
     this.#tell(accepted.events);
@@ -80,12 +80,11 @@ export class SessionLink {
   }
 }
 
-function fromWire(message: AcceptedRecord): Accepted {
-  const record = message.record === undefined ? {} : toJson(RecordSchema, message.record);
+function acceptedOf({ seq, count, timeMs, record }: Heard): Accepted {
   return {
-    seq: message.seq,
-    count: message.count,
-    timeMs: Number(message.timeMs),
+    seq,
+    count,
+    timeMs,
     producer: record.producer ?? "",
     number: record.first ?? 0,
     actor: record.actor ?? {},

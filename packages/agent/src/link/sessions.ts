@@ -1,9 +1,10 @@
 import { PerdureError } from "@perdure/core";
 import { encodePublish } from "@perdure/protocol";
-import type { AgentRefused, AgentWelcome, ConnectResponse } from "@perdure/protocol";
+import type { AgentRefused, AgentWelcome } from "@perdure/protocol";
 import type { Clock } from "../clock.ts";
 import { refusal } from "../errors.ts";
 import type { Connection } from "./connection.ts";
+import type { NodeMessage } from "./node-messages.ts";
 import type { PageSource } from "./past.ts";
 import { SessionLink } from "./session-link.ts";
 import { SendWindow } from "./window.ts";
@@ -79,19 +80,19 @@ export class Sessions {
     }
   }
 
-  heard(kind: ConnectResponse["kind"]): void {
-    switch (kind.case) {
+  heard(message: NodeMessage): void {
+    switch (message.case) {
       case "joined":
-        this.#entry(kind.value.session).link.joined(kind.value, this.#participant);
+        this.#entry(message.value.session).link.joined(message.value, this.#participant);
         return;
-      case "record":
-        if (kind.value.accepted !== undefined) this.get(kind.value.session)?.accepted(kind.value.accepted);
+      case "heard":
+        this.get(message.value.session)?.heard(message.value);
         return;
       case "stored":
-        this.#outboxOf(kind.value)?.stored(kind.value.number);
+        this.#outboxOf(message.value)?.stored(message.value.number);
         return;
       case "verdict":
-        this.#outboxOf(kind.value)?.verdict(kind.value);
+        this.#outboxOf(message.value)?.verdict(message.value);
         // Its bytes are free: others may wait for them.
         if (this.#window.wantedMore()) for (const { link } of this.#entries.values()) link.outbox.pump();
         return;

@@ -1,5 +1,5 @@
-import type { ConnectResponse } from "@perdure/protocol";
 import type { PerdureError } from "@perdure/core";
+import type { NodeMessage } from "./node-messages.ts";
 
 /** What carries an agent's stream to a node. gRPC is one; tests have their own. */
 export interface Transport {
@@ -8,7 +8,7 @@ export interface Transport {
 }
 
 export interface StreamListener {
-  onMessage(message: ConnectResponse): void;
+  onMessage(message: NodeMessage): void;
   /** The stream is over; without an error: in good order. */
   onClosed(error: PerdureError | undefined): void;
 }

@@ -1,7 +1,8 @@
-import { create, fromBinary } from "@bufbuild/protobuf";
+import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { PerdureError } from "@perdure/core";
 import { type ConnectRequest, ConnectRequestSchema, ConnectResponseSchema } from "@perdure/protocol";
+import { nodeMessages } from "../link/node-messages.ts";
 import type { AgentStream, StreamListener, Transport } from "../link/transport.ts";
 
 type Said = ConnectRequest["kind"];
@@ -33,7 +34,8 @@ export class FakeStream implements AgentStream {
   };
 
   tell(kind: Told): void {
-    this.#listener.onMessage(create(ConnectResponseSchema, { kind }));
+    const bytes = toBinary(ConnectResponseSchema, create(ConnectResponseSchema, { kind }));
+    for (const message of nodeMessages(bytes)) this.#listener.onMessage(message);
   }
 
   close(error?: PerdureError): void {

@@ -7,7 +7,7 @@ import {
   decodePublish,
   type LostReasonJson,
   type Publish,
-  requestsIn,
+  messagesIn,
 } from "@perdure/protocol";
 import type { Grant } from "@perdure/service-kit";
 import { decode } from "../grpc/methods.ts";
@@ -87,7 +87,7 @@ export class AgentStream {
   /** Takes one message, or several in one. */
   receive(bytes: Uint8Array): void {
     try {
-      for (const request of requestsIn(bytes)) this.#receive(request);
+      for (const request of messagesIn("requests", bytes)) this.#receive(request);
     } catch (error) {
       this.close(refusalOf(error));
     }
