@@ -8,10 +8,11 @@ export interface SourcePatch {
   readonly replace: string;
 }
 
-/** Packages that reach for sockets or threads, and what stands in for them. */
+/** Packages that reach for sockets or threads, or that nobody in a run calls and that take long, and what stands in for them. */
 const SIMULATED: Readonly<Record<string, string>> = {
   "uWebSockets.js": "uws.ts",
   "@grpc/grpc-js": "grpc.ts",
+  "@grpc/reflection": "reflection.ts",
   jose: "jose.ts",
 };
 

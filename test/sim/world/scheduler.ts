@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { inTurns } from "./turns.ts";
 import type { SimProcess } from "./process.ts";
 
 /** Something that happens at a time. */
@@ -11,14 +12,12 @@ export interface Task {
   cancelled: boolean;
 }
 
-/** The real one, since a simulated process gets another. */
-const nextTurn = setImmediate;
 /** When a run begins. */
 export const START_MS = 1_700_000_000_000;
 
 /**
  * Simulated time. Tasks run one at a time, in order of time and then of asking; each runs to the end of all promises
- * that it settles before the next one begins, because a turn of the real event loop lies between the two. Nothing else
+ * that it settles before the next one begins, because a turn lies between the two. Nothing else
  * in the process waits for anything real, so the order is the same in every run.
  */
 export class Scheduler {
@@ -28,6 +27,8 @@ export class Scheduler {
   taskCount = 0;
   readonly #heap: Task[] = [];
   readonly #trace = createHash("sha256");
+  /** What is to be added to the trace yet: many short texts at once take far less time. */
+  #noted = "";
   #order = 0;
 
   /** Calls after the delay, in the process; the returned function takes it back. */
@@ -47,45 +48,55 @@ export class Scheduler {
 
   /** What happened, as one number: the same seed gives the same. */
   traceHash(): string {
+    this.#addNoted();
     return this.#trace.copy().digest("hex").slice(0, 16);
   }
 
   /** Adds to the trace. */
   note(text: string | Uint8Array): void {
-    this.#trace.update(text);
+    if (typeof text === "string") this.#noted += text;
+    else {
+      this.#addNoted();
+      this.#trace.update(text);
+    }
+  }
+
+  #addNoted(): void {
+    this.#trace.update(this.#noted);
+    this.#noted = "";
   }
 
   /** Runs what is due up to that time, and moves the time there. Stops early where `done` says so. */
   async runUntil(endMs: number, done: () => boolean = () => false): Promise<void> {
+    let isDone = false;
+    await inTurns(() => {
+      this.current = undefined;
+      isDone = done();
+      const next = isDone ? undefined : this.#nextUntil(endMs);
+      if (next !== undefined) this.#run(next);
+      return next !== undefined;
+    });
+    if (!isDone) this.nowMs = Math.max(this.nowMs, endMs);
+  }
+
+  /** Takes out what is to run next. What was taken back is passed over, and what waits for its process is left to it. */
+  #nextUntil(endMs: number): Task | undefined {
     for (let next = this.#heap[0]; next !== undefined && next.atMs <= endMs; next = this.#heap[0]) {
-      if (done()) return;
       this.#pop();
-      await this.#run(next);
+      this.nowMs = Math.max(this.nowMs, next.atMs);
+      const { cancelled, owner } = next;
+      if (cancelled || owner?.alive === false) continue;
+      if (owner?.paused !== true) return next;
+      owner.hold(next);
     }
-    this.nowMs = Math.max(this.nowMs, endMs);
+    return undefined;
   }
 
-  /** Runs the next task, if there is one. */
-  async step(): Promise<boolean> {
-    const next = this.#heap[0];
-    if (next === undefined) return false;
-    this.#pop();
-    await this.#run(next);
-    return true;
-  }
-
-  async #run(task: Task): Promise<void> {
-    const { owner } = task;
-    this.nowMs = Math.max(this.nowMs, task.atMs);
-    if (task.cancelled || owner?.alive === false) return;
-    if (owner?.paused === true) return owner.hold(task);
+  #run({ owner, call }: Task): void {
     this.taskCount += 1;
     this.note(`${this.nowMs.toFixed(3)} ${owner?.name ?? ""}\n`);
     this.current = owner;
-    task.call();
-    // Promises settle before the event loop turns.
-    await new Promise<void>((resolve) => void nextTurn(resolve));
-    this.current = undefined;
+    call();
   }
 
   #push(task: Task): void {

@@ -30,7 +30,7 @@ export class Wire {
   listener: WireListener | undefined;
   bufferedBytes = 0;
   /** Some of what waited has gone out. */
-  onDrain: () => void = () => undefined;
+  onDrain: (() => void) | undefined;
   readonly #wires: Wires;
   #peer: Wire | undefined;
   #queue: Packet[] = [];
@@ -108,7 +108,7 @@ export class Wire {
     this.bufferedBytes -= sizeOf(packet);
     if (packet.kind === "closed") peer.#closedByPeer();
     else peer.listener?.onPacket(packet);
-    if (this.#open) this.process.after(0, () => this.onDrain());
+    if (this.#open && this.onDrain !== undefined) this.process.after(0, () => this.onDrain?.());
   }
 
   #closedByPeer(): void {
