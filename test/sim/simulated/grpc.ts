@@ -66,10 +66,10 @@ class ServerCall extends EventEmitter {
     this.#watch();
   }
 
-  write(bytes: Buffer, written: () => void = () => undefined): boolean {
+  write(bytes: Buffer, written?: () => void): boolean {
     if (this.#ended) return false;
     this.#wire.send({ kind: "message", bytes });
-    this.#wire.process.after(1, written);
+    if (written !== undefined) this.#wire.process.after(1, written);
     return true;
   }
 
@@ -213,7 +213,8 @@ class ClientCall extends EventEmitter {
   cancel(): void {
     this.send({ kind: "cancel" });
     this.#wire?.close();
-    this.#finish({ code: status.CANCELLED, details: "cancelled", metadata: new Metadata() });
+    // As grpc-js does: whoever cancels is not told before it has gone on.
+    process.nextTick(() => this.#finish({ code: status.CANCELLED, details: "cancelled", metadata: new Metadata() }));
   }
 
   #keepAlive(wire: Wire): void {
@@ -239,9 +240,9 @@ class ClientCall extends EventEmitter {
     if (this.#over) return;
     this.#over = true;
     this.#cancelPing();
-    this.emit("status", ended);
     if (ended.code !== status.OK) this.emit("error", Object.assign(new Error(ended.details), ended));
     else this.emit("end");
+    this.emit("status", ended);
   }
 }
 

@@ -25,6 +25,7 @@ function setUp() {
         send: (instance, delayMs) => stream.beats.push([instance, delayMs]),
         drop: () => {
           stream.dropped = true;
+          listener.onClosed();
         },
       };
     },

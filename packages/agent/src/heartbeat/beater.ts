@@ -77,7 +77,9 @@ export class Beater {
 
   #leave(): void {
     this.#cancelNext?.();
-    this.#stream?.drop();
+    const stream = this.#stream;
+    // What the stream says while it is dropped is heard no more: it would begin a second round of tries.
     this.#stream = undefined;
+    stream?.drop();
   }
 }
