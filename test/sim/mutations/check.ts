@@ -30,7 +30,7 @@ export async function checkMutations(seedsMax: number): Promise<number> {
 /** In a process of its own, where the patched modules are all that is loaded. */
 function tryOut({ name }: Mutation, seedsMax: number): Promise<Result> {
   const { promise, resolve, reject } = Promise.withResolvers<Result>();
-  const args = [MAIN, "--mutation", name, "--seeds", String(seedsMax), "--json"];
+  const args = [...process.execArgv, MAIN, "--mutation", name, "--seeds", String(seedsMax), "--json"];
   execFile(process.execPath, args, { encoding: "utf8", maxBuffer: 16 * 1024 * 1024 }, (error, stdout, stderr) => {
     const line = stdout.trim().split("\n").at(-1) ?? "";
     const result: unknown = line.startsWith("{") ? JSON.parse(line) : undefined;
