@@ -82,19 +82,6 @@ export class Backend {
     this.#replicas = ["a", "b"].map((way) => this.#newReplica(process, way));
   }
 
-  kill(downMs: number): void {
-    if (this.#process?.alive !== true) return;
-    this.#world.kill(this.#process);
-    this.#world.scheduler.after(downMs, undefined, () => this.start());
-  }
-
-  pause(forMs: number): void {
-    const process = this.#process;
-    if (process?.alive !== true) return;
-    process.pause();
-    this.#world.scheduler.after(forMs, undefined, () => process.resume());
-  }
-
   /** Writes a record with these events. */
   write(id: string, eventsOf: (producer: string, number: number) => readonly EventJson[]): void {
     this.#process?.after(0, () => {

@@ -3,6 +3,7 @@ import { entryKeyText, TOPICS, topicSpecs } from "@perdure/replica";
 import { Broker } from "../log/broker.ts";
 import { BACKENDS, type Deed, isRolling, NODES, PEOPLE, type Plan, SESSIONS, WORKERS } from "../plan/plan.ts";
 import { FAIR } from "../world/network.ts";
+import type { SimProcess } from "../world/process.ts";
 import { World } from "../world/world.ts";
 import { Backend } from "./backend.ts";
 import { type NodeParts, type RunningNode, SimNode } from "./node.ts";
@@ -108,7 +109,7 @@ export class Cluster {
       case "upgrade":
         return this.nodes.get(deed.who)?.upgrade();
       case "pause":
-        return this.#pause(deed.who, deed.forMs);
+        return world.pauseFor(this.#processOf(deed.who), deed.forMs);
       case "cut":
         world.network.cut(deed.one, deed.other);
         world.scheduler.after(deed.forMs, undefined, () => world.network.heal(deed.one, deed.other));
@@ -151,13 +152,15 @@ export class Cluster {
       person.kill();
       this.world.scheduler.after(downMs, undefined, () => person.open(SESSIONS));
     }
-    (this.nodes.get(who) ?? this.workers.get(who) ?? this.backends.get(who))?.kill(downMs);
+    this.nodes.get(who)?.kill(downMs);
+    const writer = this.workers.get(who) ?? this.backends.get(who);
+    if (writer !== undefined) this.world.killFor(writer.process, downMs, () => writer.start());
   }
 
   /** All its connections break, and it reaches no node meanwhile. */
   #sever(who: string, forMs: number): void {
     const { network, wires, scheduler } = this.world;
-    const process = this.people.get(who)?.process ?? this.workers.get(who)?.process;
+    const process = this.#processOf(who);
     if (process === undefined) return;
     for (const node of this.nodes.keys()) network.cut(who, node);
     wires.sever(process);
@@ -166,13 +169,9 @@ export class Cluster {
     });
   }
 
-  #pause(who: string, forMs: number): void {
-    const person = this.people.get(who)?.process;
-    if (person !== undefined) {
-      person.pause();
-      this.world.scheduler.after(forMs, undefined, () => person.resume());
-    }
-    (this.nodes.get(who) ?? this.workers.get(who) ?? this.backends.get(who))?.pause(forMs);
+  #processOf(who: string): SimProcess | undefined {
+    const { people, nodes, workers, backends } = this;
+    return (people.get(who) ?? nodes.get(who) ?? workers.get(who) ?? backends.get(who))?.process;
   }
 }
 

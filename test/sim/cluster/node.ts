@@ -88,12 +88,10 @@ export class SimNode {
 
   /** As by SIGKILL; it begins again after `downMs`. */
   kill(downMs: number): void {
-    const process = this.#process;
-    if (process?.alive !== true) return;
-    this.#world.kill(process);
+    if (this.#process?.alive !== true) return;
     this.#running = undefined;
     this.#notBeforeMs = this.#world.scheduler.nowMs + downMs;
-    this.#world.scheduler.after(downMs, undefined, () => this.#startAgain());
+    this.#world.killFor(this.#process, downMs, () => this.#startAgain());
   }
 
   /** As by SIGTERM: it stops in good order, and is killed where that takes too long. */
@@ -115,14 +113,6 @@ export class SimNode {
     // One that has not begun to run yet has nothing to stop.
     if (this.#running === undefined) this.kill(UPGRADE_MS);
     else this.stop(UPGRADE_MS, UPGRADE_MS);
-  }
-
-  /** As by SIGSTOP, and SIGCONT after `forMs`. */
-  pause(forMs: number): void {
-    const process = this.#process;
-    if (process?.alive !== true) return;
-    process.pause();
-    this.#world.scheduler.after(forMs, undefined, () => process.resume());
   }
 
   #startAgain(): void {

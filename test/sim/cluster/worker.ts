@@ -78,19 +78,6 @@ export class AgentWorker {
     process.after(0, () => this.#serve(process));
   }
 
-  kill(downMs: number): void {
-    if (this.#process?.alive !== true) return;
-    this.#world.kill(this.#process);
-    this.#world.scheduler.after(downMs, undefined, () => this.start());
-  }
-
-  pause(forMs: number): void {
-    const process = this.#process;
-    if (process?.alive !== true) return;
-    process.pause();
-    this.#world.scheduler.after(forMs, undefined, () => process.resume());
-  }
-
   #serve(process: SimProcess): void {
     const random = this.#random.stream(`life ${this.#lives}`);
     const getToken = (): string => tokenOf({ participant: "bot", role: "agent" }, process.clock.now());

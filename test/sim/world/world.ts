@@ -32,6 +32,20 @@ export class World {
     process.kill();
     this.wires.died(process);
   }
+
+  /** As by SIGKILL; once it has been down for so long, it is to be started again. */
+  killFor(process: SimProcess | undefined, downMs: number, startAgain: () => void): void {
+    if (process?.alive !== true) return;
+    this.kill(process);
+    this.scheduler.after(downMs, undefined, startAgain);
+  }
+
+  /** As by SIGSTOP, and SIGCONT after `forMs`. */
+  pauseFor(process: SimProcess | undefined, forMs: number): void {
+    if (process?.alive !== true) return;
+    process.pause();
+    this.scheduler.after(forMs, undefined, () => process.resume());
+  }
 }
 
 let entered: World | undefined;
