@@ -68,15 +68,13 @@ export class Scheduler {
 
   /** Runs what is due up to that time, and moves the time there. Stops early where `done` says so. */
   async runUntil(endMs: number, done: () => boolean = () => false): Promise<void> {
-    let isDone = false;
     await inTurns(() => {
       this.current = undefined;
-      isDone = done();
-      const next = isDone ? undefined : this.#nextUntil(endMs);
+      const next = done() ? undefined : this.#nextUntil(endMs);
       if (next !== undefined) this.#run(next);
       return next !== undefined;
     });
-    if (!isDone) this.nowMs = Math.max(this.nowMs, endMs);
+    if (!done()) this.nowMs = Math.max(this.nowMs, endMs);
   }
 
   /** Takes out what is to run next. What was taken back is passed over, and what waits for its process is left to it. */
