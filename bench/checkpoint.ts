@@ -1,11 +1,13 @@
 // `./dev bench checkpoint [--json]`: what the keeper writes in heads and pages of a session that streams 50 tokens a
 // second for ten minutes, over the bytes of its own events. Simulated time, the keeper's own rhythm, embedded log.
-import { parseArgs } from "node:util";
 import { DEFAULT_KEEPER_SETTINGS } from "@perdure/keeper";
 import { type KeptBytes, streamUnderKeeper } from "./checkpoint/kept.ts";
 import { print } from "./measure/report.ts";
+import { readOptions } from "../tools/options.ts";
 
-const { values } = parseArgs({ options: { json: { type: "boolean", default: false } } });
+const { values } = readOptions("./dev bench checkpoint [--json]", {
+  options: { json: { type: "boolean", default: false } },
+});
 const seconds = 600;
 const tokensPerSecond = 50;
 const answers = [500, 5_000, seconds * tokensPerSecond];

@@ -1,21 +1,21 @@
 // `./dev bench fanout [--json] [--rounds N] [--seconds N]`: CPU time of an edge per frame that it delivers, beside bare
 // uWebSockets that publishes the same to as many sockets, in turns.
-import { parseArgs } from "node:util";
 import { Bare } from "./fanout/bare.ts";
 import { type Lane, openBareLane, openEdgeLane, type Shape } from "./fanout/shape.ts";
 import { print, type Table } from "./measure/report.ts";
 import { tokenText } from "./session/written-session.ts";
 import { startCluster } from "./stand/cluster.ts";
+import { numberOption, readOptions } from "../tools/options.ts";
 
-const { values } = parseArgs({
+const { values } = readOptions("./dev bench fanout [--json] [--rounds N] [--seconds S]", {
   options: {
     json: { type: "boolean", default: false },
     rounds: { type: "string", default: "4" },
     seconds: { type: "string", default: "3" },
   },
 });
-const rounds = Number(values.rounds);
-const roundMs = Number(values.seconds) * 1_000;
+const rounds = numberOption("rounds", values.rounds);
+const roundMs = numberOption("seconds", values.seconds) * 1_000;
 const warmUpMs = 2_000;
 const oneSession: Shape = { sessions: 1, clientsEach: 1_000, tokensPerSecond: 30 };
 const manySessions: Shape = { sessions: 1_000, clientsEach: 1, tokensPerSecond: 1_000 };

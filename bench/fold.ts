@@ -1,12 +1,12 @@
 // `./dev bench fold [--json]`: what one event costs the fold, with its decoding, and what a head weighs and costs, as a
 // session grows; beside it the floor: reading the same bytes, and adding the text to a string.
-import { parseArgs } from "node:util";
 import { measureAppends } from "./fold/appends.ts";
 import { measureHead } from "./fold/heads.ts";
 import { sessionWith } from "./fold/history.ts";
 import { print } from "./measure/report.ts";
+import { readOptions } from "../tools/options.ts";
 
-const { values } = parseArgs({ options: { json: { type: "boolean", default: false } } });
+const { values } = readOptions("./dev bench fold [--json]", { options: { json: { type: "boolean", default: false } } });
 const histories = [100, 1_000, 10_000];
 
 const sessions = histories.map((messages) => ({ messages, session: sessionWith(messages) }));

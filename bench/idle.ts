@@ -2,16 +2,16 @@
 // a connection of bare uWebSockets that has subscribed to a topic. With one client on a session the live session itself
 // is counted with it, which is no part of the mark: it is there once, however many follow it. Linux; needs twice N open
 // files (ulimit -n).
-import { parseArgs } from "node:util";
 import { Bare } from "./fanout/bare.ts";
 import { bareBytesEach, edgeBytesEach, type HeldBytes } from "./idle/held.ts";
 import { print } from "./measure/report.ts";
 import { startCluster } from "./stand/cluster.ts";
+import { numberOption, readOptions } from "../tools/options.ts";
 
-const { values } = parseArgs({
+const { values } = readOptions("./dev bench idle [--json] [--connections N]", {
   options: { json: { type: "boolean", default: false }, connections: { type: "string", default: "10000" } },
 });
-const count = Number(values.connections);
+const count = numberOption("connections", values.connections);
 const clientsPerSession = 50;
 
 const bare = await Bare.start();

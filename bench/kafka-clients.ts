@@ -3,17 +3,17 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { parseArgs } from "node:util";
 import { type OpenClient, openKafkajs, openLog, openPlatformatic } from "../packages/log-kafka/test/race/clients.ts";
 import { cuts, cutsInFrames, type Disturb, killsAndRestarts } from "../packages/log-kafka/test/race/disturbances.ts";
 import { type RaceResult, runRace } from "../packages/log-kafka/test/race/race.ts";
 import { EIGHT_WRITERS, type Race } from "../packages/log-kafka/test/race/writers.ts";
 import { startProxiedBrokers } from "../tools/kafka/proxied-brokers.ts";
+import { numberOption, readOptions } from "../tools/options.ts";
 
-const { values } = parseArgs({
+const { values } = readOptions("./dev bench kafka-clients [--json] [--rounds N]", {
   options: { json: { type: "boolean", default: false }, rounds: { type: "string", default: "3" } },
 });
-const rounds = Number(values.rounds);
+const rounds = numberOption("rounds", values.rounds);
 
 const clients: Readonly<Record<string, OpenClient>> = {
   "kafkajs producer": openKafkajs,

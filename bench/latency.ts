@@ -1,6 +1,5 @@
-// `./dev bench latency [--json] [--rounds N] [--seconds N] [--rates 200,1000] [--per-session 50]`: from an agent's token to
+// `./dev bench latency`: from an agent's token to
 // the client's socket, beside raw Kafka through the same client, interleaved in one run, on one broker with acks=all.
-import { parseArgs } from "node:util";
 import { startCluster } from "./stand/cluster.ts";
 import { openFloor } from "./latency/floor.ts";
 import { openPath } from "./latency/path.ts";
@@ -8,27 +7,33 @@ import { type Comparison, compare } from "./latency/report.ts";
 import { measureRounds } from "./latency/rounds.ts";
 import { print } from "./measure/report.ts";
 import { runWithNodeFlags } from "./stand/node-flags.ts";
+import { numberOption, readOptions } from "../tools/options.ts";
 
 // The load, and with it the floor, has no longer pauses than the services have.
 runWithNodeFlags();
 
-const { values } = parseArgs({
-  options: {
-    json: { type: "boolean", default: false },
-    rounds: { type: "string", default: "4" },
-    seconds: { type: "string", default: "10" },
-    rates: { type: "string", default: "200,1000" },
-    "per-session": { type: "string", default: "50" },
+const { values } = readOptions(
+  "./dev bench latency [--json] [--rounds N] [--seconds S] [--rates 200,1000] [--per-session TOKENS_PER_SECOND]",
+  {
+    options: {
+      json: { type: "boolean", default: false },
+      rounds: { type: "string", default: "4" },
+      seconds: { type: "string", default: "10" },
+      rates: { type: "string", default: "200,1000" },
+      "per-session": { type: "string", default: "50" },
+    },
   },
-});
-const rounds = Number(values.rounds);
-const seconds = Number(values.seconds);
-const tokensPerSecondAndSession = Number(values["per-session"]);
+);
+const rounds = numberOption("rounds", values.rounds);
+const seconds = numberOption("seconds", values.seconds);
+const tokensPerSecondAndSession = numberOption("per-session", values["per-session"]);
+
+const rates = values.rates.split(",").map((rate) => numberOption("rates", rate));
 
 const cluster = await startCluster();
 try {
   const comparisons: Comparison[] = [];
-  for (const rate of values.rates.split(",").map(Number)) comparisons.push(await measure(rate));
+  for (const rate of rates) comparisons.push(await measure(rate));
   print(
     {
       bench: "latency",

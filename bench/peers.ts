@@ -4,7 +4,6 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { parseArgs } from "node:util";
 import { print, type Row } from "./measure/report.ts";
 import { measureAbsence } from "./peers/absence.ts";
 import { startCentrifugo } from "./peers/centrifugo.ts";
@@ -15,8 +14,11 @@ import { historyMs, historySize, type Memory, type Peer, recoveryMs, streamLengt
 import { startPerdure } from "./peers/perdure.ts";
 import { startSocketIo } from "./peers/socket-io.ts";
 import { startCluster } from "./stand/cluster.ts";
+import { readOptions } from "../tools/options.ts";
 
-const { values } = parseArgs({ options: { json: { type: "boolean", default: false } } });
+const { values } = readOptions("./dev bench peers [--json]", {
+  options: { json: { type: "boolean", default: false } },
+});
 const latency = { perSecond: 100, roundMs: 3_000, rounds: 3 };
 const delivery = { clients: 500, perSecond: 20, durationMs: 3_000 };
 const tenSecondsMs = 10_000;

@@ -1,6 +1,5 @@
 // `./dev bench resume [--json] [--sessions N] [--clients N]`: how long a client waits for a session's state, warm and
 // cold, by the length of the session's history; and 5,000 clients that come at once to an edge that has just begun.
-import { parseArgs } from "node:util";
 import { Crowd, follower } from "./crowd/crowd.ts";
 import type { StormResult } from "./crowd/messages.ts";
 import { Samples, type Summary } from "./latency/samples.ts";
@@ -9,14 +8,17 @@ import { Attacher } from "./resume/attacher.ts";
 import { type Resumable, writeHistories } from "./resume/histories.ts";
 import { startCluster } from "./stand/cluster.ts";
 import { observerToken } from "./stand/token.ts";
+import { numberOption, readOptions } from "../tools/options.ts";
 
-const { values } = parseArgs({
+const { values } = readOptions("./dev bench resume [--json] [--sessions N] [--clients N]", {
   options: {
     json: { type: "boolean", default: false },
     sessions: { type: "string", default: "200" },
     clients: { type: "string", default: "5000" },
   },
 });
+const sessionCount = numberOption("sessions", values.sessions);
+const clientCount = numberOption("clients", values.clients);
 const histories = [100, 10_000, 100_000];
 const [fewest = 0] = histories;
 const most = histories.at(-1) ?? 0;
@@ -27,7 +29,7 @@ const cluster = await startCluster({ services: [] });
 try {
   const token = await observerToken(cluster.secret);
   const log = await cluster.openLog();
-  const sessions = await writeHistories(log, cluster.partitions, histories, Number(values.sessions));
+  const sessions = await writeHistories(log, cluster.partitions, histories, sessionCount);
   const [floor, cold, warm, resumed] = [new Samples(), newSamples(), newSamples(), newSamples()];
   for (let round = 0; round < coldRounds; round += 1) {
     for (const history of histories) {
@@ -65,7 +67,7 @@ async function attachAll(
 async function allAtOnce(sessions: readonly Resumable[], token: string): Promise<StormResult> {
   await cluster.start("edge");
   const crowd = new Crowd();
-  const clients = Array.from({ length: Number(values.clients) }, (_, index) => {
+  const clients = Array.from({ length: clientCount }, (_, index) => {
     const session = sessions[index % sessions.length];
     return follower(token, session?.id ?? "", session?.cursor);
   });
@@ -98,7 +100,7 @@ function report({ floor, cold, warm, resumed, calmed }: Found): void {
   print(
     {
       bench: "resume",
-      setting: `${values.sessions} sessions of each history, ${coldRounds} starts of the edge for each; cold: nothing of the session in memory, 16 partitions opened on the way`,
+      setting: `${sessionCount} sessions of each history, ${coldRounds} starts of the edge for each; cold: nothing of the session in memory, 16 partitions opened on the way`,
       tables: [
         {
           title: "from attach to its answer",
@@ -112,7 +114,7 @@ function report({ floor, cold, warm, resumed, calmed }: Found): void {
           ],
         },
         {
-          title: `${values.clients} clients at once, on an edge that has just begun`,
+          title: `${clientCount} clients at once, on an edge that has just begun`,
           columns: ["p50 ms", "p99 ms", "last ms", "resumed", "other", "sent away"],
           plotted: ["p50 ms", "p99 ms", "last ms"],
           rows: [

@@ -1,14 +1,14 @@
 // `./dev bench sessions [--json] [--sessions N]`: what 100,000 idle sessions more in one partition add to the memory of a
 // keeper and an edge, and how long the first client of a partition that is not open waits. Linux.
-import { parseArgs } from "node:util";
 import { print } from "./measure/report.ts";
 import { type Held, openCrowded } from "./sessions/crowded-log.ts";
 import { startCluster } from "./stand/cluster.ts";
+import { numberOption, readOptions } from "../tools/options.ts";
 
-const { values } = parseArgs({
+const { values } = readOptions("./dev bench sessions [--json] [--sessions N]", {
   options: { json: { type: "boolean", default: false }, sessions: { type: "string", default: "100000" } },
 });
-const more = Number(values.sessions);
+const more = numberOption("sessions", values.sessions);
 /** So many that reading them has made the runtime ready: what that takes is needed once. */
 const few = 10_000;
 const many = few + more;

@@ -1,6 +1,5 @@
 // `./dev bench throughput [--json] [--rounds N] [--seconds N] [--sessions N]`: tokens a second through one ingest, one
 // keeper and one edge with so many always on their way, beside raw Kafka with as many, in turns.
-import { parseArgs } from "node:util";
 import { openFloorFlow } from "./throughput/floor-flow.ts";
 import { openStreams } from "./latency/streams.ts";
 import { median } from "./measure/median.ts";
@@ -8,8 +7,9 @@ import { cpuUs } from "./measure/process-usage.ts";
 import { print } from "./measure/report.ts";
 import { startCluster } from "./stand/cluster.ts";
 import { type Flow, Window } from "./throughput/window.ts";
+import { numberOption, readOptions } from "../tools/options.ts";
 
-const { values } = parseArgs({
+const { values } = readOptions("./dev bench throughput [--json] [--rounds N] [--seconds S] [--sessions N]", {
   options: {
     json: { type: "boolean", default: false },
     rounds: { type: "string", default: "4" },
@@ -17,8 +17,9 @@ const { values } = parseArgs({
     sessions: { type: "string", default: "200" },
   },
 });
-const sessionCount = Number(values.sessions);
-const roundMs = Number(values.seconds) * 1_000;
+const sessionCount = numberOption("sessions", values.sessions);
+const roundMs = numberOption("seconds", values.seconds) * 1_000;
+const rounds = numberOption("rounds", values.rounds);
 const outstanding = 8;
 const warmUpMs = 3_000;
 const services = ["ingest", "keeper", "edge"] as const;
@@ -36,7 +37,7 @@ try {
   await raw.run(warmUpMs);
   await whole.run(warmUpMs);
   const usedUs = pids().map(() => 0);
-  for (let round = 0; round < Number(values.rounds); round += 1) {
+  for (let round = 0; round < rounds; round += 1) {
     flows.raw.push(await raw.run(roundMs));
     const before = pids().map(cpuUs);
     flows.whole.push(await whole.run(roundMs));
@@ -57,7 +58,7 @@ try {
   print(
     {
       bench: "throughput",
-      setting: `${sessionCount} sessions with ${outstanding} tokens each on their way, ${values.rounds} rounds of ${values.seconds} s in turns; one process of each service, the broker and the load on the same cores`,
+      setting: `${sessionCount} sessions with ${outstanding} tokens each on their way, ${rounds} rounds of ${values.seconds} s in turns; one process of each service, the broker and the load on the same cores`,
       tables: [
         {
           title: "through one of each",

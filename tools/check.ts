@@ -1,9 +1,12 @@
 // `./dev check [NAME…] [--fix]`: every static check, or the named ones, two at a time; prints a line for each and
 // the output of those that fail. --fix formats and applies the linter's safe fixes instead of complaining.
 import { execFile, spawnSync } from "node:child_process";
-import { parseArgs } from "node:util";
+import { readOptions } from "./options.ts";
 
-const { values, positionals } = parseArgs({ allowPositionals: true, options: { fix: { type: "boolean" } } });
+const { values, positionals } = readOptions("./dev check [NAME…] [--fix]", {
+  allowPositionals: true,
+  options: { fix: { type: "boolean" } },
+});
 const fix = values.fix === true;
 
 /** Each check is a list of commands from node_modules/.bin (or `node`), run one after the other. */

@@ -2,17 +2,17 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { parseArgs } from "node:util";
 import { startBroker } from "./kafka/broker.ts";
 import { startBrokers } from "./kafka/brokers.ts";
 import { brokerAnswers } from "./kafka/probe.ts";
+import { numberOption, readOptions } from "./options.ts";
 
 interface Running {
   readonly pid: number;
   readonly bootstrap: string;
 }
 
-const { values, positionals } = parseArgs({
+const { values, positionals } = readOptions("./dev kafka start|stop|status [--nodes N] [--port N] [--dir DIR]", {
   allowPositionals: true,
   options: {
     nodes: { type: "string", default: "1" },
@@ -63,16 +63,13 @@ async function start(): Promise<void> {
     console.log(`already running at ${describe(before)}`);
     return;
   }
-  const brokers = await started(nodeCount(), Number(values.port));
+  const brokers = await started(
+    numberOption("nodes", values.nodes, { high: 9 }),
+    numberOption("port", values.port, { high: 65_535 }),
+  );
   mkdirSync(dir, { recursive: true });
   writeFileSync(stateFile, JSON.stringify(brokers.map(({ pid, bootstrap }) => ({ pid, bootstrap }))));
   console.log(`running at ${describe(brokers)}, data in ${dir}`);
-}
-
-function nodeCount(): number {
-  const count = Number(values.nodes);
-  if (!Number.isInteger(count) || count < 1 || count > 9) throw new Error("--nodes takes a number from 1 to 9");
-  return count;
 }
 
 /** A cluster has folders of its own: whose data says that it is one of three is not one of five. */

@@ -2,45 +2,41 @@
 import { cpSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { parseArgs } from "node:util";
 import { ROOT } from "../support/program.ts";
 import { type ChaosOptions, type ChaosResult, runChaos } from "./run.ts";
+import { choiceOption, numberOption, readOptions } from "../../tools/options.ts";
 
-const { values } = parseArgs({
-  options: {
-    minutes: { type: "string", default: "1" },
-    seed: { type: "string", default: String(Math.floor(Math.random() * 1_000_000)) },
-    log: { type: "string", default: "kafka" },
-    sessions: { type: "string", default: "50" },
-    clients: { type: "string", default: "200" },
-    brokers: { type: "string", default: "1" },
-    agents: { type: "string", default: "4" },
-    rate: { type: "string", default: "4" },
+const { values } = readOptions(
+  "./dev chaos [--minutes N] [--seed S] [--log kafka|embedded] [--brokers N] [--sessions N] [--clients N] [--agents N] [--rate WORDS_PER_SECOND]",
+  {
+    options: {
+      minutes: { type: "string", default: "1" },
+      seed: { type: "string", default: String(Math.floor(Math.random() * 1_000_000)) },
+      log: { type: "string", default: "kafka" },
+      sessions: { type: "string", default: "50" },
+      clients: { type: "string", default: "200" },
+      brokers: { type: "string", default: "1" },
+      agents: { type: "string", default: "4" },
+      rate: { type: "string", default: "4" },
+    },
   },
-});
+);
 const SHOWN_LINES = 60;
 const startedMs = performance.now();
-const seed = whole("seed", values.seed, 0, 2 ** 31);
+const seed = numberOption("seed", values.seed, { low: 0, high: 2 ** 31 });
 const folder = join(tmpdir(), `perdure-chaos-${seed}-${process.pid}`);
 const options: ChaosOptions = {
-  log: values.log === "embedded" ? "embedded" : "kafka",
+  log: choiceOption("log", values.log, ["kafka", "embedded"]),
   seed,
-  durationMs: Number(values.minutes) * 60_000,
-  sessionCount: whole("sessions", values.sessions, 1, 10_000),
-  clientCount: whole("clients", values.clients, 1, 10_000),
-  brokerCount: whole("brokers", values.brokers, 1, 9),
-  agentCount: whole("agents", values.agents, 1, 100),
-  wordsPerSecond: whole("rate", values.rate, 1, 1_000),
+  durationMs: numberOption("minutes", values.minutes, { low: 0, isWhole: false }) * 60_000,
+  sessionCount: numberOption("sessions", values.sessions, { high: 10_000 }),
+  clientCount: numberOption("clients", values.clients, { high: 10_000 }),
+  brokerCount: numberOption("brokers", values.brokers, { high: 9 }),
+  agentCount: numberOption("agents", values.agents, { high: 100 }),
+  wordsPerSecond: numberOption("rate", values.rate, { high: 1_000 }),
   folder,
   print: (line) => console.log(line),
 };
-
-function whole(name: string, text: string, low: number, high: number): number {
-  const number = Number(text);
-  if (Number.isInteger(number) && number >= low && number <= high) return number;
-  console.error(`--${name} takes a whole number from ${low} to ${high}`);
-  process.exit(2);
-}
 
 function report({ harms, asked, verdicts, cutConnections, complaints }: ChaosResult): string {
   const faults = [...harms.done].map(([what, count]) => `  ${String(count).padStart(4)} ${what}`).toSorted();

@@ -1,16 +1,14 @@
 // `./dev fuzz [--seed N] [--cases N]`: malformed, hostile and future input for the fold and every decoder. Prints how each
 // way in answered; what should not have happened is kept in test/fuzz/cases, where a test replays it.
 import { writeFileSync } from "node:fs";
-import { parseArgs } from "node:util";
 import { campaign, fileNameOf } from "./campaign.ts";
+import { numberOption, readOptions } from "../../tools/options.ts";
 
-const { values } = parseArgs({ options: { seed: { type: "string" }, cases: { type: "string" } } });
-const seed = Number(values.seed ?? Date.now() % 1_000_000);
-const cases = Number(values.cases ?? 100_000);
-if (!Number.isSafeInteger(seed) || !Number.isSafeInteger(cases)) {
-  console.error("--seed and --cases are whole numbers");
-  process.exit(2);
-}
+const { values } = readOptions("./dev fuzz [--seed N] [--cases N]", {
+  options: { seed: { type: "string" }, cases: { type: "string" } },
+});
+const seed = numberOption("seed", values.seed ?? String(Date.now() % 1_000_000), { low: 0 });
+const cases = numberOption("cases", values.cases ?? "100000");
 
 const startedMs = performance.now();
 let shownMs = startedMs;
