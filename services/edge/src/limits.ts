@@ -42,7 +42,7 @@ const MIB = 1024 * 1024;
 
 export const DEFAULT_EDGE_LIMITS: EdgeLimits = {
   maxFrameBytes: MIB,
-  maxBufferedBytes: MIB / 16,
+  maxBufferedBytes: MIB / 32,
   maxAnswerBytes: MIB / 4,
   pendingAnswers: 256,
   connections: 50_000,
