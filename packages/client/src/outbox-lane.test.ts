@@ -6,6 +6,7 @@ import { ManualClock } from "./testing/manual-clock.ts";
 
 let clock: ManualClock;
 let sent: number[];
+let written: OutboxEntry["events"][];
 let attached: boolean;
 let saved: number[];
 let lane: OutboxLane;
@@ -13,13 +14,15 @@ let lane: OutboxLane;
 beforeEach(() => {
   clock = new ManualClock();
   sent = [];
+  written = [];
   saved = [];
   attached = true;
   lane = new OutboxLane({
     producer: "page",
     clock,
-    transmit: (_producer, { number }) => {
+    transmit: (_producer, { number, events }) => {
       if (attached) sent.push(number);
+      if (attached) written.push(events);
       return attached;
     },
     onChange: () => {
@@ -135,6 +138,33 @@ describe("order", () => {
     lane.onAck(ack(1, { s: 8 }));
     lane.onAck(ack(2, { s: 9 }));
     await expect(Promise.all([first, second])).resolves.toEqual([8, 9]);
+  });
+
+  test("SPEC 4, 5: one that never got to the session is refused alone: what follows it goes on, in order", async () => {
+    const [first, second, third] = [1, 2, 3].map((number) => outcomeOf(lane.add(entry(number))));
+    written.length = sent.length = 0;
+    lane.onAck(ack(1, { code: "too_large", expected: 1 }));
+    expect(await first).toBe("too_large");
+    for (const number of [2, 3]) lane.onAck(ack(number, { code: "producer_gap", expected: 1 }));
+    expect(sent).toEqual([1, 2, 3]);
+    expect(written[0]).toEqual([{ messageClosed: {} }]);
+    lane.onAck(ack(1, { code: "invalid_event" }));
+    for (const number of [2, 3]) lane.onAck(ack(number));
+    expect([await second, await third, saved]).toEqual([12, 13, []]);
+  });
+
+  test("where the session does not take what stands in for it either, those who wait are told", async () => {
+    const outcomes = [1, 2].map((number) => outcomeOf(lane.add(entry(number))));
+    for (let times = 0; times < 2; times += 1) lane.onAck(ack(1, { code: "too_large", expected: 1 }));
+    lane.onAck(ack(2, { code: "producer_gap", expected: 1 }));
+    expect(await Promise.all(outcomes)).toEqual(["too_large", "producer_gap"]);
+  });
+
+  test("the last one that never got to the session says which number that leaves", async () => {
+    const applied = lane.add(entry(1));
+    lane.onAck(ack(1, { code: "too_large", expected: 1 }));
+    await expect(applied).rejects.toMatchObject({ code: "too_large", expected: 1 });
+    expect(sent).toEqual([1]);
   });
 
   test("a gap that this device cannot fill is told to all who wait", async () => {

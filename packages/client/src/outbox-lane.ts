@@ -28,6 +28,9 @@ interface Waiting {
   readonly settle: (result: number | PerdureError) => void;
 }
 
+/** Without the message that it is about: the session refuses it, whoever writes it, and the number is used up. */
+const REFUSED_BY_ALL: readonly EventJson[] = [{ messageClosed: {} }];
+
 /** One producer's records in one session, kept and sent in order until each has its verdict. */
 export class OutboxLane {
   readonly #options: LaneOptions;
@@ -77,8 +80,11 @@ export class OutboxLane {
     // Nobody knows of a verdict. One that there is after all is what the same number hears next.
     if (ack.retryAfterMs !== undefined) return this.#sendLater(ack.n, ack.retryAfterMs);
     const { winner, expected } = ack;
+    const message = ack.message ?? CODES[code].meaning;
+    const isFollowed = this.#waiting.at(-1) !== waiting && waiting.entry.events !== REFUSED_BY_ALL;
+    if (expected === ack.n && isFollowed) return this.#giveUp(waiting, code, message);
     const details = { ...(winner && { winner }), ...(expected !== undefined && { expected }) };
-    this.#settle(waiting, new PerdureError(code, ack.message ?? CODES[code].meaning, details));
+    this.#settle(waiting, new PerdureError(code, message, details));
   }
 
   /** Gives up on all that waits. */
@@ -98,6 +104,17 @@ export class OutboxLane {
     if (waiting.entry.number === this.#mending) this.#mending = 0;
     this.#options.onChange();
     waiting.settle(result);
+  }
+
+  /** The session never saw this number, and what follows waits for it: something that it refuses takes that number. */
+  #giveUp(waiting: Waiting, code: Code, message: string): void {
+    const { entry, settle } = waiting;
+    const filler: Waiting = { entry: { ...entry, events: REFUSED_BY_ALL }, settle: () => undefined };
+    this.#waiting = this.#waiting.map((other) => (other === waiting ? filler : other));
+    this.#options.onChange();
+    settle(new PerdureError(code, message));
+    this.#mending = entry.number;
+    this.#sendFrom(entry.number);
   }
 
   #mend(expected: number): void {

@@ -21,6 +21,7 @@ describe("an edge's configuration", () => {
     ["PERDURE_EDGE_HOSTS", "https://edge.example.com"],
     ["PERDURE_EDGE_PORT", "70000"],
     ["PERDURE_EDGE_FRAME_BYTES", "12"],
+    ["PERDURE_EDGE_FRAME_BYTES", String(2 * 1024 * 1024 + 1)],
     ["PERDURE_EDGE_COLOUR", "red"],
   ])("with a wrong %s stops the start, and names it", (variable, value) => {
     const load = (): unknown => loadConfig(edgeConfigSchema, { ...secret, [variable]: value });

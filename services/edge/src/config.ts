@@ -28,6 +28,8 @@ export interface EdgeConfig extends NodeConfig, GateConfig {
 const DEFAULT_PORT = 7_600;
 const DEFAULT_STATUS_PORT = 9_402;
 const MIB = 1024 * 1024;
+/** The record in it, in the log's encoding, is at most four times as long, and the log takes 8 MiB. */
+const LONGEST_FRAME_BYTES = 2 * MIB;
 
 /** The variables of an edge node, and what it makes of them. */
 export const edgeConfigSchema: ConfigSchema<EdgeConfig> = z
@@ -48,7 +50,7 @@ export const edgeConfigSchema: ConfigSchema<EdgeConfig> = z
     PERDURE_EDGE_CONNECTIONS: integer(1, 10_000_000).default(DEFAULTS.connections),
     PERDURE_EDGE_CONNECTIONS_PER_SECOND: integer(1, 1_000_000).default(DEFAULTS.connectionsPerSecond),
     PERDURE_EDGE_SESSIONS_PER_CONNECTION: integer(1, 10_000).default(DEFAULTS.sessionsPerConnection),
-    PERDURE_EDGE_FRAME_BYTES: integer(16 * 1024, 16 * MIB).default(DEFAULTS.maxFrameBytes),
+    PERDURE_EDGE_FRAME_BYTES: integer(16 * 1024, LONGEST_FRAME_BYTES).default(DEFAULTS.maxFrameBytes),
     PERDURE_EDGE_BUFFERED_BYTES: integer(16 * 1024, 256 * MIB).default(DEFAULTS.maxBufferedBytes),
     PERDURE_EDGE_ANSWER_BYTES: integer(16 * 1024, 16 * MIB).default(DEFAULTS.maxAnswerBytes),
     PERDURE_EDGE_PENDING_ANSWERS: integer(1, 10_000).default(DEFAULTS.pendingAnswers),

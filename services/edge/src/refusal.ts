@@ -16,6 +16,8 @@ const RETRY_AFTER_MS = 500;
 
 /** What a caught error means to a client. One that is not typed is logged, and the client learns nothing of it but the code. */
 export function refusalOf(error: unknown, logger: Pick<Logger, "error">): Refusal {
+  // This node's log is closed when it stops, which another node need not.
+  if (error instanceof LogError && error.code === "closed") return refuse("unavailable");
   const known = error instanceof PerdureError || error instanceof LogError || error instanceof ProtocolError;
   const code: Code = known && isCode(error.code) ? error.code : "internal";
   const message = known && isCode(error.code) ? error.message : CODES.internal.meaning;

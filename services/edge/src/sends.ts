@@ -75,7 +75,10 @@ export async function submit(
   try {
     return outcomeOf(await Promise.race([applied, stored.then(() => applied)]));
   } catch (error) {
-    return { s: held.state.seq, ...refusalOf(error, logger) };
+    const refused = refusalOf(error, logger);
+    const { seq } = held.state;
+    // What passes is sent again under its number; else the log has no record of that number, and never will.
+    return refused.retryAfterMs === undefined ? unjudged(seq, draft.number, refused) : { s: seq, ...refused };
   }
 }
 

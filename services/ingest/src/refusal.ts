@@ -11,7 +11,9 @@ const RETRY_AFTER_MS = 500;
 /** What a caller is told of something that did not work: only typed errors are shown, of others the code. */
 export function refusalOf(error: unknown): PerdureError {
   const known = error instanceof PerdureError || error instanceof LogError || error instanceof ProtocolError;
-  const code: Code = known && isCode(error.code) ? error.code : known ? "unavailable" : "internal";
+  // This node's log is closed when it stops, which another node need not.
+  const stops = error instanceof LogError && error.code === "closed";
+  const code: Code = known && isCode(error.code) && !stops ? error.code : known ? "unavailable" : "internal";
   const message = known ? error.message : CODES.internal.meaning;
   const retryAfterMs = error instanceof PerdureError || error instanceof LogError ? error.retryAfterMs : undefined;
   const winner = error instanceof PerdureError ? error.winner : undefined;

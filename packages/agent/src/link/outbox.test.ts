@@ -67,6 +67,33 @@ function mergeAppend(outbox: Outbox, at: number, text: string) {
   });
 }
 
+describe("SPEC 4, 5: a record that never got to the session", () => {
+  test("is refused alone: something that the session refuses takes its number, and what follows goes on", async () => {
+    const { outbox, sent, join, verdict, numbers, broken } = outboxWith();
+    join();
+    const [first, second] = ["a", "b"].map((label) => outbox.write({ attempt: 5, events: [note(label)] }).applied);
+    numbers();
+    verdict(2, "producer_gap", { expected: 1 });
+    verdict(1, "too_large", { expected: 1 });
+    expect(await codeOf(first ?? Promise.reject(new Error("not written")))).toBe("too_large");
+    expect(sent.at(-2)).toMatchObject({ first: 1, attempt: 0, events: [{ messageClosed: {} }] });
+    expect(sent.at(-1)).toMatchObject({ first: 2, events: [note("b")] });
+    verdict(1, "invalid_event");
+    verdict(2, "", { seq: 9 });
+    expect(await second).toBe(9);
+    expect([outbox.empty, broken]).toEqual([true, []]);
+  });
+
+  test("frees what it took of the window", () => {
+    const { outbox, window, join, verdict } = outboxWith();
+    join();
+    outbox.write({ attempt: 5, events: [note("a long one".repeat(50))] });
+    verdict(1, "too_large", { expected: 1 });
+    verdict(1, "invalid_event");
+    expect(window.take(1_000_000)).toBe(true);
+  });
+});
+
 describe("what a writer sends", () => {
   test("goes out at once where nothing waits, under numbers from 1, with where it was born", () => {
     const { outbox, sent, join } = outboxWith();

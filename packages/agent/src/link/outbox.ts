@@ -60,8 +60,12 @@ interface Item {
   phase: "waiting" | "sent" | "stored" | "judged";
   /** Sendings on this stream that have had no answer; each gets one. */
   unanswered: number;
-  readonly outcome: PromiseWithResolvers<number>;
+  /** None: whoever waited has been told. */
+  outcome: PromiseWithResolvers<number> | undefined;
 }
+
+/** Without the message that it is about: the session refuses it, whoever writes it, and the number is used up. */
+const REFUSED_BY_ALL: Draft = { attempt: 0, events: [{ messageClosed: {} }] };
 
 /**
  * What one writer has sent in one session and not seen judged. Numbers are given at once and never change, so that a
@@ -132,7 +136,7 @@ export class Outbox {
   writeMerged(draft: Draft, merge: (earlier: Draft) => Draft | undefined): Written {
     const last = this.#items.at(-1);
     const merged = last !== undefined && last.bytes === undefined ? merge(last.draft) : undefined;
-    if (last === undefined || merged === undefined) return this.write(draft);
+    if (last?.outcome === undefined || merged === undefined) return this.write(draft);
     last.draft = merged;
     return { number: last.number, applied: last.outcome.promise };
   }
@@ -175,7 +179,8 @@ export class Outbox {
     const missing = missingFrom(verdict);
     if (item.phase !== "judged") {
       if (verdict.code === "producer_expired") return this.#expire();
-      if (missing === undefined) this.#judge(item, verdict);
+      if (missing === undefined && isUnused(item, verdict)) this.#giveUp(item, verdict);
+      else if (missing === undefined) this.#judge(item, verdict);
       // Unless it was sent once more since: then the answer to that counts.
       else if (item.unanswered === 0) this.#goBack(missing, verdict.retryAfterMs);
     }
@@ -188,7 +193,7 @@ export class Outbox {
     this.#broken = error;
     for (const item of this.#items.splice(0)) {
       this.#giveBack(item);
-      item.outcome.reject(error);
+      item.outcome?.reject(error);
     }
     this.#onTheWayCount = 0;
     this.#waitingCount = 0;
@@ -230,9 +235,19 @@ export class Outbox {
 
   #judge(item: Item, verdict: AgentVerdict): void {
     this.#enter(item, "judged");
-    if (verdict.code === "") item.outcome.resolve(verdict.seq);
-    else item.outcome.reject(refusal(verdict.code, verdict.winner));
+    if (verdict.code === "") item.outcome?.resolve(verdict.seq);
+    else item.outcome?.reject(refusal(verdict.code, verdict.winner));
     this.#forgetJudged();
+  }
+
+  /** The session never saw this number, and what follows waits for it: something that it refuses takes that number. */
+  #giveUp(item: Item, verdict: AgentVerdict): void {
+    item.outcome?.reject(refusal(verdict.code, verdict.winner));
+    item.outcome = undefined;
+    this.#giveBack(item);
+    item.draft = REFUSED_BY_ALL;
+    item.bytes = undefined;
+    this.#goBack(item.number, 0);
   }
 
   #judgeByLedger(known: KnownWriter): void {
@@ -242,8 +257,8 @@ export class Outbox {
       if (item.phase === "judged") continue;
       this.#enter(item, "judged");
       const refused = writer?.refused?.find((each) => isWithin(item.number, each));
-      if (refused?.code === undefined) item.outcome.resolve(known.seq);
-      else item.outcome.reject(refusal(refused.code));
+      if (refused?.code === undefined) item.outcome?.resolve(known.seq);
+      else item.outcome?.reject(refusal(refused.code));
     }
     this.#forgetJudged();
   }
@@ -297,6 +312,10 @@ export class Outbox {
 }
 
 const isAppend = (draft: Draft): boolean => draft.events.every((event) => event.partAppended !== undefined);
+
+/** The refused number is still to be used; not where what stood in for its record is refused so too. */
+const isUnused = (item: Item, { expected }: AgentVerdict): boolean =>
+  expected === item.number && item.outcome !== undefined;
 
 const isWithin = (number: number, { number: first = 0, last = first }: RefusalJson): boolean =>
   number >= first && number <= last;

@@ -229,6 +229,35 @@ describe("what an agent hears", () => {
   });
 });
 
+describe("SPEC 12: a record that never gets to the session", () => {
+  const publish = (record: ReturnType<typeof opened>) =>
+    ({ case: "publish", value: { session: "s", record } }) as const;
+  const metadata = JSON.stringify("x".repeat(5_000));
+  const tooLong = { kind: { case: "messageUpdated" as const, value: { messageId: "none:1:0", metadata } } };
+  const standIn = { kind: { case: "messageClosed" as const, value: {} } };
+  const notItsOwn = { kind: { case: "agentLeft" as const, value: { instance: "i-2" } } };
+
+  test.each([
+    ["is longer than the log takes", tooLong, "too_large"],
+    ["is for nodes to say", notItsOwn, "forbidden"],
+  ])("where it %s: that is told, with the number that the session still waits for", async (_why, event, code) => {
+    await streams.close();
+    node = await TestNode.start({}, { entryBytes: 4_096 });
+    streams = new Streams(node);
+    await node.watch("s");
+    const agent = await streams.joined(await streams.welcomed());
+    agent.send(publish(opened(1)));
+    expect((await agent.next("verdict")).code).toBe("");
+    const record = { ...opened(2), events: [event] };
+    agent.send({ case: "publish", value: { session: "s", record } });
+    expect(await agent.next("verdict")).toMatchObject({ first: 2, code, expected: 2, retryAfterMs: 0 });
+    agent.send({ case: "publish", value: { session: "s", record: { ...opened(2), events: [standIn] } } });
+    agent.send(publish(opened(3)));
+    expect(await agent.next("verdict")).toMatchObject({ first: 2, code: "invalid_event" });
+    expect(await agent.next("verdict")).toMatchObject({ first: 3, code: "" });
+  });
+});
+
 describe("SPEC 11: bounded", () => {
   test("an agent that sends more than its window is not read until it has been answered", async () => {
     await node.watch("s");

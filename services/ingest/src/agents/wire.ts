@@ -59,9 +59,10 @@ export function verdictMessage(session: string, record: RecordJson, verdict: Ver
   });
 }
 
-/** The answer where the record did not get as far as the session. */
+/** The answer where the record did not get as far as the session. Unless that passes, its number is still to be used. */
 export function refusalMessage(session: string, record: RecordJson, error: PerdureError): AgentVerdict {
   const { producer = "", first = 0, last = 0 } = record;
   const { code, retryAfterMs = 0 } = error;
-  return create(AgentVerdictSchema, { session, producer, first, last, code, retryAfterMs });
+  const expected = retryAfterMs > 0 ? 0 : first;
+  return create(AgentVerdictSchema, { session, producer, first, last, code, retryAfterMs, expected });
 }

@@ -137,6 +137,6 @@ describe("what the ecosystem expects", () => {
   });
 
   test("a port that is taken stops the start, and says which", async () => {
-    await expect(TestNode.start({}, node.ingest.port)).rejects.toThrow(`cannot listen on ${node.address}`);
+    await expect(TestNode.start({}, { port: node.ingest.port })).rejects.toThrow(`cannot listen on ${node.address}`);
   });
 });

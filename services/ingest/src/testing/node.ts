@@ -36,9 +36,12 @@ export class TestNode {
   readonly ingest: Ingest;
   readonly #dir: string;
 
-  static async start(limits: Partial<IngestLimits> = {}, port = 0): Promise<TestNode> {
+  static async start(
+    limits: Partial<IngestLimits> = {},
+    { port = 0, entryBytes }: { port?: number; entryBytes?: number } = {},
+  ): Promise<TestNode> {
     const dir = mkdtempSync(join(tmpdir(), "perdure-ingest-"));
-    const log = await openEmbeddedLog({ dir });
+    const log = await openEmbeddedLog({ dir, ...(entryBytes !== undefined && { limits: { entryBytes } }) });
     await log.provision(topicSpecs(PARTITIONS));
     const replica = new CountingReplica(createReplica({ log, partitions: PARTITIONS, logger }));
     const clock = new StoppableClock(Date.now());
