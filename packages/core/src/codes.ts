@@ -130,7 +130,7 @@ export const CODES = {
   too_many_sessions: told("The connection has as many sessions attached as it may.", 8, 429),
   cursor_future: told("The cursor is ahead of the session, so that the answer is a snapshot.", 11, 409),
   slow_consumer: later("The connection took its frames too slowly. Connect again and resume.", 8, 429, 4002),
-  idle_timeout: later("Nothing was heard on the connection for too long.", 14, 408, 4003),
+  idle_timeout: later("Nothing was heard on the connection for too long.", 14, 408),
   draining: later("The node is about to stop. Connect again.", 14, 503, 4004),
   removed_from_session: told("The participant was removed; the session is no longer followed.", 7, 403),
   // Nodes and the log.
