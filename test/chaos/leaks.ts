@@ -6,18 +6,22 @@ import type { MortalProgram } from "./mortal.ts";
 const IDLE_MS = 30_000;
 const EVERY_MS = 500;
 /**
- * Connections to brokers are opened as they are needed, up to a number for each use (docs/adr/0006), and each has a timer
+ * Connections to a broker are opened as they are needed, up to a number for each use (docs/adr/0006), and each has a timer
  * or two: a process that has worked holds more of them than one that never did. One left behind by each cut is more.
  */
-const GROWS = /^socket to |^handle (TCPSocketWrap|Timeout)$/;
 const GROWTH = 10;
 
+function growthOf(kind: string, brokerCount: number): number {
+  if (kind.startsWith("socket to ")) return GROWTH;
+  return kind === "handle TCPSocketWrap" || kind === "handle Timeout" ? GROWTH * brokerCount : 0;
+}
+
 /** Whatever there is more of than before, after a while to let go. */
-export async function leaksIn({ name, program }: MortalProgram, before: Held): Promise<string[]> {
+export async function leaksIn({ name, program }: MortalProgram, before: Held, brokerCount: number): Promise<string[]> {
   const limitMs = performance.now() + IDLE_MS;
   for (;;) {
     const leaks = [...(await heldBy(program))].filter(
-      ([kind, count]) => count > (before.get(kind) ?? 0) + (GROWS.test(kind) ? GROWTH : 0),
+      ([kind, count]) => count > (before.get(kind) ?? 0) + growthOf(kind, brokerCount),
     );
     if (leaks.length === 0) return [];
     if (performance.now() > limitMs) {

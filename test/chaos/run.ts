@@ -181,7 +181,9 @@ class ChaosRun {
     this.#order("close");
     const servers = this.#fleet.programs.filter(({ kind }) => kind !== "agent");
     this.#step("nobody is connected any more; what do the servers still hold?");
-    const leaks = servers.map((server) => leaksIn(server, idleBefore.get(server.kind) ?? new Map<string, number>()));
+    const leaks = servers.map((server) =>
+      leaksIn(server, idleBefore.get(server.kind) ?? new Map<string, number>(), this.#options.brokerCount),
+    );
     this.#complaints.push(...(await Promise.all(leaks)).flat());
     if (this.#options.log === "embedded") await Promise.all(servers.map((server) => server.stop()));
   }
