@@ -4,7 +4,6 @@
 // machine makes of it. KIB: what may wait for a client, by default as much as by an edge's default. Linux, with python3,
 // which gives the slow ones small TCP buffers. One more round comes first and does not count, since the broker's and all
 // others' code is compiled in it.
-import { parseArgs } from "node:util";
 import { DEFAULT_EDGE_LIMITS } from "@perdure/edge";
 import { partitionOf } from "@perdure/log";
 import { sessionKey } from "@perdure/protocol";
@@ -19,8 +18,9 @@ import { floodChunkBytes, Stage } from "./slow/stage.ts";
 import { ChildProgram } from "./stand/child-program.ts";
 import { startCluster } from "./stand/cluster.ts";
 import { observerToken } from "./stand/token.ts";
+import { numberOption, readOptions } from "../tools/options.ts";
 
-const { values } = parseArgs({
+const { values } = readOptions("./dev bench slow [--json] [--slow N] [--rounds N] [--seconds S] [--buffered KIB]", {
   options: {
     json: { type: "boolean", default: false },
     slow: { type: "string", default: "1000" },
@@ -29,9 +29,9 @@ const { values } = parseArgs({
     buffered: { type: "string", default: String(DEFAULT_EDGE_LIMITS.maxBufferedBytes / 1024) },
   },
 });
-const slowCount = Number(values.slow);
-const rounds = Number(values.rounds);
-const bufferedBytes = Number(values.buffered) * 1024;
+const slowCount = numberOption("slow", values.slow);
+const rounds = numberOption("rounds", values.rounds);
+const bufferedBytes = numberOption("buffered", values.buffered) * 1024;
 /** A frame may come on top. uWebSockets' buffers grow by doubling, so a byte that waits costs up to two. */
 const capBytes = 2 * (bufferedBytes + floodChunkBytes);
 /** With fewer, the process's memory moves more by itself than by them. */
@@ -77,7 +77,7 @@ async function openLane(name: string, senderOf: (session: string) => Promise<Sen
     token,
     slowCount,
     bufferedBytes,
-    roundMs: Number(values.seconds) * 1_000,
+    roundMs: numberOption("seconds", values.seconds) * 1_000,
   });
   await lane.open();
   return lane;

@@ -1,11 +1,12 @@
-// `./dev sim [--seed N] [--seeds N] [--seconds S] [--mutations]`: runs seeds of the simulator, and says which one fails.
+// `./dev sim`: runs seeds of the simulator, and says which one fails.
 // The hooks have to be there before the modules that they change are loaded.
-import { parseArgs } from "node:util";
-import { mutationNamed } from "./mutations/mutations.ts";
+import { choiceOption, numberOption, type NumberLimits, readOptions } from "../../tools/options.ts";
+import { mutationNamed, MUTATIONS } from "./mutations/mutations.ts";
 import { checkMutations } from "./mutations/check.ts";
 import { installHooks } from "./world/hooks.ts";
 
-const { values } = parseArgs({
+const USAGE = "./dev sim [--seed N] [--seeds N] [--seconds S] [--json] [--mutation NAME | --mutations]";
+const { values } = readOptions(USAGE, {
   options: {
     seed: { type: "string" },
     seeds: { type: "string" },
@@ -16,22 +17,20 @@ const { values } = parseArgs({
   },
 });
 
-function numberOf(name: string, text: string | undefined, otherwise: number): number {
-  if (text === undefined) return otherwise;
-  const value = Number(text);
-  if (Number.isFinite(value) && value >= 0) return value;
-  console.error(`--${name} is a number, not "${text}"`);
-  process.exit(2);
+function numberOf(name: string, text: string | undefined, otherwise: number, limits?: NumberLimits): number {
+  return text === undefined ? otherwise : numberOption(name, text, limits);
 }
 
+const NAMES = MUTATIONS.map(({ name }) => name);
 const DEFAULT_SECONDS = 30;
 /** Enough for the mutation that takes longest, several times over. */
 const MUTATION_SEEDS = 400;
 
-const firstSeed = numberOf("seed", values.seed, 1);
+const firstSeed = numberOf("seed", values.seed, 1, { low: 0 });
 const given = values.seeds ?? (values.seed !== undefined && values.seconds === undefined ? "1" : undefined);
 const seedCount = numberOf("seeds", given, Number.POSITIVE_INFINITY);
-const seconds = numberOf("seconds", values.seconds, given === undefined ? DEFAULT_SECONDS : Number.POSITIVE_INFINITY);
+const otherwiseSeconds = given === undefined ? DEFAULT_SECONDS : Number.POSITIVE_INFINITY;
+const seconds = numberOf("seconds", values.seconds, otherwiseSeconds, { low: 0, isWhole: false });
 
 if (values.mutations === true) {
   process.exitCode = await checkMutations(numberOf("seeds", values.seeds, MUTATION_SEEDS));
@@ -40,7 +39,9 @@ if (values.mutations === true) {
 }
 
 async function runSeeds(): Promise<number> {
-  installHooks(values.mutation === undefined ? [] : mutationNamed(values.mutation).patches);
+  installHooks(
+    values.mutation === undefined ? [] : mutationNamed(choiceOption("mutation", values.mutation, NAMES)).patches,
+  );
   const { simulateRuntime } = await import("./world/runtime.ts");
   const { campaign, smallest } = await import("./campaign.ts");
   const startedMs = performance.now();
