@@ -32,10 +32,23 @@ test("SPEC 12: what the log does not take is told so, and what was sent before, 
   const session = client.session("s");
   await session.send("before");
   const texts = ["first", "x".repeat(2 * ENTRY_BYTES), "third", "y".repeat(2 * ENTRY_BYTES)];
-  // By itself, a message follows the one before it, and that one may never be there.
-  const outcomes = texts.map((text) => codeOf(session.send(text, { parent: "" })));
+  const outcomes = texts.map((text) => codeOf(session.send(text)));
   expect(await Promise.all(outcomes)).toEqual(["applied", "too_large", "applied", "too_large"]);
   await session.send("after");
-  const told = [...session.view.messageById.values()].map(({ parts }) => parts.map(({ text }) => text).join(""));
-  expect(told).toEqual(["before", "first", "third", "after"]);
+  expect(session.view.messages.map(({ text }) => text)).toEqual(["before", "first", "third", "after"]);
+});
+
+test.each([
+  ["is longer than a frame may be", "x".repeat(1024 * 1024), "too_large"],
+  ["is longer than what is not even answered", "x".repeat(5 * 1024 * 1024), "too_large"],
+  ["has too many parts", Array.from({ length: 63 }, () => ({ kind: "text" as const, text: "x" })), "invalid_record"],
+])("SPEC 12: a message that %s is refused, and nothing else", async (_what, content, code) => {
+  const session = client.session("s");
+  const other = client.session("other");
+  // Queued before anything is known of the edge, and while it is attached.
+  const outcomes = ["before", content, "between"].map((each) => codeOf(session.send(each)));
+  expect(await Promise.all(outcomes)).toEqual(["applied", code, "applied"]);
+  expect(await Promise.all([codeOf(session.send(content)), codeOf(session.send("after"))])).toEqual([code, "applied"]);
+  await other.send("elsewhere");
+  expect(session.view.messages.map(({ text }) => text)).toEqual(["before", "between", "after"]);
 });

@@ -140,6 +140,7 @@ class PerdureClient implements Client {
       states: new StateStore(storage.tab, prefix),
       outboxes: this.#outboxes,
       send: (frame) => this.#connection.send(frame),
+      maxFrameBytes: () => this.#connection.maxFrameBytes,
       renew: () => this.#connection.renew(),
       move: () => this.#connection.move(),
       onReport: (session, code, message) => this.#report({ session, code, message }),

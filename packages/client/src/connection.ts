@@ -80,6 +80,11 @@ export class Connection {
     return this.#state;
   }
 
+  /** Longest frame that the edge takes; of one that is not known yet nothing is known. */
+  get maxFrameBytes(): number {
+    return this.#state.welcome?.maxFrameBytes ?? Infinity;
+  }
+
   /** Connects, also where it waits or was refused; nothing where it is connected or about to be. */
   want(): void {
     this.#dispatch({ kind: "wanted" });

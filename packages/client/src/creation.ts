@@ -2,14 +2,14 @@ import { CODES, type Code, isCode, PerdureError } from "@perdure/core";
 import type { SessionCreatedJson } from "@perdure/protocol";
 import type { AckFrame } from "@perdure/protocol/frames";
 import type { Clock } from "./environment.ts";
-import type { OutboxEntry } from "./outbox-lane.ts";
+import type { OutboxEntry, Transmission } from "./outbox-lane.ts";
 import { Timer } from "./timer.ts";
 
 export interface CreationOptions {
   /** What the producers of its records begin with. */
   readonly producer: string;
   readonly clock: Clock;
-  readonly transmit: (producer: string, entry: OutboxEntry) => boolean;
+  readonly transmit: (producer: string, entry: OutboxEntry) => Transmission;
   readonly onRefused: (error: PerdureError) => void;
 }
 
@@ -36,7 +36,9 @@ export class Creation {
     this.#tries += 1;
     this.#producer = `${this.#options.producer}-c${this.#tries}`;
     const entry: OutboxEntry = { number: 1, born: 0, events: [{ sessionCreated: body }] };
-    if (!this.#options.transmit(this.#producer, entry)) this.#producer = undefined;
+    const outcome = this.#options.transmit(this.#producer, entry);
+    if (outcome !== "sent") this.#producer = undefined;
+    if (outcome instanceof PerdureError) this.#options.onRefused(outcome);
   }
 
   /** Not attached any more: whether it was created shows at the next attach. */

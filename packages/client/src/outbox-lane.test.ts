@@ -1,13 +1,15 @@
 import { PerdureError } from "@perdure/core";
 import type { AckFrame } from "@perdure/protocol/frames";
 import { beforeEach, describe, expect, test } from "vitest";
-import { type OutboxEntry, OutboxLane } from "./outbox-lane.ts";
+import { isStandIn, type OutboxEntry, OutboxLane } from "./outbox-lane.ts";
 import { ManualClock } from "./testing/manual-clock.ts";
 
 let clock: ManualClock;
 let sent: number[];
 let written: OutboxEntry["events"][];
 let attached: boolean;
+/** Numbers of records that no edge would take. */
+let tooLong: number[];
 let saved: number[];
 let lane: OutboxLane;
 
@@ -17,13 +19,16 @@ beforeEach(() => {
   written = [];
   saved = [];
   attached = true;
+  tooLong = [];
   lane = new OutboxLane({
     producer: "page",
     clock,
     transmit: (_producer, { number, events }) => {
-      if (attached) sent.push(number);
-      if (attached) written.push(events);
-      return attached;
+      if (!attached) return "away";
+      if (tooLong.includes(number) && !isStandIn({ number, born: 0, events })) return new PerdureError("too_large", "");
+      sent.push(number);
+      written.push(events);
+      return "sent";
     },
     onChange: () => {
       saved = lane.entries.map(({ number }) => number);
@@ -160,11 +165,52 @@ describe("order", () => {
     expect(await Promise.all(outcomes)).toEqual(["too_large", "producer_gap"]);
   });
 
-  test("the last one that never got to the session says which number that leaves", async () => {
-    const applied = lane.add(entry(1));
-    lane.onAck(ack(1, { code: "too_large", expected: 1 }));
-    await expect(applied).rejects.toMatchObject({ code: "too_large", expected: 1 });
-    expect(sent).toEqual([1]);
+  test("SPEC 5: one that never got to the session lets nothing overtake what was sent before it", async () => {
+    const first = lane.add(entry(1));
+    const second = outcomeOf(lane.add(entry(2)));
+    lane.onAck(ack(1, { code: "unavailable", retryAfterMs: 500 }));
+    sent = [];
+    lane.onAck(ack(2, { code: "too_large", expected: 2 }));
+    expect(await second).toBe("too_large");
+    const third = lane.add(entry(3));
+    expect(sent).toEqual([]);
+    clock.advance(500);
+    expect(sent).toEqual([1, 2, 3]);
+    lane.onAck(ack(1));
+    lane.onAck(ack(2, { code: "invalid_event" }));
+    lane.onAck(ack(3));
+    expect(await Promise.all([first, third])).toEqual([11, 13]);
+  });
+
+  test("what would end the connection is never sent: it is refused here, and what follows goes on", async () => {
+    attached = false;
+    tooLong = [1, 3];
+    const outcomes = [1, 2, 3, 4].map((number) => outcomeOf(lane.add(entry(number))));
+    attached = true;
+    lane.attached();
+    expect(sent).toEqual([1, 2, 3, 4]);
+    expect([written[0], written[2]]).toEqual([[{ messageClosed: {} }], [{ messageClosed: {} }]]);
+    for (const number of [1, 3]) lane.onAck(ack(number, { code: "invalid_event" }));
+    for (const number of [2, 4]) lane.onAck(ack(number));
+    expect([await Promise.all(outcomes), saved]).toEqual([["too_large", 12, "too_large", 14], []]);
+  });
+
+  test("what follows a message that will never be there follows what that one would have", () => {
+    const message = (number: number, parentId: string): OutboxEntry => ({
+      ...entry(number),
+      events: [{ messageOpened: { parentId } }],
+    });
+    attached = false;
+    tooLong = [1, 2];
+    lane.add(message(1, "there")).catch(() => undefined);
+    lane.add(message(2, "page:1:0")).catch(() => undefined);
+    for (const parentId of ["page:2:0", "elsewhere"]) void lane.add(message(3, parentId));
+    attached = true;
+    lane.attached();
+    expect(written.slice(2)).toEqual([
+      [{ messageOpened: { parentId: "there" } }],
+      [{ messageOpened: { parentId: "elsewhere" } }],
+    ]);
   });
 
   test("a gap that this device cannot fill is told to all who wait", async () => {

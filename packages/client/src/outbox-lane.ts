@@ -14,11 +14,14 @@ export interface OutboxEntry {
   readonly events: readonly EventJson[];
 }
 
+/** What became of a record that was to be sent; `away`: the session is not attached; else why no edge would take it. */
+export type Transmission = "sent" | "away" | PerdureError;
+
 export interface LaneOptions {
   readonly producer: string;
   readonly clock: Clock;
-  /** Sends where the session is attached; false: it is not, and `attached` will come. */
-  readonly transmit: (producer: string, entry: OutboxEntry) => boolean;
+  /** Sends where the session is attached; where it is not, `attached` will come. */
+  readonly transmit: (producer: string, entry: OutboxEntry) => Transmission;
   /** What waits has changed. */
   readonly onChange: () => void;
 }
@@ -30,6 +33,10 @@ interface Waiting {
 
 /** Without the message that it is about: the session refuses it, whoever writes it, and the number is used up. */
 const REFUSED_BY_ALL: readonly EventJson[] = [{ messageClosed: {} }];
+
+/** It only takes a number whose own record nobody takes, and whoever wrote that has been told. */
+export const isStandIn = ({ events: [event, ...more] }: OutboxEntry): boolean =>
+  event?.messageClosed !== undefined && event.messageClosed.messageId === undefined && more.length === 0;
 
 /** One producer's records in one session, kept and sent in order until each has its verdict. */
 export class OutboxLane {
@@ -55,9 +62,12 @@ export class OutboxLane {
   /** Resolves to the seq of the record's last event; rejects with the PerdureError that refused it. */
   add(entry: OutboxEntry): Promise<number> {
     const { promise, resolve, reject } = Promise.withResolvers<number>();
-    this.#waiting.push({ entry, settle: (result) => (typeof result === "number" ? resolve(result) : reject(result)) });
+    const settle = (result: number | PerdureError): void =>
+      typeof result === "number" ? resolve(result) : reject(result);
+    const waiting: Waiting = { entry, settle };
+    this.#waiting.push(waiting);
     this.#options.onChange();
-    if (!this.#retry.running) this.#options.transmit(this.producer, entry);
+    if (!this.#retry.running) this.#transmit(waiting);
     return promise;
   }
 
@@ -81,8 +91,7 @@ export class OutboxLane {
     if (ack.retryAfterMs !== undefined) return this.#sendLater(ack.n, ack.retryAfterMs);
     const { winner, expected } = ack;
     const message = ack.message ?? CODES[code].meaning;
-    const isFollowed = this.#waiting.at(-1) !== waiting && waiting.entry.events !== REFUSED_BY_ALL;
-    if (expected === ack.n && isFollowed) return this.#giveUp(waiting, code, message);
+    if (expected === ack.n && !isStandIn(waiting.entry)) return this.#giveUp(waiting, new PerdureError(code, message));
     const details = { ...(winner && { winner }), ...(expected !== undefined && { expected }) };
     this.#settle(waiting, new PerdureError(code, message, details));
   }
@@ -107,14 +116,37 @@ export class OutboxLane {
   }
 
   /** The session never saw this number, and what follows waits for it: something that it refuses takes that number. */
-  #giveUp(waiting: Waiting, code: Code, message: string): void {
+  #giveUp(waiting: Waiting, error: PerdureError): void {
+    const { number } = this.#standIn(waiting, error).entry;
+    if (this.#retry.running) return;
+    this.#mending = number;
+    this.#sendFrom(number);
+  }
+
+  #standIn(waiting: Waiting, error: PerdureError): Waiting {
     const { entry, settle } = waiting;
-    const filler: Waiting = { entry: { ...entry, events: REFUSED_BY_ALL }, settle: () => undefined };
-    this.#waiting = this.#waiting.map((other) => (other === waiting ? filler : other));
+    const standIn: Waiting = { entry: { ...entry, events: REFUSED_BY_ALL }, settle: () => undefined };
+    this.#waiting = this.#waiting.map((other) => (other === waiting ? standIn : this.#without(entry, other)));
     this.#options.onChange();
-    settle(new PerdureError(code, message));
-    this.#mending = entry.number;
-    this.#sendFrom(entry.number);
+    settle(error);
+    return standIn;
+  }
+
+  /** What follows a message that will never be there follows what that one would have. */
+  #without(gone: OutboxEntry, waiting: Waiting): Waiting {
+    const { entry } = waiting;
+    if (entry.number < gone.number) return waiting;
+    const events = entry.events.map((event) => {
+      const { messageOpened } = event;
+      const parent = gone.events.findIndex((_, index) => this.#idOf(gone, index) === messageOpened?.parentId);
+      if (messageOpened === undefined || parent < 0) return event;
+      return { messageOpened: { ...messageOpened, parentId: gone.events[parent]?.messageOpened?.parentId ?? "" } };
+    });
+    return { ...waiting, entry: { ...entry, events } };
+  }
+
+  #idOf({ number }: OutboxEntry, index: number): string {
+    return `${this.producer}:${number}:${index}`;
   }
 
   #mend(expected: number): void {
@@ -132,10 +164,19 @@ export class OutboxLane {
     if (!this.#retry.running) this.#retry.start(delayMs, () => this.#sendFrom(number));
   }
 
+  // What is not taken changes what follows it, so that nothing is looked at before its turn.
   #sendFrom(number: number): void {
     this.#retry.stop();
-    for (const { entry } of this.#waiting) {
-      if (entry.number >= number && !this.#options.transmit(this.producer, entry)) return;
+    for (let index = 0; index < this.#waiting.length; index += 1) {
+      const waiting = this.#waiting[index];
+      if (waiting !== undefined && waiting.entry.number >= number && !this.#transmit(waiting)) return;
     }
+  }
+
+  /** False: the session is not attached. */
+  #transmit(waiting: Waiting): boolean {
+    const outcome = this.#options.transmit(this.producer, waiting.entry);
+    if (!(outcome instanceof PerdureError)) return outcome === "sent";
+    return !isStandIn(waiting.entry) && this.#transmit(this.#standIn(waiting, outcome));
   }
 }

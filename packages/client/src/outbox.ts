@@ -2,7 +2,7 @@ import { type Code, PerdureError } from "@perdure/core";
 import type { AudienceJson, EventJson } from "@perdure/protocol";
 import type { AckFrame } from "@perdure/protocol/frames";
 import type { PendingRecord } from "./pending.ts";
-import { type LaneOptions, type OutboxEntry, OutboxLane } from "./outbox-lane.ts";
+import { isStandIn, type LaneOptions, type OutboxEntry, OutboxLane } from "./outbox-lane.ts";
 
 export interface OutboxOptions extends Pick<LaneOptions, "clock" | "transmit"> {
   /** Names this page load. */
@@ -72,7 +72,11 @@ export class Outbox {
     onRefused: (entry: OutboxEntry, error: unknown) => void,
   ): void {
     const lane = this.#lane(page, producer);
-    for (const entry of entries) lane.add(entry).catch((error: unknown) => onRefused(entry, error));
+    for (const entry of entries) {
+      lane.add(entry).catch((error: unknown) => {
+        if (!isStandIn(entry)) onRefused(entry, error);
+      });
+    }
   }
 
   attached(): void {
@@ -105,9 +109,9 @@ export class Outbox {
     return this.#lane(page, this.#generation === 1 ? producer : `${producer}-${this.#generation}`);
   }
 
-  /** Where the session no longer knows the producer, or waits for a number that was given up, a new id goes on. */
+  /** Where the session no longer knows the producer, a new id goes on. */
   #retire(lane: OutboxLane, error: unknown): void {
-    const lost = error instanceof PerdureError && (LOST_PRODUCER.has(error.code) || error.expected !== undefined);
+    const lost = error instanceof PerdureError && LOST_PRODUCER.has(error.code);
     if (lost && this.#own === lane) this.#own = undefined;
   }
 

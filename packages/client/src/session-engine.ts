@@ -40,6 +40,8 @@ export interface SessionContext {
   readonly states: StateStore;
   readonly outboxes: OutboxStore;
   readonly send: (frame: ClientFrame) => boolean;
+  /** Longest frame that the edge takes. */
+  readonly maxFrameBytes: () => number;
   /** Asks for a new token; where it says more, sessions that were refused are tried again. */
   readonly renew: () => void;
   /** Connects again, to another node where there is one. */
@@ -98,7 +100,7 @@ export class SessionEngine {
       clock,
       page,
       producer,
-      transmit: (from, entry) => this.#exists && this.#link.transmit(from, entry),
+      transmit: (from, entry) => (this.#exists ? this.#link.transmit(from, entry) : "away"),
       save: (ownerPage, from, entries) => outboxes.save(ownerPage, { session: id, producer: from, entries }),
       onChange: () => this.#changed(),
     });
@@ -282,7 +284,7 @@ export class SessionEngine {
   }
 
   #newLink(): SessionLink {
-    const { clock, random, backoff, send, move, nextRequestId, onHandle, onReport } = this.#context;
+    const { clock, random, backoff, send, maxFrameBytes, move, nextRequestId, onHandle, onReport } = this.#context;
     return new SessionLink({
       session: this.id,
       mirror: this.#mirror,
@@ -290,6 +292,7 @@ export class SessionEngine {
       random,
       backoff,
       send,
+      maxFrameBytes,
       nextRequestId,
       onHandle,
       onState: () => this.#statusChanged(),

@@ -32,6 +32,7 @@ beforeEach(() => {
     random: () => 0.5,
     backoff: { baseDelayMs: 100, maxDelayMs: 1_000 },
     send: (frame) => sent.push(frame) > 0,
+    maxFrameBytes: () => 1_000,
     nextRequestId: () => (requestId += 1),
     onHandle: (handle, added) => void (added ? handles.add(handle) : handles.delete(handle)),
     onState: ({ phase }) => states.push(phase),
@@ -145,7 +146,7 @@ describe("following a session", () => {
     live();
     link.onLagging();
     expect(link.state.phase).toBe("lagging");
-    expect(link.transmit("p", { number: 1, born: 10, events: [] })).toBe(true);
+    expect(link.transmit("p", { number: 1, born: 10, events: [] })).toBe("sent");
     link.onUpdate({ t: "update", h: 7, how: "resumed", epoch: "5", seq: 12, records: [["s", 7, 11, 2]] });
     link.onCaughtUp();
     expect(link.onAccepted(["s", 7, 13, 1])).toBe(true);
@@ -154,6 +155,19 @@ describe("following a session", () => {
       updates: 1,
       reports: [],
     });
+  });
+
+  test("is not sent what the edge would end the connection for", () => {
+    live();
+    const title = (text: string) => ({ number: 1, born: 10, events: [{ sessionUpdated: { title: text } }] });
+    const before = sent.length;
+    // Half as many characters as bytes.
+    expect(link.transmit("p", title("é".repeat(500)))).toMatchObject({ code: "too_large" });
+    const events = Array.from({ length: 65 }, () => ({}));
+    expect(link.transmit("p", { number: 1, born: 10, events })).toMatchObject({ code: "invalid_record" });
+    expect(sent).toHaveLength(before);
+    expect(link.transmit("p", title("é".repeat(400)))).toBe("sent");
+    expect(link.transmit("p", { number: 2, born: 10, events: events.slice(1) })).toBe("sent");
   });
 
   test("an update that does not fit is asked for again, whole", () => {

@@ -1,17 +1,18 @@
-import { CODES, isCode } from "@perdure/core";
-import type {
-  AttachedFrame,
-  ClientFrame,
-  DetachedFrame,
-  ErrorFrame,
-  SendFrame,
-  UpdateFrame,
+import { CODES, isCode, LIMITS, PerdureError } from "@perdure/core";
+import {
+  type AttachedFrame,
+  type ClientFrame,
+  type DetachedFrame,
+  encodeFrame,
+  type ErrorFrame,
+  type SendFrame,
+  type UpdateFrame,
 } from "@perdure/protocol/frames";
 import { type BackoffSettings, delayAfter } from "./backoff.ts";
 import type { Failure } from "./connection-state.ts";
 import type { Clock } from "./environment.ts";
 import type { AcceptedFrame, Mirror } from "./mirror.ts";
-import type { OutboxEntry } from "./outbox-lane.ts";
+import type { OutboxEntry, Transmission } from "./outbox-lane.ts";
 import { Timer } from "./timer.ts";
 
 /**
@@ -34,6 +35,8 @@ export interface SessionLinkOptions {
   readonly backoff: BackoffSettings;
   /** False: the connection is not open; `connected` will come. */
   readonly send: (frame: ClientFrame) => boolean;
+  /** Longest frame that the edge takes. */
+  readonly maxFrameBytes: () => number;
   /** A new id for a request, which leads the answer here. */
   readonly nextRequestId: () => number;
   /** Leads the frames of a handle here, or no longer. */
@@ -99,10 +102,10 @@ export class SessionLink {
     this.disconnected();
   }
 
-  /** False: not attached now. */
-  transmit(producer: string, entry: OutboxEntry): boolean {
+  /** Sends a record, unless the edge would end the connection for it, and again with every try. */
+  transmit(producer: string, entry: OutboxEntry): Transmission {
     const h = this.handle;
-    if (h === undefined) return false;
+    if (h === undefined) return "away";
     const { number, born, epoch, audience, events } = entry;
     const frame: SendFrame = {
       t: "send",
@@ -114,7 +117,7 @@ export class SessionLink {
       ...(audience !== undefined && { au: audience }),
       ev: events,
     };
-    return this.#options.send(frame);
+    return this.#judgeSize(frame) ?? (this.#options.send(frame) ? "sent" : "away");
   }
 
   /** The handle of the attached session; undefined: it is not. */
@@ -178,6 +181,18 @@ export class SessionLink {
 
   get #follows(): boolean {
     return this.#state.phase === "live" || this.#state.phase === "lagging";
+  }
+
+  #judgeSize(frame: SendFrame): PerdureError | undefined {
+    const { length: count } = frame.ev;
+    if (count > LIMITS.eventsPerRecord) {
+      const message = `a record holds ${LIMITS.eventsPerRecord} events at most, and this one has ${count}: send less at once`;
+      return new PerdureError("invalid_record", message);
+    }
+    const maxBytes = this.#options.maxFrameBytes();
+    const bytes = new TextEncoder().encode(encodeFrame(frame)).length;
+    if (bytes <= maxBytes) return undefined;
+    return new PerdureError("too_large", `the server takes ${maxBytes} bytes at once, and this is ${bytes}: send less`);
   }
 
   /** What is here is not what the server thinks: asks for everything. */
