@@ -84,6 +84,26 @@ describe("SPEC 4, 5: a record that never got to the session", () => {
     expect([outbox.empty, broken]).toEqual([true, []]);
   });
 
+  test("is not sent where the node would end the stream for it: it is refused here, and what follows goes on", async () => {
+    const { outbox, sent, window, join, verdict } = outboxWith();
+    window.open(1_000_000, 300);
+    const outcomes = ["a", "b".repeat(300), "c"].map((label) => outbox.write({ attempt: 5, events: [note(label)] }));
+    join();
+    expect(sent.map(({ events }) => events)).toEqual([[note("a")], [{ messageClosed: {} }], [note("c")]]);
+    for (const [number, code] of [
+      [1, ""],
+      [2, "invalid_event"],
+      [3, ""],
+    ] as const)
+      verdict(number, code);
+    expect(await Promise.all(outcomes.map(({ applied }) => codeOf(applied)))).toEqual([
+      "applied",
+      "too_large",
+      "applied",
+    ]);
+    expect([outbox.empty, window.usedBytes]).toEqual([true, 0]);
+  });
+
   test("frees what it took of the window", () => {
     const { outbox, window, join, verdict } = outboxWith();
     join();

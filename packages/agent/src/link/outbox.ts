@@ -209,13 +209,25 @@ export class Outbox {
       if (item.phase !== "waiting") continue;
       const fresh = item.bytes === undefined;
       if (fresh && this.#onTheWayCount >= this.#limits.mergeFromCount && isAppend(item.draft)) break;
-      item.bytes ??= this.#options.encode(this.#record(item));
-      if (!this.#options.window.take(item.bytes.byteLength)) break;
+      const bytes = this.#bytesOf(item);
+      if (!this.#options.window.take(bytes.byteLength)) break;
       item.unanswered += 1;
       this.#enter(item, "sent");
-      this.#options.send(item.bytes);
+      this.#options.send(bytes);
     }
     this.#letIn();
+  }
+
+  /** What the node would end the stream for, and every later one, is refused here. */
+  #bytesOf(item: Item): Uint8Array {
+    const { maxRecordBytes } = this.#options.window;
+    item.bytes ??= this.#options.encode(this.#record(item));
+    const { byteLength } = item.bytes;
+    if (byteLength <= maxRecordBytes || item.outcome === undefined) return item.bytes;
+    const message = `the record has ${byteLength} bytes, and the node takes ${maxRecordBytes}: write less at once`;
+    this.#standIn(item, new PerdureError("too_large", message));
+    item.bytes = this.#options.encode(this.#record(item));
+    return item.bytes;
   }
 
   #record(item: Item): RecordDraft {
@@ -242,12 +254,16 @@ export class Outbox {
 
   /** The session never saw this number, and what follows waits for it: something that it refuses takes that number. */
   #giveUp(item: Item, verdict: AgentVerdict): void {
-    item.outcome?.reject(refusal(verdict.code, verdict.winner));
+    this.#standIn(item, refusal(verdict.code, verdict.winner));
+    this.#goBack(item.number, 0);
+  }
+
+  #standIn(item: Item, error: PerdureError): void {
+    item.outcome?.reject(error);
     item.outcome = undefined;
     this.#giveBack(item);
     item.draft = REFUSED_BY_ALL;
     item.bytes = undefined;
-    this.#goBack(item.number, 0);
   }
 
   #judgeByLedger(known: KnownWriter): void {

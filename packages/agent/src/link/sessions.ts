@@ -66,7 +66,7 @@ export class Sessions {
   /** A new stream: joins again what is in use, and forgets the rest. */
   connected(welcome: AgentWelcome): void {
     this.#participant = welcome.participant;
-    this.#window.open(welcome.windowBytes);
+    this.#window.open(welcome.windowBytes, welcome.maxMessageBytes);
     for (const [session, entry] of this.#entries) {
       if (entry.uses > 0 || !entry.link.outbox.empty) this.#join(session);
       else this.#forget(session, entry);

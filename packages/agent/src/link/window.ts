@@ -1,9 +1,10 @@
 /**
  * How many unacknowledged bytes a stream may have in flight, over all its sessions. The node says the limit in its
- * `welcome`. One record is always let through, however long, so that none waits for ever.
+ * `welcome`. One record is always let through, so that none waits for ever.
  */
 export class SendWindow {
   #limitBytes = 0;
+  #maxRecordBytes = Infinity;
   #usedBytes = 0;
   #isWantedMore = false;
 
@@ -11,9 +12,15 @@ export class SendWindow {
     return this.#usedBytes;
   }
 
-  /** A new stream: nothing is in flight on it. */
-  open(limitBytes: number): void {
+  /** Longest record that the node takes. */
+  get maxRecordBytes(): number {
+    return this.#maxRecordBytes;
+  }
+
+  /** A new stream: nothing is in flight on it. `maxRecordBytes` 0: the node does not say. */
+  open(limitBytes: number, maxRecordBytes = 0): void {
     this.#limitBytes = limitBytes;
+    this.#maxRecordBytes = maxRecordBytes > 0 ? maxRecordBytes : Infinity;
     this.#usedBytes = 0;
   }
 

@@ -243,7 +243,7 @@ export class AgentStream {
 
   async #begin({ agent, pool }: Open): Promise<void> {
     const { deps, outgoing, call, attachment } = this.#options;
-    const { heartbeatMs, graceMs, windowBytes } = deps.limits;
+    const { heartbeatMs, graceMs, windowBytes, maxMessageBytes } = deps.limits;
     try {
       await pool?.enter();
     } catch (error) {
@@ -260,6 +260,7 @@ export class AgentStream {
         heartbeatMs,
         graceMs,
         windowBytes,
+        maxMessageBytes,
         tenant,
         participant,
         heartbeatUrl: deps.advertisedUrl,

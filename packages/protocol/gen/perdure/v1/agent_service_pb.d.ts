@@ -819,6 +819,13 @@ export declare type AgentWelcome = Message<"perdure.v1.AgentWelcome"> & {
    * @generated from field: uint32 token_expires_in_ms = 9;
    */
   tokenExpiresInMs: number;
+
+  /**
+   * Longest message that the node takes, in bytes: a longer one ends the stream, and every stream that it is sent again on.
+   *
+   * @generated from field: uint32 max_message_bytes = 10;
+   */
+  maxMessageBytes: number;
 };
 
 /**
@@ -887,6 +894,13 @@ export declare type AgentWelcomeJson = {
    * @generated from field: uint32 token_expires_in_ms = 9;
    */
   tokenExpiresInMs?: number;
+
+  /**
+   * Longest message that the node takes, in bytes: a longer one ends the stream, and every stream that it is sent again on.
+   *
+   * @generated from field: uint32 max_message_bytes = 10;
+   */
+  maxMessageBytes?: number;
 };
 
 /**
