@@ -79,3 +79,14 @@ describe("SPEC 9: a session that is closed before its attach was answered", () =
     expect(socket.sentOf("detach")).toEqual([{ t: "detach", h: 7 }]);
   });
 });
+
+test("SPEC 12: a name that no session can have is refused here, where an edge would end the connection of all", async () => {
+  const { session, socket } = await attaching();
+  for (const name of ["", "bad name", "a/b", "x".repeat(129)]) {
+    expect(() => client.session(name)).toThrow(expect.objectContaining({ code: "invalid_name" }));
+  }
+  answer(1);
+  expect([session.status.state, socket.sentOf("attach").length]).toEqual(["live", 1]);
+  client.session("~list.all");
+  expect(socket.sentOf("attach").length).toBe(2);
+});

@@ -1,6 +1,6 @@
 import { CODES, PerdureError } from "@perdure/core";
 import type { SessionCreatedJson } from "@perdure/protocol";
-import type { ServerFrame, WelcomeFrame } from "@perdure/protocol/frames";
+import { isSystemSessionId, type ServerFrame, SESSION_ID_PATTERN, type WelcomeFrame } from "@perdure/protocol/frames";
 import { Connection } from "./connection.ts";
 import type { ConnectionSettings, ConnectionState } from "./connection-state.ts";
 import {
@@ -70,7 +70,7 @@ export interface Report {
 
 export interface Client {
   readonly status: Status;
-  /** The session of that name; the same object until it is closed. */
+  /** The session of that name; the same object until it is closed. Throws PerdureError `invalid_name`. */
   session(id: string, options?: SessionOptions): Session;
   /** Calls with the status now and whenever it changes. The returned function ends it. */
   onStatus(listener: (status: Status) => void): () => void;
@@ -158,6 +158,10 @@ class PerdureClient implements Client {
   session(id: string, options: SessionOptions = {}): Session {
     const known = this.#sessions.get(id);
     if (known !== undefined) return known.session;
+    // An edge would end the connection for it, and with it every other session.
+    if (!SESSION_ID_PATTERN.test(id) && !isSystemSessionId(id)) {
+      throw new PerdureError("invalid_name", CODES.invalid_name.meaning);
+    }
     const engine: SessionEngine = new SessionEngine(id, creationOf(options), {
       ...this.#context,
       producer: this.#newProducer(id),

@@ -92,8 +92,7 @@ export class OutboxLane {
     const { winner, expected } = ack;
     const message = ack.message ?? CODES[code].meaning;
     if (expected === ack.n && !isStandIn(waiting.entry)) return this.#giveUp(waiting, new PerdureError(code, message));
-    const details = { ...(winner && { winner }), ...(expected !== undefined && { expected }) };
-    this.#settle(waiting, new PerdureError(code, message, details));
+    this.#settle(waiting, new PerdureError(code, message, winner === undefined ? {} : { winner }));
   }
 
   /** Gives up on all that waits. */
@@ -135,18 +134,15 @@ export class OutboxLane {
   /** What follows a message that will never be there follows what that one would have. */
   #without(gone: OutboxEntry, waiting: Waiting): Waiting {
     const { entry } = waiting;
-    if (entry.number < gone.number) return waiting;
+    const ids = `${this.producer}:${gone.number}:`;
+    const parentId = gone.events.find(({ messageOpened }) => messageOpened)?.messageOpened?.parentId ?? "";
     const events = entry.events.map((event) => {
       const { messageOpened } = event;
-      const parent = gone.events.findIndex((_, index) => this.#idOf(gone, index) === messageOpened?.parentId);
-      if (messageOpened === undefined || parent < 0) return event;
-      return { messageOpened: { ...messageOpened, parentId: gone.events[parent]?.messageOpened?.parentId ?? "" } };
+      return messageOpened?.parentId?.startsWith(ids) === true
+        ? { messageOpened: { ...messageOpened, parentId } }
+        : event;
     });
     return { ...waiting, entry: { ...entry, events } };
-  }
-
-  #idOf({ number }: OutboxEntry, index: number): string {
-    return `${this.producer}:${number}:${index}`;
   }
 
   #mend(expected: number): void {

@@ -184,15 +184,12 @@ export class SessionLink {
   }
 
   #judgeSize(frame: SendFrame): PerdureError | undefined {
-    const { length: count } = frame.ev;
-    if (count > LIMITS.eventsPerRecord) {
-      const message = `a record holds ${LIMITS.eventsPerRecord} events at most, and this one has ${count}: send less at once`;
-      return new PerdureError("invalid_record", message);
-    }
-    const maxBytes = this.#options.maxFrameBytes();
+    const max = this.#options.maxFrameBytes();
     const bytes = new TextEncoder().encode(encodeFrame(frame)).length;
-    if (bytes <= maxBytes) return undefined;
-    return new PerdureError("too_large", `the server takes ${maxBytes} bytes at once, and this is ${bytes}: send less`);
+    if (bytes > max)
+      return new PerdureError("too_large", `${bytes} bytes, and the server takes ${max}: send less at once`);
+    if (frame.ev.length <= LIMITS.eventsPerRecord) return undefined;
+    return new PerdureError("invalid_record", `${frame.ev.length} events, and a record has ${LIMITS.eventsPerRecord}`);
   }
 
   /** What is here is not what the server thinks: asks for everything. */
