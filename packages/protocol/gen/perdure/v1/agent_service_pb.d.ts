@@ -1092,7 +1092,8 @@ export declare type AgentVerdict = Message<"perdure.v1.AgentVerdict"> & {
   code: string;
 
   /**
-   * With `producer_gap`: the number expected.
+   * The number that the session waits for. With `producer_gap`: send again from there. With `first` itself: the record never
+   * got to the session, and another one takes its number; where that is none, one that the session refuses will do.
    *
    * @generated from field: uint32 expected = 7;
    */
@@ -1161,7 +1162,8 @@ export declare type AgentVerdictJson = {
   code?: string;
 
   /**
-   * With `producer_gap`: the number expected.
+   * The number that the session waits for. With `producer_gap`: send again from there. With `first` itself: the record never
+   * got to the session, and another one takes its number; where that is none, one that the session refuses will do.
    *
    * @generated from field: uint32 expected = 7;
    */
