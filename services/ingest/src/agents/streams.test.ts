@@ -238,9 +238,10 @@ describe("SPEC 12: a record that never gets to the session", () => {
   const notItsOwn = { kind: { case: "agentLeft" as const, value: { instance: "i-2" } } };
 
   test.each([
-    ["is longer than the log takes", tooLong, "too_large"],
-    ["is for nodes to say", notItsOwn, "forbidden"],
-  ])("where it %s: that is told, with the number that the session still waits for", async (_why, event, code) => {
+    ["is longer than the log takes", [tooLong], "too_large"],
+    ["is for nodes to say", [notItsOwn], "forbidden"],
+    ["has more events than a record may", Array.from({ length: 65 }, () => standIn), "invalid_record"],
+  ])("where it %s: that is told, with the number that the session still waits for", async (_why, events, code) => {
     await streams.close();
     node = await TestNode.start({}, { entryBytes: 4_096 });
     streams = new Streams(node);
@@ -248,7 +249,7 @@ describe("SPEC 12: a record that never gets to the session", () => {
     const agent = await streams.joined(await streams.welcomed());
     agent.send(publish(opened(1)));
     expect((await agent.next("verdict")).code).toBe("");
-    const record = { ...opened(2), events: [event] };
+    const record = { ...opened(2), events };
     agent.send({ case: "publish", value: { session: "s", record } });
     expect(await agent.next("verdict")).toMatchObject({ first: 2, code, expected: 2, retryAfterMs: 0 });
     agent.send({ case: "publish", value: { session: "s", record: { ...opened(2), events: [standIn] } } });

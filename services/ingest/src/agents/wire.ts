@@ -50,7 +50,9 @@ export function verdictMessage(session: string, record: RecordJson, verdict: Ver
   const { producer = "", first = 0, last = 0 } = record;
   const known = { session, producer, first, last, seq: verdict.seq };
   if (verdict.kind === "rejected") {
-    const { code, expected = 0, winner = "" } = verdict;
+    const { code, winner = "" } = verdict;
+    // A session looks at no number of a malformed record, and goes on waiting for it.
+    const { expected = code === "invalid_record" ? first : 0 } = verdict;
     return create(AgentVerdictSchema, { ...known, code, expected, winner });
   }
   return create(AgentVerdictSchema, {
