@@ -104,6 +104,21 @@ describe("SPEC 4, 5: a record that never got to the session", () => {
     expect([outbox.empty, window.usedBytes]).toEqual([true, 0]);
   });
 
+  test("goes again after the given time where that passes, whatever the code, and fails nothing behind it", async () => {
+    const { outbox, clock, join, verdict, numbers, broken } = outboxWith();
+    join();
+    const outcomes = ["a", "b"].map((label) => outbox.write({ attempt: 5, events: [note(label)] }).applied);
+    numbers();
+    verdict(1, "internal", { retryAfterMs: 500 });
+    verdict(2, "producer_gap", { expected: 1 });
+    expect(numbers()).toEqual([]);
+    clock.advance(500);
+    expect(numbers()).toEqual([1, 2]);
+    verdict(1, "", { seq: 8 });
+    verdict(2, "", { seq: 9 });
+    expect([await Promise.all(outcomes), broken]).toEqual([[8, 9], []]);
+  });
+
   test("frees what it took of the window", () => {
     const { outbox, window, join, verdict } = outboxWith();
     join();

@@ -339,5 +339,6 @@ const isWithin = (number: number, { number: first = 0, last = first }: RefusalJs
 /** The number to go on from, where the verdict says that the log lacks it. */
 function missingFrom(verdict: AgentVerdict): number | undefined {
   if (verdict.code === "producer_gap") return verdict.expected;
-  return verdict.code === "unavailable" ? verdict.first : undefined;
+  // Nobody knows of a verdict. One that there is after all is what the same number hears next.
+  return verdict.retryAfterMs > 0 || verdict.code === "unavailable" ? verdict.first : undefined;
 }
