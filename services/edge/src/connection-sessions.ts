@@ -53,6 +53,8 @@ export class ConnectionSessions implements Subscriber {
   /** Most connections need neither. */
   #answers: Answers | undefined;
   #catchUp: CatchUp | undefined;
+  /** By session: the last attach that has no answer yet. */
+  #attaching: Map<string, Promise<void>> | undefined;
   #ended = false;
   #pendingCount = 0;
   #unackedCount = 0;
@@ -113,11 +115,15 @@ export class ConnectionSessions implements Subscriber {
     const refusal = this.#judgeAttach(frame);
     if (refusal !== undefined) return this.#refuse(frame.id, refusal);
     this.#pendingCount += 1;
-    this.#attach(frame)
+    this.#attaching ??= new Map();
+    const answered = this.#attach(frame, this.#attaching.get(frame.session))
       .catch((error: unknown) => this.#refuse(frame.id, refusalOf(error, this.#parts.logger)))
       .finally(() => {
         this.#pendingCount -= 1;
+        if (this.#attaching?.get(frame.session) === answered) this.#attaching.delete(frame.session);
+        if (this.#pendingCount === 0) this.#attaching = undefined;
       });
+    this.#attaching.set(frame.session, answered);
   }
 
   detach(handle: number): void {
@@ -190,12 +196,17 @@ export class ConnectionSessions implements Subscriber {
     }
   }
 
-  async #attach(frame: AttachFrame): Promise<void> {
+  /**
+   * Waits until an earlier attach of the session is answered: what follows fits the answer that went out last, and a client
+   * takes the one that it asked for last.
+   */
+  async #attach(frame: AttachFrame, earlier: Promise<void> | undefined): Promise<void> {
     const { rooms, clock } = this.#parts;
     const startedMs = clock.now();
     const { room, release } = await rooms.use(sessionKey(this.grant.tenant, frame.session));
     try {
       if (frame.cursor !== undefined) await rooms.reach(room, frame.cursor);
+      if (earlier !== undefined) await earlier;
       await this.#inTurn(() => this.#enter(room, frame, startedMs));
     } finally {
       release();

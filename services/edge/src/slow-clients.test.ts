@@ -1,6 +1,6 @@
 import { OneSession } from "@perdure/replica/testing";
 import { canonical, project } from "@perdure/core";
-import { beforeEach, describe, expect, test } from "vitest";
+import { beforeEach, describe, expect, test, vi } from "vitest";
 import type { TestClient } from "./testing/test-edge.ts";
 import { settle, TestEdge } from "./testing/test-edge.ts";
 
@@ -84,6 +84,26 @@ describe("a client for which too much waits", () => {
     expect(await edge.metric("perdure_edge_lagging_connections")).toBe(0);
     update(10);
     await slow.takeAll();
+    expect(shown(slow)).toBe(truth());
+  });
+
+  test("SPEC 10.2: that attaches twice is answered in this order, so that what follows fits the answer that it takes", async () => {
+    const slow = await slowClient();
+    const { epoch } = session.state;
+    const sent = vi.spyOn(slow.socket, "send");
+    const looked = Promise.withResolvers<void>();
+    const attach = session.attach.bind(session);
+    vi.spyOn(session, "attach").mockImplementationOnce(async (...args) => looked.promise.then(() => attach(...args)));
+    // The node looks whether it is behind, which takes a while.
+    slow.say({ t: "attach", id: 100, session: "trip", cursor: { epoch: String(epoch), seq: session.state.seq + 1 } });
+    slow.attach();
+    await settle();
+    overflow();
+    looked.resolve();
+    await settle();
+    await slow.takeAll();
+    const answers = sent.mock.calls.flatMap(([text]) => /^{"t":"attached","id":(\d+)/.exec(text)?.[1] ?? []);
+    expect(answers).toEqual(["100", "2"]);
     expect(shown(slow)).toBe(truth());
   });
 
