@@ -151,8 +151,8 @@ describe("order", () => {
     lane.onAck(ack(1, { code: "too_large", expected: 1 }));
     expect(await first).toBe("too_large");
     for (const number of [2, 3]) lane.onAck(ack(number, { code: "producer_gap", expected: 1 }));
-    expect(sent).toEqual([1, 2, 3]);
-    expect(written[0]).toEqual([{ messageClosed: {} }]);
+    expect(sent).toEqual([1, 1, 2, 3]);
+    for (const index of [0, 1]) expect(written[index]).toEqual([{ messageClosed: {} }]);
     lane.onAck(ack(1, { code: "invalid_event" }));
     for (const number of [2, 3]) lane.onAck(ack(number));
     expect([await second, await third, saved]).toEqual([12, 13, []]);
@@ -163,6 +163,21 @@ describe("order", () => {
     for (let times = 0; times < 2; times += 1) lane.onAck(ack(1, { code: "too_large", expected: 1 }));
     lane.onAck(ack(2, { code: "producer_gap", expected: 1 }));
     expect(await Promise.all(outcomes)).toEqual(["too_large", "producer_gap"]);
+  });
+
+  test("SPEC 11: however many never got to the session, each is sent once more, and what follows them twice", async () => {
+    const outcomes = Array.from({ length: 200 }, (_, index) => outcomeOf(lane.add(entry(index + 1))));
+    sent = [];
+    for (let number = 1; number < 200; number += 1)
+      lane.onAck(ack(number, { code: "invalid_event", expected: number }));
+    lane.onAck(ack(200, { code: "producer_gap", expected: 1 }));
+    for (let number = 1; number < 200; number += 1) lane.onAck(ack(number, { code: "invalid_event" }));
+    lane.onAck(ack(200));
+    expect([(await Promise.all(outcomes)).filter((outcome) => outcome === "invalid_event").length, saved]).toEqual([
+      199,
+      [],
+    ]);
+    expect(sent.length).toBeLessThanOrEqual(2 * 200);
   });
 
   test("SPEC 5: one that never got to the session lets nothing overtake what was sent before it", async () => {

@@ -114,12 +114,14 @@ export class OutboxLane {
     waiting.settle(result);
   }
 
-  /** The session never saw this number, and what follows waits for it: something that it refuses takes that number. */
+  /**
+   * The session never saw this number, and what follows waits for it: something that it refuses takes that number. What was
+   * sent behind it is answered with a gap, and goes again then.
+   */
   #giveUp(waiting: Waiting, error: PerdureError): void {
-    const { number } = this.#standIn(waiting, error).entry;
-    if (this.#retry.running) return;
-    this.#mending = number;
-    this.#sendFrom(number);
+    const standIn = this.#standIn(waiting, error);
+    this.#mending = 0;
+    if (!this.#retry.running) this.#transmit(standIn);
   }
 
   #standIn(waiting: Waiting, error: PerdureError): Waiting {
