@@ -1,4 +1,4 @@
-import { decodeNodeLease } from "@perdure/protocol";
+import { decodeNodeLease, type NodeLeaseJson } from "@perdure/protocol";
 import { entryKeyText, TOPICS } from "@perdure/replica";
 import type { Broker } from "../log/broker.ts";
 import type { Findings } from "./findings.ts";
@@ -22,6 +22,7 @@ export function checkUpgrades(broker: Broker, histories: ReadonlyMap<string, His
       const version = accepted?.events[0]?.rulesUpgraded?.version ?? 0;
       for (const [life, own] of lives) {
         const before = own.filter((lease) => lease.timeMs <= timeMs);
+        if (leases.some((lease) => isLaterLife(lease, before) && lease.timeMs <= timeMs)) continue;
         const beats = before.filter(({ rules = 0, timeMs: beatMs }) => rules < version && isWithin(beatMs, timeMs));
         if (beats.length < BEATS || before.some(({ state = "" }) => OVER.has(state))) continue;
         findings.add(
@@ -32,6 +33,10 @@ export function checkUpgrades(broker: Broker, histories: ReadonlyMap<string, His
     }
   }
 }
+
+/** A node that begins another life has ended the one before, also where nobody could say so. */
+const isLaterLife = ({ node, incarnation = 0 }: NodeLeaseJson, [life]: readonly NodeLeaseJson[]): boolean =>
+  life !== undefined && node === life.node && incarnation > (life.incarnation ?? 0);
 
 /** Nobody is declared over who beats: a keeper that is cut off itself must not judge. */
 export function checkExpiries(broker: Broker, findings: Findings): void {
