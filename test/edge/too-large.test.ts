@@ -1,21 +1,24 @@
 import { mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { type Client, createClient, PerdureError } from "@perdure/client";
+import { type Client, createClient, memoryStore, PerdureError } from "@perdure/client";
 import { openEmbeddedLog } from "@perdure/log-embedded";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { TcpProxy } from "../../tools/proxy/tcp-proxy.ts";
 import { token, urlOf, World } from "./support.ts";
 
 const ENTRY_BYTES = 4_096;
 
 let world: World;
 let client: Client;
+let url: string;
 
 beforeEach(async () => {
   const dir = await mkdtemp(path.join(tmpdir(), "perdure-edge-"));
   world = await World.on(await openEmbeddedLog({ dir, limits: { entryBytes: ENTRY_BYTES } }), dir);
   const edge = await world.edge();
-  client = createClient({ url: urlOf(edge), getToken: () => token({ participant: "ann" }), baseDelayMs: 1 });
+  url = urlOf(edge);
+  client = createClient({ url, getToken: () => token({ participant: "ann" }), baseDelayMs: 1 });
 });
 afterEach(async () => {
   client.close();
@@ -51,4 +54,30 @@ test.each([
   expect(await Promise.all([codeOf(session.send(content)), codeOf(session.send("after"))])).toEqual([code, "applied"]);
   await other.send("elsewhere");
   expect(session.view.messages.map(({ text }) => text)).toEqual(["before", "between", "after"]);
+});
+
+test("SPEC 12: what an earlier page kept and no edge would take is told by the next page, which sends what followed it", async () => {
+  const targets = [Number(new URL(url).port)];
+  const proxy = await TcpProxy.start({ targets });
+  const storage = { tab: memoryStore(), device: memoryStore() };
+  const options = { url: urlOf(proxy), getToken: () => token({ participant: "ann" }), storage, baseDelayMs: 1 };
+  const gone = createClient({ ...options, page: "gone" });
+  const unsent = gone.session("s");
+  await unsent.send("before");
+  proxy.targets = [];
+  proxy.cut();
+  await expect.poll(() => unsent.status.state).toBe("offline");
+  const outcomes = ["x".repeat(5 * 1024 * 1024), "after"].map((text) => codeOf(unsent.send(text)));
+  gone.close();
+  expect(await Promise.all(outcomes)).toEqual(["closed", "closed"]);
+  proxy.targets = targets;
+  const next = createClient({ ...options, page: "next" });
+  const reports: string[] = [];
+  next.onReport(({ code }) => reports.push(code));
+  const session = next.session("s");
+  await expect.poll(() => storage.device.length).toBe(0);
+  expect(session.view.messages.map(({ text }) => text)).toEqual(["before", "after"]);
+  expect(reports).toEqual(["too_large"]);
+  next.close();
+  await proxy.close();
 });
