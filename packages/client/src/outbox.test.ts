@@ -56,4 +56,17 @@ describe("a refusal that leaves the number unused", () => {
   });
 });
 
+test.each(["producer_expired", "session_replaced"])(
+  "a producer that is of no more use (%s) is given up: what comes next goes under another",
+  async (code) => {
+    const outbox = pageCalled("page");
+    const refused = outbox.add(draft, 9).applied;
+    outbox.onAck({ t: "ack", h: 1, p: "page", n: 1, s: 2, code });
+    await expect(refused).rejects.toMatchObject({ code });
+    const next = outbox.add(draft, 2).applied;
+    outbox.onAck({ t: "ack", h: 1, p: "page-2", n: 1, s: 3 });
+    expect([await next, sent]).toEqual([3, ["page:1", "page-2:1"]]);
+  },
+);
+
 const isEntries = (value: unknown): value is readonly OutboxEntry[] => Array.isArray(value);

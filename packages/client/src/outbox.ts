@@ -30,7 +30,12 @@ export interface Draft {
   readonly events: readonly EventJson[];
 }
 
-const LOST_PRODUCER: ReadonlySet<Code> = new Set(["producer_gap", "producer_conflict", "producer_expired"]);
+const LOST_PRODUCER: ReadonlySet<Code> = new Set([
+  "producer_gap",
+  "producer_conflict",
+  "producer_expired",
+  "session_replaced",
+]);
 
 /** All that a session has on its way: this page's records and those taken over from pages that are gone. */
 export class Outbox {
