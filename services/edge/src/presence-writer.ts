@@ -36,10 +36,15 @@ export class PresenceWriter {
   #number = 0;
   #cancelRetry: (() => void) | undefined;
   #settled: (() => void)[] = [];
+  #landed: Promise<void> = Promise.resolve();
 
   constructor(options: PresenceWriterOptions) {
     this.#options = options;
     this.#born = options.held.state.seq;
+  }
+
+  get producer(): string {
+    return this.#options.producer;
   }
 
   get idle(): boolean {
@@ -56,6 +61,11 @@ export class PresenceWriter {
   settled(): Promise<void> {
     if (this.idle || this.#ended) return Promise.resolve();
     return new Promise((resolve) => this.#settled.push(resolve));
+  }
+
+  /** Resolves when nothing that was written is on its way to the log any more; it can land long after the end. */
+  landed(): Promise<void> {
+    return this.#landed;
   }
 
   /** Nothing more can be written: the session is lost here. */
@@ -78,7 +88,7 @@ export class PresenceWriter {
       return this.#options.onIdle();
     }
     this.#busy = true;
-    this.#write(batch).then(
+    this.#landed = this.#write(batch).then(
       () => {
         this.#busy = false;
         this.#pump();

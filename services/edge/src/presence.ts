@@ -122,8 +122,11 @@ export class Presence {
   }
 
   /** The session has begun, or took the members of a life of this node away: those who are here join (again). */
-  onAccepted({ epoch, events }: Accepted): void {
+  onAccepted({ epoch, producer, events }: Accepted): void {
     const { name } = this.#options.node;
+    // What was written here before the session was lost may have been on its way for long.
+    const isStray = producer !== this.#writer.producer;
+    for (const { memberJoined } of isStray ? events : []) this.#takeOver(memberJoined?.member);
     if (events.some(isFewer)) this.#counter.changed();
     if (epoch !== undefined || events.some(({ nodeExpired }) => nodeExpired?.node === name)) this.rejoin();
   }
@@ -141,6 +144,11 @@ export class Presence {
   leaveAll(reason: LeaveReasonJson): void {
     for (const id of [...this.#members.keys()]) this.leave(id, reason);
     this.#counter.flush();
+  }
+
+  /** Resolves when nothing that was written here is on its way any more. */
+  landed(): Promise<void> {
+    return this.#writer.landed();
   }
 
   /** Resolves when everything is written, or nothing more can be. */
@@ -209,14 +217,17 @@ export class Presence {
    * written when the session was lost here. They settle like any whose connection broke.
    */
   #takeOverOwn(): void {
-    const { held, node } = this.#options;
-    for (const listed of held.state.members.values()) {
-      if (listed.node !== node.name || listed.incarnation !== node.incarnation()) continue;
-      const { member: id, device } = listed;
-      this.#members.set(id, { id, holder: listed, device, cancelSettle: undefined });
-      this.lose(id);
-    }
+    for (const id of this.#options.held.state.members.keys()) this.#takeOver(id);
     this.#counter.changed();
+  }
+
+  #takeOver(id: string | undefined): void {
+    const { held, node } = this.#options;
+    const listed = id === undefined ? undefined : held.state.members.get(id);
+    if (id === undefined || listed?.node !== node.name || listed.incarnation !== node.incarnation()) return;
+    if (this.#members.has(id)) return;
+    this.#members.set(id, { id, holder: listed, device: listed.device, cancelSettle: undefined });
+    this.lose(id);
   }
 
   #idle(): void {

@@ -121,12 +121,48 @@ describe("a session that is lost here", () => {
     await settle();
     replica.lose("catching_up");
     replica.isCutOff = false;
+    await settle();
     expect(replica.state.members.size).toBe(1);
     clock.advance(1_000);
     await settle();
     clock.advance(2_000);
     await settle();
     expect({ members: replica.state.members.size, held: replica.held }).toEqual({ members: 0, held: false });
+  });
+
+  test("is opened again when what was on its way has brought in somebody more, who leaves then", async () => {
+    const { room } = await enter();
+    replica.isSlow = true;
+    await enter();
+    replica.away = "unavailable";
+    replica.lose("unavailable");
+    replica.away = undefined;
+    clock.advance(60_000);
+    await settle();
+    expect(replica.held).toBe(false);
+    replica.arrive();
+    await settle();
+    expect(replica.state.members.size).toBe(2);
+    clock.advance(1_000);
+    await settle();
+    clock.advance(2_000);
+    await settle();
+    expect(room.lost).toBe("unavailable");
+    expect({ members: replica.state.members.size, held: replica.held }).toEqual({ members: 0, held: false });
+  });
+
+  test("has no member of before who comes in late and stays, while others are here again", async () => {
+    const { member } = await enter();
+    replica.isSlow = true;
+    await enter();
+    replica.lose("catching_up");
+    const again = await enter(member);
+    replica.arrive();
+    await settle();
+    expect(replica.state.members.size).toBe(2);
+    clock.advance(2_000);
+    await settle();
+    expect([...replica.state.members.keys()]).toEqual([again.member]);
   });
 
   test("goes on with the members who come back, without a leave or another join", async () => {
@@ -160,6 +196,7 @@ describe("a session whose rules this node does not know (SPEC 9, SPEC 14)", () =
     await enter();
     replica.away = "rules_too_new";
     replica.lose("unavailable");
+    await settle();
     clock.advance(1_000);
     await settle();
     expect(replica.appended).toMatchObject([gone]);

@@ -167,7 +167,8 @@ export class Rooms {
     const { seq } = room.held.state;
     this.#rooms.delete(sessionKey);
     room.onLost(code);
-    if (owesLeaves) this.#seeThatTheyLeave(sessionKey, seq, code);
+    // What is on its way may bring in somebody more.
+    if (owesLeaves) void room.presence.landed().then(() => this.#seeThatTheyLeave(sessionKey, seq, code));
   }
 
   #seeThatTheyLeave(sessionKey: string, seq: number, code: Code): void {

@@ -32,6 +32,9 @@ export class OneSession implements Replica {
   isCutOff = false;
   /** What is published is in the log, and its verdict does not come. */
   isMute = false;
+  /** What is published is on its way to the log until `arrive`. */
+  isSlow = false;
+  readonly #onTheWay: (() => void)[] = [];
   /** Of what was appended without being judged here. */
   readonly appended: RecordJson[] = [];
   readonly #recentCount: number;
@@ -76,6 +79,12 @@ export class OneSession implements Replica {
     return Promise.resolve({ partition: 0, offset: 0 });
   };
 
+  /** What is on its way is in the log, whoever it was that published it. */
+  arrive(): void {
+    this.isSlow = false;
+    for (const publish of this.#onTheWay.splice(0)) publish();
+  }
+
   lose(code: Code): void {
     const holders = [...this.#holders];
     this.#holders.clear();
@@ -95,8 +104,18 @@ export class OneSession implements Replica {
 
   #publishBy({ lost, ending }: Holder, record: RecordJson): Publication {
     if (lost !== undefined) return refused(lost);
+    if (this.isSlow) return this.#publishSlowly(ending.promise, record);
     const published = this.publish(record);
     return this.isMute ? { ...published, applied: ending.promise } : published;
+  }
+
+  #publishSlowly(ending: Promise<never>, record: RecordJson): Publication {
+    const { promise, resolve } = Promise.withResolvers<Publication>();
+    this.#onTheWay.push(() => resolve(this.publish(record)));
+    const stored = promise.then((published) => published.stored);
+    const applied = Promise.race([ending, promise.then((published) => published.applied)]);
+    applied.catch(() => undefined);
+    return { stored, applied };
   }
 
   #since(seq: number): readonly Accepted[] | undefined {
