@@ -46,6 +46,7 @@ export class Outbox {
   #generation = 0;
   #last = 0;
   #born = 0;
+  #epoch: number | undefined;
 
   constructor(options: OutboxOptions) {
     this.#options = options;
@@ -58,8 +59,11 @@ export class Outbox {
     );
   }
 
-  /** Queues a record under the next number; `draft` gets the ids of its items. `seq`: the session's, as known here. */
-  add(draft: (idOf: IdOf) => Draft, seq: number): Sent {
+  /** Queues a record under the next number; `draft` gets the ids of its items. `seq`, `epoch`: the session's, as known here. */
+  add(draft: (idOf: IdOf) => Draft, seq: number, epoch?: number): Sent {
+    // Another life of the name knows nothing of the numbers before.
+    if (this.#epoch !== undefined && epoch !== this.#epoch) this.#own = undefined;
+    this.#epoch = epoch;
     const lane = (this.#own ??= this.#begin(seq));
     this.#last += 1;
     const number = this.#last;

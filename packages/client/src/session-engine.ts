@@ -159,6 +159,7 @@ export class SessionEngine {
     const sent = this.#outbox.add(
       (idOf) => ({ ...draft(idOf), ...(epoch !== undefined && { epoch: String(epoch) }) }),
       seq,
+      epoch,
     );
     if (this.#status.state === "refused" || this.#status.state === "closed") this.#outbox.fail(errorOf(this.#status));
     this.#createIfNew();
