@@ -76,5 +76,5 @@ test("a number of nodes that makes no sense is refused", () => {
     encoding: "utf8",
     env: { PATH: process.env["PATH"] },
   });
-  expect(stderr).toBe("kafka: --nodes takes a number from 1 to 9\n");
+  expect(stderr).toBe("--nodes takes a whole number from 1 to 9, not 'many'\n");
 });
