@@ -62,6 +62,8 @@ interface Outcome {
 export class CheckpointWriter {
   readonly #parts: CheckpointWriterParts;
   #watermark = -1;
+  /** Of a checkpoint of which it is not known whether it counts. */
+  #doubtfulWatermark = -1;
 
   constructor(parts: CheckpointWriterParts) {
     this.#parts = parts;
@@ -81,15 +83,20 @@ export class CheckpointWriter {
         await scope.append(TOPICS.index, { key: keyBytes(WATERMARK_KEY), value });
       });
     } catch (error) {
+      this.#doubtfulWatermark = Math.max(this.#doubtfulWatermark, done.watermark);
       this.#giveBack(captures);
       throw error;
     }
     this.#watermark = done.watermark;
+    this.#doubtfulWatermark = -1;
     for (const [at, outcome] of outcomes.entries()) this.#settle(captures[at], outcome);
     return { watermark: done.watermark, sessions: captures.length, bytes: sum(captures.map(sizeBytes)) };
   }
 
-  /** Sessions are captured one a turn, each as it is then, so that the process does other things in between. */
+  /**
+   * Sessions are captured one a turn, each as it is then, so that the process does other things in between. Those of a
+   * checkpoint that failed, and may count all the same, are covered together again: what it said must not be taken back.
+   */
   async #begin(
     scope: CheckpointScope,
     sessions: Iterable<KeptSession>,
@@ -105,7 +112,8 @@ export class CheckpointWriter {
       write.catch(() => undefined);
       writes.push(write);
       bytes += sizeBytes(capture);
-      if (bytes >= this.#parts.batchBytes) break;
+      const isBack = this.#parts.uncovered.lowest(this.#parts.next()) > this.#doubtfulWatermark;
+      if (bytes >= this.#parts.batchBytes && isBack) break;
       await nextTurn();
     }
     return writes;

@@ -43,6 +43,29 @@ describe("when sessions are checkpointed", () => {
     expect(await world.watermark(0)).toBeGreaterThan(0);
   });
 
+  it("and the watermark does not go back where one counted of which that was not known", async () => {
+    const gated = new GatedTail(world.test.log, TOPICS.index);
+    const watermarks: number[] = [];
+    const doubtful = alteredLog(gated.log, {
+      checkpoint: async (ownership, write) => {
+        await gated.log.checkpoint(ownership, write);
+        watermarks.push(await world.watermark(0));
+        if (watermarks.length === 1) throw new LogError("unavailable", "it is not known what became of it");
+      },
+    });
+    const other = new SampleWriter("o", "ROLE_USER");
+    await world.test.append("acme/two", other.create());
+    await world.keeper({ checkpointMs: 1_000, checkpointBatchBytes: 2_000 }, doubtful);
+    await world.test.atRest();
+    gated.hold();
+    await world.pass(1_000);
+    // The first of the two alone is more than one checkpoint takes now.
+    await say(30);
+    await world.pass(5_000);
+    expect(watermarks).toEqual([1, 31]);
+    gated.release();
+  });
+
   it("and a session stays in memory until it is known what became of its checkpoint", async () => {
     const gate = Promise.withResolvers<void>();
     const { log, clock } = world.test;
