@@ -112,8 +112,7 @@ export class CheckpointWriter {
       write.catch(() => undefined);
       writes.push(write);
       bytes += sizeBytes(capture);
-      const isBack = this.#parts.uncovered.lowest(this.#parts.next()) > this.#doubtfulWatermark;
-      if (bytes >= this.#parts.batchBytes && isBack) break;
+      if (bytes >= this.#parts.batchBytes && this.#uncoveredFrom() > this.#doubtfulWatermark) break;
       await nextTurn();
     }
     return writes;
@@ -124,8 +123,13 @@ export class CheckpointWriter {
    * has passed unjudged: the index says where they are.
    */
   #coveredNow(): number {
-    const { index, uncovered, next } = this.#parts;
-    return Math.max(this.#watermark, index.watermark, uncovered.lowest(next()) - 1);
+    return Math.max(this.#watermark, this.#parts.index.watermark, this.#uncoveredFrom() - 1);
+  }
+
+  /** Lowest offset that no head covers, of those that are not being covered. */
+  #uncoveredFrom(): number {
+    const { uncovered, next } = this.#parts;
+    return uncovered.lowest(next());
   }
 
   #capture(session: KeptSession): Capture {
