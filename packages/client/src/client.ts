@@ -1,4 +1,4 @@
-import { CODES, PerdureError } from "@perdure/core";
+import { PerdureError } from "@perdure/core";
 import type { SessionCreatedJson } from "@perdure/protocol";
 import { isSystemSessionId, type ServerFrame, SESSION_ID_PATTERN, type WelcomeFrame } from "@perdure/protocol/frames";
 import { Connection } from "./connection.ts";
@@ -160,7 +160,7 @@ class PerdureClient implements Client {
     if (known !== undefined) return known.session;
     // An edge would end the connection for it, and with it every other session.
     if (!SESSION_ID_PATTERN.test(id) && !isSystemSessionId(id)) {
-      throw new PerdureError("invalid_name", CODES.invalid_name.meaning);
+      throw new PerdureError("invalid_name");
     }
     const engine: SessionEngine = new SessionEngine(id, creationOf(options), {
       ...this.#context,
@@ -268,7 +268,7 @@ class PerdureClient implements Client {
   #closeSession(id: string): void {
     const open = this.#sessions.get(id);
     this.#sessions.delete(id);
-    open?.engine.close(new PerdureError("closed", CODES.closed.meaning));
+    open?.engine.close(new PerdureError("closed"));
   }
 
   #save(): void {

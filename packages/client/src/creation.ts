@@ -55,7 +55,7 @@ export class Creation {
     if (ack.code === undefined || ack.code === "already_exists") return true;
     const code: Code = isCode(ack.code) ? ack.code : "internal";
     if (CODES[code].retryable) this.#retry.start(ack.retryAfterMs ?? RETRY_MS, again);
-    else this.#options.onRefused(new PerdureError(code, ack.message ?? CODES[code].meaning));
+    else this.#options.onRefused(new PerdureError(code, ack.message));
     return true;
   }
 }

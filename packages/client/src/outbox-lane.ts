@@ -1,4 +1,4 @@
-import { type Code, CODES, isCode, PerdureError } from "@perdure/core";
+import { type Code, isCode, PerdureError, REFUSED_BY_ALL } from "@perdure/core";
 import type { AudienceJson, EventJson } from "@perdure/protocol";
 import type { AckFrame } from "@perdure/protocol/frames";
 import type { Clock } from "./environment.ts";
@@ -30,9 +30,6 @@ interface Waiting {
   readonly entry: OutboxEntry;
   readonly settle: (result: number | PerdureError) => void;
 }
-
-/** Without the message that it is about: the session refuses it, whoever writes it, and the number is used up. */
-const REFUSED_BY_ALL: readonly EventJson[] = [{ messageClosed: {} }];
 
 /** It only takes a number whose own record nobody takes, and whoever wrote that has been told. */
 export const isStandIn = ({ events: [event, ...more] }: OutboxEntry): boolean =>
@@ -90,9 +87,9 @@ export class OutboxLane {
     // Nobody knows of a verdict. One that there is after all is what the same number hears next.
     if (ack.retryAfterMs !== undefined) return this.#sendLater(ack.n, ack.retryAfterMs);
     const { winner, expected } = ack;
-    const message = ack.message ?? CODES[code].meaning;
-    if (expected === ack.n && !isStandIn(waiting.entry)) return this.#giveUp(waiting, new PerdureError(code, message));
-    this.#settle(waiting, new PerdureError(code, message, winner === undefined ? {} : { winner }));
+    if (expected === ack.n && !isStandIn(waiting.entry))
+      return this.#giveUp(waiting, new PerdureError(code, ack.message));
+    this.#settle(waiting, new PerdureError(code, ack.message, winner === undefined ? {} : { winner }));
   }
 
   /** Gives up on all that waits. */

@@ -1,4 +1,4 @@
-import { type Code, CODES, isCode, PerdureError } from "@perdure/core";
+import { type Code, isCode, PerdureError } from "@perdure/core";
 import type { SessionCreatedJson } from "@perdure/protocol";
 import type { ClientFrame, ServerFrame } from "@perdure/protocol/frames";
 import type { BackoffSettings } from "./backoff.ts";
@@ -340,7 +340,7 @@ export class SessionEngine {
     const isNew = this.#link.handle !== undefined && !this.#exists && this.#outbox.pending.length > 0;
     if (!isNew) return;
     if (this.#self?.mayCreate === true) this.#creation.request(this.#create);
-    else this.#outbox.fail(new PerdureError("session_not_found", CODES.session_not_found.meaning));
+    else this.#outbox.fail(new PerdureError("session_not_found"));
   }
 
   #changed(): void {
@@ -373,5 +373,5 @@ const ownerOf = ({ tenant, participant, role }: Self): string => `${tenant}/${pa
 /** The error that a status amounts to. */
 export function errorOf({ code, message }: Status): PerdureError {
   const known: Code = code !== undefined && isCode(code) ? code : "internal";
-  return new PerdureError(known, message ?? CODES[known].meaning);
+  return new PerdureError(known, message);
 }

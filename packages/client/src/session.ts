@@ -1,4 +1,4 @@
-import { CODES, PerdureError, SharedDocument } from "@perdure/core";
+import { PerdureError, SharedDocument } from "@perdure/core";
 import type { AudienceJson, EventJson, RunRequestedJson } from "@perdure/protocol";
 import { type Ask, AskWatch } from "./ask.ts";
 import { type Content, type MessagePlace, messageEvents } from "./content.ts";
@@ -291,7 +291,7 @@ export class Session {
         if (state === "refused" || state === "closed") giveUp();
       }),
     ];
-    this.#abandon.signal.addEventListener("abort", () => reject(new PerdureError("closed", CODES.closed.meaning)));
+    this.#abandon.signal.addEventListener("abort", () => reject(new PerdureError("closed")));
     return promise.finally(() => {
       for (const end of ends) end();
     });

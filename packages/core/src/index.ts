@@ -22,6 +22,7 @@ export { isAllowed, mayWrite } from "./permissions.ts";
 export { pageSignals, poolSignals } from "./pools.ts";
 export { RULE_BOOK, type RuleBook, type Rules } from "./rules.ts";
 export { type KnownDocument, type PatchOperation, SharedDocument } from "./shared-document.ts";
+export { REFUSED_BY_ALL } from "./stand-in.ts";
 export {
   FIRST_RULES,
   type Agent,

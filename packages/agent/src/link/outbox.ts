@@ -1,4 +1,4 @@
-import { PerdureError } from "@perdure/core";
+import { PerdureError, REFUSED_BY_ALL } from "@perdure/core";
 import type { RecordDraft } from "@perdure/core";
 import type { AgentVerdict, AudienceJson, EventJson, LedgerJson, RefusalJson } from "@perdure/protocol";
 import type { Clock } from "../clock.ts";
@@ -63,9 +63,6 @@ interface Item {
   /** None: whoever waited has been told. */
   outcome: PromiseWithResolvers<number> | undefined;
 }
-
-/** Without the message that it is about: the session refuses it, whoever writes it, and the number is used up. */
-const REFUSED_BY_ALL: Draft = { attempt: 0, events: [{ messageClosed: {} }] };
 
 /**
  * What one writer has sent in one session and not seen judged. Numbers are given at once and never change, so that a
@@ -262,7 +259,7 @@ export class Outbox {
     item.outcome?.reject(error);
     item.outcome = undefined;
     this.#giveBack(item);
-    item.draft = REFUSED_BY_ALL;
+    item.draft = { attempt: 0, events: REFUSED_BY_ALL };
     item.bytes = undefined;
   }
 
