@@ -19,8 +19,8 @@ const EDGE = "services/edge/src";
 const ofKeeper: readonly Mutation[] = [
   mutation("watermark one too far", [
     `${KEEPER}/checkpoint-writer.ts`,
-    "uncovered.lowest(next()) - 1)",
-    "uncovered.lowest(next()))",
+    "this.#uncoveredFrom() - 1)",
+    "this.#uncoveredFrom())",
   ]),
   mutation("watermark written beside the checkpoint", [
     `${KEEPER}/checkpoint-writer.ts`,
