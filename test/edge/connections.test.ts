@@ -1,3 +1,5 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import type { Edge } from "@perdure/edge";
 import { encodeNodeLease, keyBytes } from "@perdure/protocol";
 import { TOPICS } from "@perdure/replica";
@@ -50,6 +52,28 @@ async function fence(client: RawClient, h: number): Promise<void> {
 
 test("a port that is in use stops the start, and says what to do", async () => {
   await expect(world.edge({ config: { port: edge.port } })).rejects.toThrow(/in use.*PERDURE_EDGE_PORT/);
+});
+
+test("so does a port that another process would share", async () => {
+  const sharing = `
+    const { App, us_listen_socket_close: close, us_socket_local_port: portOf } = await import("uWebSockets.js");
+    let port = 0;
+    App().listen("127.0.0.1", 0, (socket) => {
+      port = portOf(socket);
+      close(socket);
+    });
+    // Only of a port that was chosen.
+    App().listen("127.0.0.1", port, (socket) => console.log(portOf(socket)));
+  `;
+  const other = spawn(process.execPath, ["--input-type=module", "--eval", sharing], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  try {
+    const said: unknown[] = await once(other.stdout, "data");
+    await expect(world.edge({ config: { port: Number(said[0]) } })).rejects.toThrow(/in use.*PERDURE_EDGE_PORT/);
+  } finally {
+    other.kill("SIGKILL");
+  }
 });
 
 describe("presence", () => {

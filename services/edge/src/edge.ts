@@ -153,9 +153,24 @@ interface Listening {
   stop(): void;
 }
 
+declare module "uWebSockets.js" {
+  interface TemplatedApp {
+    /** Its types leave out the form with a host and options. */
+    listen(
+      host: string,
+      port: number,
+      options: number,
+      taken: (socket: us_listen_socket | false) => void,
+    ): TemplatedApp;
+  }
+}
+
+/** `LIBUS_LISTEN_EXCLUSIVE_PORT`: without it another process may listen on the same port, and each gets some of the clients. */
+const EXCLUSIVE_PORT = 1;
+
 function listen(app: TemplatedApp, { host, port }: EdgeSettings): Promise<Listening> {
   const { promise, resolve, reject } = Promise.withResolvers<Listening>();
-  app.listen(host, port, (socket) => {
+  app.listen(host, port, EXCLUSIVE_PORT, (socket) => {
     if (socket === false) {
       return reject(
         new Error(`cannot listen on ${host}:${port}: is the port in use? choose another with PERDURE_EDGE_PORT`),

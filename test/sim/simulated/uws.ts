@@ -146,7 +146,7 @@ class SimApp {
     return this;
   }
 
-  listen(host: string, _port: number, listening: (socket: object | false) => void): void {
+  listen(host: string, _port: number, _options: number, listening: (socket: object | false) => void): void {
     currentWorld().wires.listen(host, this.#process, (wire) => this.#accept(wire));
     listening({ app: this, host });
   }
