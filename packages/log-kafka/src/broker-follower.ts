@@ -1,8 +1,9 @@
 import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promises";
 import type { fetchV13 } from "@platformatic/kafka";
 import type { Cluster } from "./cluster.ts";
-import type { FetchPlace, Isolation } from "./fetch-request.ts";
+import type { Isolation } from "./fetch-request.ts";
 import { placeKey } from "./fetch-session.ts";
+import type { FollowedPlace } from "./fetch-session.ts";
 import { fetchedEntries } from "./fetched-entries.ts";
 import { Poller } from "./poller.ts";
 import { Code } from "./protocol-errors.ts";
@@ -22,7 +23,7 @@ export interface FollowerOwner {
 }
 
 /** A subscription as a place to fetch from: the one where it stands then. */
-class Wanted implements FetchPlace {
+class Wanted implements FollowedPlace {
   readonly topicId: string;
   readonly subscription: Subscription;
 
@@ -37,6 +38,10 @@ class Wanted implements FetchPlace {
 
   get offset(): number {
     return this.subscription.fetchOffset;
+  }
+
+  get mustAnswer(): boolean {
+    return !this.subscription.wasToldOnce;
   }
 }
 
@@ -98,16 +103,12 @@ export class BrokerFollower {
   #freePoller(): Poller {
     const free = this.#pollers.find((poller) => !poller.isPolling && poller !== this.#current);
     if (free !== undefined) return free;
-    if (this.#pollers.length < POLLERS_MAX) {
-      const poller = new Poller(this.#cluster, this.#nodeId, this.#isolation);
-      this.#pollers.push(poller);
-      return poller;
+    if (this.#pollers.length === POLLERS_MAX) {
+      // Every other one finishes a poll that has been replaced: the oldest of them is not needed.
+      const oldest = this.#pollers.findIndex((poller) => poller !== this.#current);
+      for (const poller of this.#pollers.splice(oldest, 1)) poller.close();
     }
-    // Every other one finishes a poll that has been replaced: the oldest of them is not needed.
-    const oldest = this.#pollers.findIndex((poller) => poller !== this.#current);
-    const [poller] = this.#pollers.splice(oldest, 1);
-    if (poller === undefined) throw new RangeError("a broker is followed over at least two connections");
-    poller.abandon();
+    const poller = new Poller(this.#cluster, this.#nodeId, this.#isolation);
     this.#pollers.push(poller);
     return poller;
   }
@@ -133,7 +134,7 @@ export class BrokerFollower {
     this.#snapshot ??= new Map(this.#wanted);
     const asked = this.#snapshot;
     // Who follows something new is to hear at once where it stands, also when there is nothing to read.
-    const isBrief = [...asked.values()].some(({ subscription }) => !subscription.wasAnswered);
+    const isBrief = [...asked.values()].some(({ mustAnswer }) => mustAnswer);
     this.#isBrief = isBrief;
     try {
       const response = await poller.poll(asked, isBrief ? 0 : this.#cluster.settings.longPollMs);
@@ -156,7 +157,6 @@ export class BrokerFollower {
 
   #dispatch(response: fetchV13.FetchResponse, asked: ReadonlyMap<string, Wanted>): void {
     const moved: Subscription[] = [];
-    for (const { subscription } of asked.values()) subscription.wasAnswered = true;
     for (const { topicId, partitions } of response.responses) {
       for (const partition of partitions) {
         const key = placeKey({ topicId, partition: partition.partitionIndex });
@@ -176,10 +176,7 @@ export class BrokerFollower {
       this.#owner.onOutOfRange(subscription);
       return true;
     }
-    if (partition.errorCode !== Code.none) {
-      subscription.wasAnswered = false;
-      return false;
-    }
+    if (partition.errorCode !== Code.none) return false;
     const { entries, nextOffset } = fetchedEntries(partition, subscription.fetchOffset);
     const end = Number(this.#isolation === "committed" ? partition.lastStableOffset : partition.highWatermark);
     subscription.receive({ entries, nextOffset, end });

@@ -4,6 +4,12 @@ import { Code } from "./protocol-errors.ts";
 
 type SessionPart = Pick<FetchRequest, "sessionId" | "sessionEpoch" | "places" | "forgotten">;
 
+/** A place that is fetched from over and over. */
+export interface FollowedPlace extends FetchPlace {
+  /** Whether the broker is to say where it stands, also where nothing has come. */
+  readonly mustAnswer: boolean;
+}
+
 const LAST_EPOCH = 2 ** 31 - 1;
 
 /**
@@ -19,7 +25,9 @@ export class FetchSession {
   #forgotten = new Map<string, FetchPlace>();
 
   /** What a fetch of just these places must say. Their names are those of `placeKey`. */
-  request(places: ReadonlyMap<string, FetchPlace>): SessionPart {
+  request(places: ReadonlyMap<string, FollowedPlace>): SessionPart {
+    // About what it remembers a broker is silent until something comes, whoever asks: only a new session makes it speak.
+    if ([...places].some(([key, { mustAnswer }]) => mustAnswer && this.#remembered.has(key))) this.#startAnew();
     this.#changed = new Map();
     let knownCount = 0;
     for (const [key, { topicId, partition, offset }] of places) {
@@ -52,6 +60,11 @@ export class FetchSession {
 
   reset(): void {
     this.#id = 0;
+    this.#startAnew();
+  }
+
+  /** The next fetch makes a new session, and ends the one before it. */
+  #startAnew(): void {
     this.#epoch = 0;
     this.#remembered.clear();
   }

@@ -28,11 +28,9 @@ export class Subscription {
   #fetchOffset: number;
   #waiting: Fetched | undefined;
   #holding: Promise<void> | undefined;
-  #isToldOnce = false;
+  #wasToldOnce = false;
   #owner: SubscriptionOwner | undefined;
   #isStopped = false;
-  /** Whether a broker has said where it stands. */
-  wasAnswered = false;
 
   constructor(
     place: { readonly topic: string; readonly partition: number; readonly offset: number },
@@ -48,6 +46,11 @@ export class Subscription {
 
   get isStopped(): boolean {
     return this.#isStopped;
+  }
+
+  /** Whether the listener knows where the partition stands. */
+  get wasToldOnce(): boolean {
+    return this.#wasToldOnce;
   }
 
   /** Where the next fetch begins. */
@@ -78,8 +81,8 @@ export class Subscription {
   /** Takes what was fetched from `fetchOffset` on. */
   receive(fetched: Fetched): void {
     if (this.#isStopped || this.isFull) return;
-    if (this.#isToldOnce && fetched.nextOffset === this.#fetchOffset) return;
-    this.#isToldOnce = true;
+    if (this.#wasToldOnce && fetched.nextOffset === this.#fetchOffset) return;
+    this.#wasToldOnce = true;
     this.#fetchOffset = fetched.nextOffset;
     if (this.#holding === undefined) this.#deliver(fetched);
     else this.#waiting = fetched;

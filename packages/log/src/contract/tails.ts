@@ -67,6 +67,38 @@ export function tailContract(harness: LogHarness): void {
       }
     });
 
+    test("says where each partition stands, however many are added one after another to silent ones", async () => {
+      const log = await fixture.open({ isPatient: true });
+      const topic = await newTopic(log, "none", 12);
+      const heard = new Heard();
+      const tail = log.tail(topic, heard);
+      for (let partition = 0; partition < 12; partition += 1) {
+        tail.add(partition, 0);
+        await heard.until(() => heard.ends.has(partition));
+      }
+      expect(heard.errors.size).toBe(0);
+    });
+
+    test("says anew where a partition stands for each that begins to follow it, also where another just left", async () => {
+      const log = await fixture.open();
+      const topic = await newTopic(log);
+      const kept = new Heard();
+      log.tail(topic, kept).add(1, 0);
+      await kept.until(() => kept.ends.has(1));
+      for (let round = 0; round < 20; round += 1) {
+        const heard = new Heard();
+        const tail = log.tail(topic, heard);
+        tail.add(0, 0);
+        await heard.until(() => heard.ends.has(0));
+        if (round % 3 === 0) {
+          await log.append(topic, 1, entry("k", String(round)));
+          await kept.until(() => kept.texts(1).at(-1) === String(round));
+        }
+        await tail.close();
+        expect(heard.errors.size).toBe(0);
+      }
+    });
+
     test("a partition that was removed is silent, and can come back anywhere", async () => {
       const log = await fixture.open();
       const topic = await newTopic(log);
