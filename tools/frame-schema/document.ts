@@ -2,7 +2,7 @@
 // the types of its own, and of the messages in proto/.
 import { createFileRegistry, type DescMessage, fromBinary } from "@bufbuild/protobuf";
 import { FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
-import { type CodeInfo, CODES } from "@perdure/core";
+import { type Code, CODES, isCode, STATUSES } from "@perdure/core";
 import { CLIENT_FRAME_RULES, type JsonSchema, PROTOCOL_VERSION } from "@perdure/protocol";
 import { messageSchemas } from "./messages.ts";
 import { serverFrameSchemas } from "./server-frames.ts";
@@ -47,10 +47,14 @@ const codeSchema: JsonSchema = {
   description:
     "Why something was refused or lost. A later release may have more. Passes: later it may work; sent again under its " +
     "number is only what was refused with `retryAfterMs`.",
-  oneOf: Object.entries(CODES).map(([name, info]) => ({ const: name, description: describedCode(info) })),
+  oneOf: Object.keys(CODES)
+    .filter(isCode)
+    .map((code) => ({ const: code, description: describedCode(code) })),
 };
 
-function describedCode({ meaning, retryable, webSocketClose, httpStatus }: CodeInfo): string {
+function describedCode(code: Code): string {
+  const { meaning, retryable } = CODES[code];
+  const { webSocketClose, httpStatus } = STATUSES[code];
   const close = webSocketClose === 0 ? [] : [`Closes with ${webSocketClose}.`];
   return [meaning, ...(retryable ? ["Passes."] : []), ...close, `HTTP ${httpStatus}.`].join(" ");
 }

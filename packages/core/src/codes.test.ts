@@ -1,7 +1,9 @@
 import { describe, expect, test } from "vitest";
-import { type CodeInfo, CODES, isCode, PerdureError } from "./index.ts";
+import { CODES, isCode, PerdureError, STATUSES } from "./index.ts";
 
-const table = Object.entries<CodeInfo>(CODES);
+const table = Object.keys(CODES)
+  .filter(isCode)
+  .map((code) => [code, { ...CODES[code], ...STATUSES[code] }] as const);
 
 describe("the table of codes", () => {
   test("SPEC 12.1: says what each code means, and how each transport says it", () => {

@@ -23,6 +23,7 @@ export { pageSignals, poolSignals } from "./pools.ts";
 export { RULE_BOOK, type RuleBook, type Rules } from "./rules.ts";
 export { type KnownDocument, type PatchOperation, SharedDocument } from "./shared-document.ts";
 export { REFUSED_BY_ALL } from "./stand-in.ts";
+export { type CodeStatus, STATUSES } from "./statuses.ts";
 export {
   FIRST_RULES,
   type Agent,

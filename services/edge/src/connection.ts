@@ -1,4 +1,4 @@
-import { type Code, CODES } from "@perdure/core";
+import { type Code, CODES, STATUSES } from "@perdure/core";
 import { type ClientFrame, encodeFrame, type HelloFrame, parseClientFrame, PROTOCOL_VERSION } from "@perdure/protocol";
 import type { Grant, Verifier } from "@perdure/service-kit";
 import { ConnectionSessions, type ConnectionSessionsParts } from "./connection-sessions.ts";
@@ -180,8 +180,8 @@ export class Connection implements SocketReceiver {
   }
 
   #end(code: Code): void {
-    const { webSocketClose, retryable } = CODES[code];
-    this.#socket.end(webSocketClose === 0 ? fallbackClose(retryable) : webSocketClose, code);
+    const { webSocketClose } = STATUSES[code];
+    this.#socket.end(webSocketClose === 0 ? fallbackClose(CODES[code].retryable) : webSocketClose, code);
   }
 
   #cut(code: Code): void {
@@ -192,4 +192,4 @@ export class Connection implements SocketReceiver {
 
 /** For codes that are usually told in a frame. */
 const fallbackClose = (retryable: boolean): number =>
-  retryable ? CODES.internal.webSocketClose : CODES.unauthenticated.webSocketClose;
+  retryable ? STATUSES.internal.webSocketClose : STATUSES.unauthenticated.webSocketClose;

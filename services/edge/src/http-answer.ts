@@ -1,4 +1,4 @@
-import { CODES, PerdureError } from "@perdure/core";
+import { PerdureError, STATUSES } from "@perdure/core";
 import type { Logger } from "@perdure/service-kit";
 import type { HttpResponse } from "uWebSockets.js";
 import { type Refusal, refusalOf } from "./refusal.ts";
@@ -13,7 +13,7 @@ export interface HttpAnswer {
 const PHRASES: Readonly<Record<number, string>> = { 200: "OK", 202: "Accepted", 204: "No Content" };
 
 export const refusalAnswer = (refusal: Refusal): HttpAnswer => ({
-  status: CODES[refusal.code].httpStatus,
+  status: STATUSES[refusal.code].httpStatus,
   body: refusal,
 });
 
@@ -51,7 +51,7 @@ export class HttpExchange {
     const { promise, resolve, reject } = Promise.withResolvers<string>();
     // Whether it is wanted shows later.
     promise.catch(() => undefined);
-    this.#aborted.signal.addEventListener("abort", () => reject(new PerdureError("closed", CODES.closed.meaning)));
+    this.#aborted.signal.addEventListener("abort", () => reject(new PerdureError("closed")));
     const chunks: Buffer[] = [];
     let sizeBytes = 0;
     this.#response.onData((chunk, isLast) => {

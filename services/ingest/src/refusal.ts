@@ -1,6 +1,6 @@
 import { Metadata } from "@grpc/grpc-js";
 import type { StatusObject } from "@grpc/grpc-js";
-import { type Code, CODES, isCode, PerdureError } from "@perdure/core";
+import { type Code, CODES, isCode, PerdureError, STATUSES } from "@perdure/core";
 import type { Refused, Verdict } from "@perdure/core";
 import { LogError } from "@perdure/log";
 import { ProtocolError } from "@perdure/protocol";
@@ -49,5 +49,5 @@ export function statusOf(error: unknown): Pick<StatusObject, "code" | "details" 
   if (winner !== undefined) metadata.set("perdure-winner", encodeURIComponent(winner));
   if (expected !== undefined) metadata.set("perdure-expected", String(expected));
   // A status' text goes through HTTP headers, which take ASCII (grpc-js percent-encodes the rest).
-  return { code: CODES[code].grpcStatus, details: message, metadata };
+  return { code: STATUSES[code].grpcStatus, details: message, metadata };
 }
