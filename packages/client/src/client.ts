@@ -10,6 +10,7 @@ import {
   type SocketConstructor,
   systemClock,
 } from "./environment.ts";
+import { Listeners } from "./listeners.ts";
 import { OutboxStore, type StoredLane } from "./outbox-store.ts";
 import {
   platformDevice,
@@ -104,8 +105,8 @@ class PerdureClient implements Client {
   readonly #byRequest = new Map<number, SessionEngine>();
   /** What pages that are gone had on its way in sessions that nobody has opened here yet. */
   readonly #orphans = new Map<string, { readonly page: string; readonly lane: StoredLane }[]>();
-  readonly #statusListeners = new Set<(status: Status) => void>();
-  readonly #reportListeners = new Set<(report: Report) => void>();
+  readonly #statusListeners = new Listeners<Status>();
+  readonly #reportListeners = new Listeners<Report>();
   #requestId = 0;
   #self: Self | undefined;
   #status: Status;
@@ -142,8 +143,8 @@ class PerdureClient implements Client {
       send: (frame) => this.#connection.send(frame),
       maxFrameBytes: () => this.#connection.maxFrameBytes,
       renew: () => this.#connection.renew(),
-      move: () => this.#connection.move(),
-      onReport: (session, code, message) => this.#report({ session, code, message }),
+      onElsewhere: () => this.#connection.move(),
+      onReport: (session, code, message) => this.#reportListeners.tell({ session, code, message }),
     };
     this.#unwatchPage = watchPage({
       onHide: () => this.#save(),
@@ -194,13 +195,11 @@ class PerdureClient implements Client {
 
   onStatus(listener: (status: Status) => void): () => void {
     listener(this.#status);
-    this.#statusListeners.add(listener);
-    return () => this.#statusListeners.delete(listener);
+    return this.#statusListeners.add(listener);
   }
 
   onReport(listener: (report: Report) => void): () => void {
-    this.#reportListeners.add(listener);
-    return () => this.#reportListeners.delete(listener);
+    return this.#reportListeners.add(listener);
   }
 
   reconnect(): void {
@@ -221,7 +220,7 @@ class PerdureClient implements Client {
     const status = connectionStatus(state);
     if (sameStatus(status, this.#status)) return;
     this.#status = status;
-    this.#tellStatus();
+    this.#statusListeners.tell(status);
   }
 
   /** False: the app's token is somebody else's now, whom nothing here may be shown or sent as. */
@@ -229,7 +228,7 @@ class PerdureClient implements Client {
     const before = this.#self;
     if (before !== undefined && (before.tenant !== tenant || before.participant !== participant)) {
       const message = `getToken now answers for ${participant}: make another client for them`;
-      this.#report({ session: "", code: "unauthenticated", message });
+      this.#reportListeners.tell({ session: "", code: "unauthenticated", message });
       this.close();
       return false;
     }
@@ -273,14 +272,6 @@ class PerdureClient implements Client {
 
   #save(): void {
     for (const { engine } of this.#sessions.values()) engine.save();
-  }
-
-  #report(report: Report): void {
-    for (const listener of this.#reportListeners) listener(report);
-  }
-
-  #tellStatus(): void {
-    for (const listener of this.#statusListeners) listener(this.#status);
   }
 }
 

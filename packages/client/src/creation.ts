@@ -1,7 +1,8 @@
-import { CODES, type Code, isCode, PerdureError } from "@perdure/core";
+import { CODES, PerdureError } from "@perdure/core";
 import type { SessionCreatedJson } from "@perdure/protocol";
 import type { AckFrame } from "@perdure/protocol/frames";
 import type { Clock } from "./environment.ts";
+import { refusal } from "./failure.ts";
 import type { OutboxEntry, Transmission } from "./outbox-lane.ts";
 import { Timer } from "./timer.ts";
 
@@ -53,9 +54,9 @@ export class Creation {
     this.#producer = undefined;
     // That it has a life now was told by the stream before this.
     if (ack.code === undefined || ack.code === "already_exists") return true;
-    const code: Code = isCode(ack.code) ? ack.code : "internal";
-    if (CODES[code].retryable) this.#retry.start(ack.retryAfterMs ?? RETRY_MS, again);
-    else this.#options.onRefused(new PerdureError(code, ack.message));
+    const error = refusal(ack.code, ack.message);
+    if (CODES[error.code].retryable) this.#retry.start(ack.retryAfterMs ?? RETRY_MS, again);
+    else this.#options.onRefused(error);
     return true;
   }
 }

@@ -1,6 +1,7 @@
-import { type Code, CODES, isCode, PerdureError } from "@perdure/core";
+import { CODES, type PerdureError } from "@perdure/core";
 import type { ErrorFrame, HistoryFrame, PageFrame } from "@perdure/protocol/frames";
 import type { Clock } from "./environment.ts";
+import { refusal } from "./failure.ts";
 
 type Answer = Pick<PageFrame, "page" | "before">;
 
@@ -49,9 +50,9 @@ export class PageRequests {
   onError({ id = 0, code, message, retryAfterMs = RETRY_MS }: ErrorFrame): boolean {
     const waiting = this.#take(id);
     if (waiting === undefined) return false;
-    const known: Code = isCode(code) ? code : "internal";
-    if (CODES[known].retryable) this.#options.clock.after(retryAfterMs, () => this.#ask(waiting));
-    else waiting.reject(new PerdureError(known, message));
+    const error = refusal(code, message);
+    if (CODES[error.code].retryable) this.#options.clock.after(retryAfterMs, () => this.#ask(waiting));
+    else waiting.reject(error);
     return true;
   }
 

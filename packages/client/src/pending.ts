@@ -2,7 +2,7 @@
 import type { EventJson, MessageOpenedJson, PartSpecJson, RunRequestedJson } from "@perdure/protocol";
 import type { Versioned } from "./versions.ts";
 import type { MessageView, PartView, RunView } from "./view.ts";
-import { textOf } from "./view-items.ts";
+import { specView, textOf } from "./view-items.ts";
 import { word } from "./words.ts";
 
 /** A record without a verdict. */
@@ -42,28 +42,17 @@ export function pendingItems({ producer, number, events }: PendingRecord, writer
 
 function partsOf(messageId: string, events: readonly EventJson[], record: string): PartView[] {
   return events.flatMap(({ partOpened }, index) =>
-    partOpened?.messageId === messageId ? [pendingPart(`${record}:${index}`, partOpened.part ?? {})] : [],
+    partOpened?.messageId === messageId ? [pendingPart(`${record}:${index}`, partOpened.part)] : [],
   );
 }
 
-function pendingPart(id: string, spec: PartSpecJson): PartView {
-  return {
-    id,
-    kind: word("PART_KIND", spec.kind),
-    text: spec.text ?? "",
-    done: true,
-    name: spec.name ?? "",
-    callId: spec.callId ?? "",
-    url: spec.url ?? "",
-    mediaType: spec.mediaType ?? "",
-    inline: spec.inline ?? "",
-    sizeBytes: Number(spec.sizeBytes ?? 0),
-    failed: spec.failed ?? false,
-    site: word("TOOL_SITE", spec.site),
-    metadata: spec.metadata ?? "",
-    annotations: [],
-  };
-}
+const pendingPart = (id: string, spec: PartSpecJson = {}): PartView => ({
+  ...specView(spec),
+  id,
+  text: spec.text ?? "",
+  done: true,
+  annotations: [],
+});
 
 function pendingMessage(
   id: string,

@@ -1,10 +1,12 @@
-import { type Code, isCode, PerdureError } from "@perdure/core";
+import { PerdureError } from "@perdure/core";
 import type { SessionCreatedJson } from "@perdure/protocol";
 import type { ClientFrame, ServerFrame } from "@perdure/protocol/frames";
 import type { BackoffSettings } from "./backoff.ts";
 import type { ConnectionState } from "./connection-state.ts";
 import { Creation } from "./creation.ts";
 import type { Clock } from "./environment.ts";
+import { refusal } from "./failure.ts";
+import { Listeners } from "./listeners.ts";
 import { Mirror } from "./mirror.ts";
 import { type Draft, type IdOf, Outbox, type Sent } from "./outbox.ts";
 import type { OutboxStore, StoredLane } from "./outbox-store.ts";
@@ -44,8 +46,8 @@ export interface SessionContext {
   readonly maxFrameBytes: () => number;
   /** Asks for a new token; where it says more, sessions that were refused are tried again. */
   readonly renew: () => void;
-  /** Connects again, to another node where there is one. */
-  readonly move: () => void;
+  /** This node cannot serve the session: connects again, to another one where there is one. */
+  readonly onElsewhere: () => void;
   readonly nextRequestId: () => number;
   readonly onHandle: (handle: number, added: boolean) => void;
   readonly onReport: (session: string, code: string, message: string) => void;
@@ -76,8 +78,8 @@ export class SessionEngine {
   readonly #outbox: Outbox;
   readonly #creation: Creation;
   readonly #saveTimer: Timer;
-  readonly #changeListeners = new Set<(view: SessionView) => void>();
-  readonly #statusListeners = new Set<(status: Status) => void>();
+  readonly #changeListeners = new Listeners<SessionView>();
+  readonly #statusListeners = new Listeners<Status>();
   readonly #chosenVersions = new Map<string, string>();
   #connection: ConnectionState = { phase: "idle", attempt: 0 };
   #self: Self | undefined;
@@ -145,13 +147,11 @@ export class SessionEngine {
   }
 
   onChange(listener: (view: SessionView) => void): () => void {
-    this.#changeListeners.add(listener);
-    return () => this.#changeListeners.delete(listener);
+    return this.#changeListeners.add(listener);
   }
 
   onStatus(listener: (status: Status) => void): () => void {
-    this.#statusListeners.add(listener);
-    return () => this.#statusListeners.delete(listener);
+    return this.#statusListeners.add(listener);
   }
 
   write(draft: (idOf: IdOf) => Draft): Sent {
@@ -285,22 +285,14 @@ export class SessionEngine {
   }
 
   #newLink(): SessionLink {
-    const { clock, random, backoff, send, maxFrameBytes, move, nextRequestId, onHandle, onReport } = this.#context;
     return new SessionLink({
+      ...this.#context,
       session: this.id,
       mirror: this.#mirror,
-      clock,
-      random,
-      backoff,
-      send,
-      maxFrameBytes,
-      nextRequestId,
-      onHandle,
       onState: () => this.#statusChanged(),
       onAttached: () => this.#attached(),
       onUpdated: () => this.#changed(),
-      onElsewhere: move,
-      onReport: (code, message) => onReport(this.id, code, message),
+      onReport: (code, message) => this.#context.onReport(this.id, code, message),
     });
   }
 
@@ -355,8 +347,7 @@ export class SessionEngine {
 
   #flush(): void {
     this.#flushing = false;
-    const { view } = this;
-    for (const listener of [...this.#changeListeners]) listener(view);
+    this.#changeListeners.tell(this.view);
   }
 
   #statusChanged(): void {
@@ -364,14 +355,11 @@ export class SessionEngine {
     if (sameStatus(status, this.#status)) return;
     this.#status = status;
     if (status.state === "refused" && this.#connection.phase === "open") this.#outbox.fail(errorOf(status));
-    for (const listener of [...this.#statusListeners]) listener(status);
+    this.#statusListeners.tell(status);
   }
 }
 
 const ownerOf = ({ tenant, participant, role }: Self): string => `${tenant}/${participant}/${role}`;
 
 /** The error that a status amounts to. */
-export function errorOf({ code, message }: Status): PerdureError {
-  const known: Code = code !== undefined && isCode(code) ? code : "internal";
-  return new PerdureError(known, message);
-}
+export const errorOf = ({ code = "internal", message }: Status): PerdureError => refusal(code, message);

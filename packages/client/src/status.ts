@@ -1,5 +1,5 @@
-import type { ConnectionState } from "./connection-state.ts";
-import type { LinkState } from "./session-link.ts";
+import type { ConnectionPhase, ConnectionState } from "./connection-state.ts";
+import type { LinkPhase, LinkState } from "./session-link.ts";
 
 /**
  * What to show people. `live`: what is shown is current. `lagging`: connected, but this device takes less than there
@@ -17,43 +17,39 @@ export interface Status {
   readonly retryAt: Date | undefined;
 }
 
-export function connectionStatus({ phase, failure, retryAtMs }: ConnectionState): Status {
-  const told = { code: failure?.code, message: failure?.message, retryAt: dateOf(retryAtMs) };
-  switch (phase) {
-    case "idle":
-    case "authorizing":
-    case "opening":
-    case "greeting":
-      return { ...told, state: "connecting" };
-    case "open":
-      return { ...told, state: "live" };
-    case "waiting":
-      return { ...told, state: "offline" };
-    case "stopped":
-      return { ...told, state: failure?.code === "closed" ? "closed" : "refused" };
-  }
-}
+const BY_CONNECTION: Readonly<Record<ConnectionPhase, StatusName>> = {
+  idle: "connecting",
+  authorizing: "connecting",
+  opening: "connecting",
+  greeting: "connecting",
+  open: "live",
+  waiting: "offline",
+  stopped: "refused",
+};
 
-export function sessionStatus(connection: ConnectionState, link: LinkState): Status {
-  if (connection.phase !== "open") return connectionStatus(connection);
-  const { phase, failure, retryAtMs } = link;
-  const told = { code: failure?.code, message: failure?.message, retryAt: dateOf(retryAtMs) };
-  switch (phase) {
-    case "live":
-      return { ...told, state: "live" };
-    case "lagging":
-      return { ...told, state: "lagging", message: "The connection is slow; what is shown catches up with it." };
-    case "attaching":
-    case "detached":
-      return { ...told, state: "connecting" };
-    case "waiting":
-      return { ...told, state: "offline" };
-    case "refused":
-      return { ...told, state: "refused" };
-  }
-}
+const BY_LINK: Readonly<Record<LinkPhase, StatusName>> = {
+  detached: "connecting",
+  attaching: "connecting",
+  live: "live",
+  lagging: "lagging",
+  waiting: "offline",
+  refused: "refused",
+};
+
+const LAGGING = "The connection is slow; what is shown catches up with it.";
+
+const statusOf = (state: StatusName, { failure, retryAtMs }: Pick<LinkState, "failure" | "retryAtMs">): Status => ({
+  state,
+  code: failure?.code,
+  message: state === "lagging" ? LAGGING : failure?.message,
+  retryAt: retryAtMs === undefined ? undefined : new Date(retryAtMs),
+});
+
+export const connectionStatus = (connection: ConnectionState): Status =>
+  statusOf(connection.failure?.code === "closed" ? "closed" : BY_CONNECTION[connection.phase], connection);
+
+export const sessionStatus = (connection: ConnectionState, link: LinkState): Status =>
+  connection.phase === "open" ? statusOf(BY_LINK[link.phase], link) : connectionStatus(connection);
 
 export const sameStatus = (one: Status, other: Status): boolean =>
   one.state === other.state && one.code === other.code && one.retryAt?.getTime() === other.retryAt?.getTime();
-
-const dateOf = (atMs: number | undefined): Date | undefined => (atMs === undefined ? undefined : new Date(atMs));

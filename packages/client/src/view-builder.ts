@@ -1,35 +1,8 @@
-import {
-  type Agent,
-  type Budget,
-  type Control,
-  type Document,
-  type Member,
-  type Message,
-  openTakeover,
-  type Part,
-  type Request,
-  type Run,
-  type SessionState,
-  type Step,
-  type Takeover,
-} from "@perdure/core";
+import { type Message, openTakeover, type Run, type SessionState } from "@perdure/core";
 import { Memo, sameItems } from "./memo.ts";
 import { type PendingItems, pendingItems, type PendingRecord } from "./pending.ts";
 import { Versions } from "./versions.ts";
-import type {
-  AgentView,
-  BudgetView,
-  ControlView,
-  DocumentView,
-  MemberView,
-  MessageView,
-  PartView,
-  RequestView,
-  RunView,
-  SessionView,
-  StepView,
-  TakeoverView,
-} from "./view.ts";
+import type { MessageView, RunView, SessionView } from "./view.ts";
 import {
   agentView,
   budgetView,
@@ -61,16 +34,16 @@ export interface ViewInput {
 /** Makes views of one session, each time reusing what has not changed. */
 export class ViewBuilder {
   readonly #messages = new Memo<Message, MessageView>();
-  readonly #parts = new Memo<Part, PartView>();
   readonly #runs = new Memo<Run, RunView>();
-  readonly #steps = new Memo<Step, StepView>();
-  readonly #members = new Memo<Member, MemberView>();
-  readonly #agents = new Memo<Agent, AgentView>();
-  readonly #requests = new Memo<Request, RequestView>();
-  readonly #controls = new Memo<Control, ControlView>();
-  readonly #takeovers = new Memo<Takeover, TakeoverView>();
-  readonly #documents = new Memo<Document, DocumentView>();
-  readonly #budgets = new Memo<Budget, BudgetView>();
+  readonly #parts = viewsOf(partView);
+  readonly #steps = viewsOf(stepView);
+  readonly #members = viewsOf(memberView);
+  readonly #agents = viewsOf(agentView);
+  readonly #requests = viewsOf(requestView);
+  readonly #controls = viewsOf(controlView);
+  readonly #takeovers = viewsOf(takeoverView);
+  readonly #documents = viewsOf(documentView);
+  readonly #budgets = viewsOf(budgetView);
   readonly #pending = new Memo<PendingRecord["events"], PendingItems>();
   #last: SessionView | undefined;
 
@@ -78,6 +51,7 @@ export class ViewBuilder {
     const { id, state, member, participant, typing } = input;
     const takeover = openTakeover(state);
     const pending = this.#pendingItems(input);
+    const requests = [...state.requests.values()].filter(({ phase }) => phase === "REQUEST_PHASE_OPEN");
     const next: SessionView = {
       id,
       exists: state.epoch !== undefined,
@@ -86,23 +60,15 @@ export class ViewBuilder {
       title: state.info.title,
       closed: state.info.closed,
       ...this.#conversation(input, pending.messages),
-      runs: [...all(state.runs, (run) => this.#run(run)), ...pending.runs],
-      members: all(state.members, (item) =>
-        this.#members.get(item, [item.changed, member], () => memberView(item, member)),
-      ),
+      runs: [...[...state.runs.values()].map((run) => this.#run(run)), ...pending.runs],
+      members: this.#members(state.members.values(), member),
       observerCount: observerCount(state),
-      agents: all(state.agents, (item) => this.#agents.get(item, [item.changed], () => agentView(item))),
-      requests: all(state.requests, (item) =>
-        item.phase === "REQUEST_PHASE_OPEN"
-          ? this.#requests.get(item, [item.changed], () => requestView(item))
-          : undefined,
-      ),
-      controls: all(state.controls, (item) => this.#controls.get(item, [item.changed], () => controlView(item))),
-      takeover:
-        takeover &&
-        this.#takeovers.get(takeover, [takeover.changed, participant], () => takeoverView(takeover, participant)),
-      documents: all(state.documents, (item) => this.#documents.get(item, [item.changed], () => documentView(item))),
-      budgets: all(state.budgets, (item) => this.#budgets.get(item, [item.changed], () => budgetView(item))),
+      agents: this.#agents(state.agents.values()),
+      requests: this.#requests(requests),
+      controls: this.#controls(state.controls.values()),
+      takeover: this.#takeovers(takeover === undefined ? [] : [takeover], participant)[0],
+      documents: this.#documents(state.documents.values()),
+      budgets: this.#budgets(state.budgets.values()),
       typing,
     };
     this.#last = reuse(this.#last, next);
@@ -115,7 +81,7 @@ export class ViewBuilder {
   ): Pick<SessionView, "messages" | "messageById"> {
     const versions = new Versions([...state.messages.values(), ...pending], chosenVersions);
     const views = [
-      ...all(state.messages, (message) => this.#message(message, versions.of(message.id))),
+      ...[...state.messages.values()].map((message) => this.#message(message, versions.of(message.id))),
       ...pending.map(({ id, view }) => withVersions(view, versions.of(id))),
     ];
     return {
@@ -125,13 +91,13 @@ export class ViewBuilder {
   }
 
   #message(message: Message, versions: readonly string[]): MessageView {
-    const parts = message.parts.map((part) => this.#parts.get(part, [part.changed], () => partView(part)));
+    const parts = this.#parts(message.parts);
     const from = [message.changed, ...parts, ...versions];
     return this.#messages.get(message, from, () => messageView(message, parts, versions));
   }
 
   #run(run: Run): RunView {
-    const steps = run.steps.map((step) => this.#steps.get(step, [step.changed], () => stepView(step)));
+    const steps = this.#steps(run.steps);
     return this.#runs.get(run, [run.changed, ...steps], () => runView(run, steps));
   }
 
@@ -154,13 +120,13 @@ function observerCount({ members, observers }: SessionState): number {
   return count;
 }
 
-function all<Item, View>(items: ReadonlyMap<unknown, Item>, make: (item: Item) => View | undefined): View[] {
-  const views: View[] = [];
-  for (const item of items.values()) {
-    const view = make(item);
-    if (view !== undefined) views.push(view);
-  }
-  return views;
+/** Views of items, each made anew only when its item has changed, or what else it depends on. */
+function viewsOf<Item extends { readonly changed: number }, Others extends readonly unknown[], View>(
+  make: (item: Item, ...others: Others) => View,
+): (items: Iterable<Item>, ...others: Others) => View[] {
+  const memo = new Memo<Item, View>();
+  return (items, ...others) =>
+    Array.from(items, (item) => memo.get(item, [item.changed, ...others], () => make(item, ...others)));
 }
 
 // A pending message that is one of several versions is rare, and soon no longer pending.

@@ -12,6 +12,7 @@ import type {
   Step,
   Takeover,
 } from "@perdure/core";
+import type { PartSpecJson } from "@perdure/protocol";
 import type {
   AgentView,
   BudgetView,
@@ -30,11 +31,13 @@ import { word } from "./words.ts";
 
 export function partView(part: Part): PartView {
   const { id, spec, text, closed, annotations } = part;
+  return { ...specView(spec), id, text, done: closed || part.message.closed, annotations };
+}
+
+/** What a part is from its beginning. */
+export function specView(spec: PartSpecJson): Omit<PartView, "id" | "text" | "done" | "annotations"> {
   return {
-    id,
     kind: word("PART_KIND", spec.kind),
-    text,
-    done: closed || part.message.closed,
     name: spec.name ?? "",
     callId: spec.callId ?? "",
     url: spec.url ?? "",
@@ -44,7 +47,6 @@ export function partView(part: Part): PartView {
     failed: spec.failed ?? false,
     site: word("TOOL_SITE", spec.site),
     metadata: spec.metadata ?? "",
-    annotations,
   };
 }
 
