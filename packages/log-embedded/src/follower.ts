@@ -48,10 +48,15 @@ export class Follower {
       this.wake();
       return;
     }
-    const held = this.#deliver(entries, end);
-    if (held === undefined) return;
+    // Busy from here on: a callback may leave this place by itself, and is over only when its promise is.
+    const called = Promise.withResolvers<void>();
     this.#busy = true;
-    this.#idle = held.then(() => this.#pump());
+    this.#idle = called.promise;
+    const held = this.#deliver(entries, end);
+    called.resolve(held?.then(() => this.#pump()));
+    if (held !== undefined) return;
+    this.#busy = false;
+    this.wake();
   }
 
   wake(): void {

@@ -29,6 +29,8 @@ export class Subscription {
   #waiting: Fetched | undefined;
   #holding: Promise<void> | undefined;
   #wasToldOnce = false;
+  /** What is told once the running callback has ended. */
+  #failure: LogError | undefined;
   #owner: SubscriptionOwner | undefined;
   #isStopped = false;
 
@@ -75,6 +77,7 @@ export class Subscription {
   stop(): void {
     this.#isStopped = true;
     this.#waiting = undefined;
+    this.#failure = undefined;
     this.#owner?.drop(this);
   }
 
@@ -88,40 +91,52 @@ export class Subscription {
     else this.#waiting = fetched;
   }
 
-  /** Tells the listener that the partition cannot go on. */
+  /** The partition cannot go on: its listener hears so when it is not in a callback any more. */
   fail(error: LogError): void {
     if (this.#isStopped) return;
     this.stop();
+    if (this.#holding === undefined) this.#tell(error);
+    else this.#failure = error;
+  }
+
+  #tell(error: LogError): void {
     this.#onFailed();
     this.#listener.onPartitionError(this.partition, error);
   }
 
+  /** A callback runs from when it is called, so that a place which it leaves itself knows that it is not done yet. */
   #deliver({ entries, nextOffset, end }: Fetched): void {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#holding = promise;
+    const ended = (): void => {
+      this.#holding = undefined;
+      resolve();
+      this.#goOn();
+    };
+    const failed = (cause: unknown): void => {
+      this.#holding = undefined;
+      resolve();
+      this.#failListener(cause);
+    };
     try {
       const held = this.#listener.onEntries(this.partition, entries, nextOffset, end);
-      if (held !== undefined) this.#hold(held);
+      if (held === undefined) ended();
+      else held.then(ended, failed);
     } catch (cause) {
-      this.#failListener(cause);
+      failed(cause);
     }
   }
 
-  #hold(held: Promise<void>): void {
-    this.#holding = held.then(
-      () => this.#release(),
-      (cause: unknown) => {
-        this.#holding = undefined;
-        this.#failListener(cause);
-      },
-    );
-  }
-
-  #release(): void {
-    this.#holding = undefined;
-    const waiting = this.#waiting;
-    if (waiting === undefined) return;
-    this.#waiting = undefined;
-    this.#deliver(waiting);
-    if (!this.#isStopped) this.#owner?.wants(this);
+  #goOn(): void {
+    const [failure, waiting] = [this.#failure, this.#waiting];
+    if (failure !== undefined) {
+      this.#failure = undefined;
+      this.#tell(failure);
+    } else if (waiting !== undefined) {
+      this.#waiting = undefined;
+      this.#deliver(waiting);
+      if (!this.#isStopped) this.#owner?.wants(this);
+    }
   }
 
   #failListener(cause: unknown): void {

@@ -163,6 +163,85 @@ export function tailContract(harness: LogHarness): void {
       expect(most).toBe(1);
     });
 
+    test("a callback that follows its partition anew from within is over before the next one begins", async () => {
+      const log = await fixture.open();
+      const topic = await newTopic(log);
+      const heard = new Heard();
+      const gate = Promise.withResolvers<void>();
+      const tail = log.tail(topic, heard);
+      let running = 0;
+      let most = 0;
+      heard.onBatch = async (_partition, entries) => {
+        running += 1;
+        most = Math.max(most, running);
+        if (entries.length > 0 && heard.of(0).length === 1) {
+          tail.add(0, 0);
+          await gate.promise;
+        }
+        running -= 1;
+      };
+      tail.add(0, 0);
+      await heard.until(() => heard.ends.has(0));
+      await log.append(topic, 0, entry("k", "a"));
+      await heard.until(() => heard.of(0).length === 1);
+      const other = new Heard();
+      log.tail(topic, other).add(0, 0);
+      await other.until(() => other.of(0).length === 1);
+      await log.append(topic, 0, entry("k", "b"));
+      await other.until(() => other.of(0).length === 2);
+      gate.resolve();
+      await heard.until(() => heard.of(0).length === 3);
+      expect(heard.texts(0)).toEqual(["a", "a", "b"]);
+      expect(most).toBe(1);
+    });
+
+    test("what ends a partition is told when its listener is not in a callback any more", async () => {
+      const log = await fixture.open();
+      const topic = await newTopic(log);
+      const heard = new Heard();
+      const gates = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+      let running = 0;
+      heard.onBatch = async (_partition, entries) => {
+        if (entries.length === 0) return;
+        running += 1;
+        await gates.shift()?.promise;
+        running -= 1;
+      };
+      let runningAtError: number | undefined;
+      const tail = log.tail(topic, {
+        onEntries: (partition, entries, nextOffset, end) => heard.onEntries(partition, entries, nextOffset, end),
+        onPartitionError: (partition, error) => {
+          runningAtError = running;
+          heard.onPartitionError(partition, error);
+        },
+      });
+      const [first, second] = gates;
+      const other = new Heard();
+      log.tail(topic, other).add(0, 0);
+      tail.add(0, 0);
+      await heard.until(() => heard.ends.has(0));
+      await log.append(topic, 0, entry("k", "held"));
+      await heard.until(() => heard.of(0).length === 1);
+      // One more fetch is taken in while the listener holds; what comes after it is trimmed away.
+      await log.append(topic, 0, entry("k", "taken in"));
+      await other.until(() => other.of(0).length === 2);
+      for (const value of ["a", "b", "c"]) await log.append(topic, 0, entry("k", value));
+      await other.until(() => other.of(0).length === 5);
+      await log.trim(topic, 0, 5);
+      first?.resolve();
+      await heard.until(() => heard.of(0).length === 2 || heard.errors.has(0));
+      // By now the place is asked for again. What the other tail hears takes longer than to be told that it is gone.
+      for (let round = 1; round <= 10; round += 1) {
+        await log.append(topic, 0, entry("k", "more"));
+        await other.until(() => other.of(0).length === 5 + round);
+        await log.bounds(topic, 0);
+      }
+      second?.resolve();
+      await heard.until(() => heard.errors.has(0));
+      expect(heard.errors.get(0)).toMatchObject({ code: "offset_trimmed", start: 5 });
+      expect(runningAtError).toBe(0);
+    });
+
     test("a position before the start is offset_trimmed with the start, one beyond the end offset_future", async () => {
       const log = await fixture.open();
       const topic = await newTopic(log);
