@@ -25,11 +25,16 @@ export class Backoff {
 
   /** Waits; false when the log was closed meanwhile. */
   async wait(): Promise<boolean> {
-    try {
-      await sleep(this.takeMs(), undefined, { signal: this.#signal });
-      return true;
-    } catch {
-      return false;
-    }
+    return waited(this.takeMs(), this.#signal);
+  }
+}
+
+/** Waits; false when `signal` ended it. */
+export async function waited(forMs: number, signal: AbortSignal): Promise<boolean> {
+  try {
+    await sleep(forMs, undefined, { signal });
+    return true;
+  } catch {
+    return false;
   }
 }

@@ -18,8 +18,8 @@ export interface FollowerOwner {
   onMoved(subscriptions: readonly Subscription[]): void;
   /** The broker has nothing at the place where this one reads. */
   onOutOfRange(subscription: Subscription): void;
-  /** The broker answered. */
-  onAnswered(): void;
+  /** The broker has said where this one stands. */
+  onServed(subscription: Subscription): void;
 }
 
 /** A subscription as a place to fetch from: the one where it stands then. */
@@ -56,9 +56,13 @@ export class BrokerFollower {
   readonly #isolation: Isolation;
   readonly #owner: FollowerOwner;
   readonly #wanted = new Map<string, Wanted>();
+  /** Under which key each one is wanted: a topic that is made anew under its name has another. */
+  readonly #keys = new Map<Subscription, string>();
   /** What is wanted, as it stays while a poll runs; undefined where it has changed since. */
   #snapshot: ReadonlyMap<string, Wanted> | undefined;
   readonly #pollers: Poller[] = [];
+  /** Those that poll, or pause between two polls. */
+  readonly #running = new Set<Poller>();
   #current: Poller | undefined;
   /** Whether the poll in flight comes back at once. */
   #isBrief = false;
@@ -72,8 +76,11 @@ export class BrokerFollower {
   }
 
   want(topicId: string, subscription: Subscription): void {
-    this.#wanted.set(placeKey({ topicId, partition: subscription.partition }), new Wanted(topicId, subscription));
-    this.#snapshot = undefined;
+    const key = placeKey({ topicId, partition: subscription.partition });
+    this.#drop(key);
+    this.forget(subscription);
+    this.#wanted.set(key, new Wanted(topicId, subscription));
+    this.#keys.set(subscription, key);
     if (this.#isScheduled) return;
     this.#isScheduled = true;
     queueMicrotask(() => {
@@ -82,12 +89,14 @@ export class BrokerFollower {
     });
   }
 
-  forget(topicId: string, subscription: Subscription): void {
-    const key = placeKey({ topicId, partition: subscription.partition });
-    if (this.#wanted.get(key)?.subscription === subscription) this.#drop(key);
+  forget(subscription: Subscription): void {
+    const key = this.#keys.get(subscription);
+    if (key !== undefined) this.#drop(key);
   }
 
   #drop(key: string): void {
+    const wanted = this.#wanted.get(key);
+    if (wanted !== undefined) this.#keys.delete(wanted.subscription);
     this.#wanted.delete(key);
     this.#snapshot = undefined;
   }
@@ -101,7 +110,7 @@ export class BrokerFollower {
   }
 
   #freePoller(): Poller {
-    const free = this.#pollers.find((poller) => !poller.isPolling && poller !== this.#current);
+    const free = this.#pollers.find((poller) => !this.#running.has(poller));
     if (free !== undefined) return free;
     if (this.#pollers.length === POLLERS_MAX) {
       // Every other one finishes a poll that has been replaced: the oldest of them is not needed.
@@ -115,9 +124,11 @@ export class BrokerFollower {
 
   /** Polls until another poller has taken over, or nothing is wanted. */
   async #run(poller: Poller): Promise<void> {
+    this.#running.add(poller);
     while (this.#current === poller && this.#wanted.size > 0 && !this.#cluster.closing.aborted) {
       if (await this.#pollOnce(poller)) await this.#pause();
     }
+    this.#running.delete(poller);
     if (this.#current === poller) this.#current = undefined;
   }
 
@@ -139,7 +150,6 @@ export class BrokerFollower {
     try {
       const response = await poller.poll(asked, isBrief ? 0 : this.#cluster.settings.longPollMs);
       if (response === undefined) return false;
-      this.#owner.onAnswered();
       this.#dispatch(response, asked);
       return !isBrief && response.responses.length > 0;
     } catch {
@@ -151,6 +161,7 @@ export class BrokerFollower {
   #giveUpAll(): void {
     const subscriptions = [...this.#wanted.values()].map(({ subscription }) => subscription);
     this.#wanted.clear();
+    this.#keys.clear();
     this.#snapshot = undefined;
     this.#owner.onMoved(subscriptions);
   }
@@ -177,6 +188,7 @@ export class BrokerFollower {
       return true;
     }
     if (partition.errorCode !== Code.none) return false;
+    this.#owner.onServed(subscription);
     const { entries, nextOffset } = fetchedEntries(partition, subscription.fetchOffset);
     const end = Number(this.#isolation === "committed" ? partition.lastStableOffset : partition.highWatermark);
     subscription.receive({ entries, nextOffset, end });

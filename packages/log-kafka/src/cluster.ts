@@ -3,7 +3,7 @@ import { apiVersionsV3, ConnectionPool, findCoordinatorV4, metadataV12 } from "@
 import type { Broker, Connection, ConnectionOptions } from "@platformatic/kafka";
 import { Backoff } from "./backoff.ts";
 import type { KafkaSettings } from "./config.ts";
-import { answered, hasArray, rootReason, unavailable } from "./protocol-errors.ts";
+import { answered, Code, hasArray, rootReason, unavailable } from "./protocol-errors.ts";
 
 /** Where the partitions of a topic live: `leaders[partition]` is a broker's id, -1 where there is none now. */
 export interface TopicInfo {
@@ -26,6 +26,10 @@ export class Cluster {
   readonly #control: ConnectionPool;
   readonly #topics = new Map<string, TopicInfo>();
   readonly #wantedTopics = new Set<string>();
+  /** Which of the topics that were asked for last are not there. */
+  #missing: ReadonlySet<string> = new Set();
+  /** Since when a topic that was known is said not to be there. */
+  readonly #goneSinceMs = new Map<string, number>();
   #brokers = new Map<number, Broker>();
   /** `host:port` of those that failed when they were asked last: they are asked again after all others. */
   readonly #failed = new Set<string>();
@@ -84,14 +88,16 @@ export class Cluster {
 
   /** Throws `no_such_topic`, `unavailable`. */
   async topic(name: string): Promise<TopicInfo> {
-    const known = this.#topics.get(name);
-    if (known !== undefined) return known;
-    this.#wantedTopics.add(name);
-    await this.refresh();
-    const found = this.#topics.get(name);
-    if (found !== undefined) return found;
-    this.#wantedTopics.delete(name);
-    throw new LogError("no_such_topic", `there is no topic ${name}: provision it first`);
+    for (;;) {
+      const known = this.#topics.get(name);
+      if (known !== undefined) return known;
+      this.#wantedTopics.add(name);
+      await this.refresh();
+      // An answer that was asked for before this topic was wanted does not speak of it.
+      if (!this.#missing.has(name)) continue;
+      this.#wantedTopics.delete(name);
+      throw new LogError("no_such_topic", `there is no topic ${name}: provision it first`);
+    }
   }
 
   /** As `topic`, for a partition that the topic must have. */
@@ -191,18 +197,39 @@ export class Cluster {
   #apply(metadata: metadataV12.MetadataResponse): void {
     this.#brokers = new Map(metadata.brokers.map(({ nodeId, host, port }) => [nodeId, { host, port }]));
     this.#controllerId = this.#brokers.has(metadata.controllerId) ? metadata.controllerId : undefined;
-    for (const topic of metadata.topics) {
-      if (typeof topic.name !== "string" || topic.partitions.length === 0) continue;
-      const leaders = new Array<number>(topic.partitions.length).fill(-1);
-      for (const { partitionIndex, leaderId } of topic.partitions) leaders[partitionIndex] = leaderId;
-      this.#topics.set(topic.name, { name: topic.name, id: topic.topicId, leaders });
-      this.#wantedTopics.delete(topic.name);
+    const missing = new Set<string>();
+    for (const { name, topicId, errorCode, partitions } of metadata.topics) {
+      if (typeof name !== "string") continue;
+      if (partitions.length === 0) {
+        missing.add(name);
+        if (errorCode === Code.unknownTopic) this.#forgetIfGone(name);
+        continue;
+      }
+      const leaders = new Array<number>(partitions.length).fill(-1);
+      for (const { partitionIndex, leaderId } of partitions) leaders[partitionIndex] = leaderId;
+      this.#topics.set(name, { name, id: topicId, leaders });
+      this.#wantedTopics.delete(name);
+      this.#goneSinceMs.delete(name);
     }
+    this.#missing = missing;
+  }
+
+  /** A broker that lags behind may not know a new topic yet; one that stays unknown has been deleted. */
+  #forgetIfGone(name: string): void {
+    if (!this.#topics.has(name)) return;
+    const nowMs = performance.now();
+    const sinceMs = this.#goneSinceMs.get(name) ?? nowMs;
+    this.#goneSinceMs.set(name, sinceMs);
+    if (nowMs - sinceMs < this.settings.requestTimeoutMs) return;
+    this.#goneSinceMs.delete(name);
+    this.forgetTopic(name);
   }
 
   #tellReachable(reachable: boolean, cause?: unknown): void {
     if (this.#reachable === reachable || this.closing.aborted) return;
+    const wasReachable = this.#reachable === true;
     this.#reachable = reachable;
+    if (wasReachable) void this.#untilReachable();
     this.#unreachableSinceMs = reachable ? undefined : performance.now();
     const where = this.settings.brokers.join(", ");
     if (reachable) {
@@ -211,6 +238,12 @@ export class Cluster {
       const message = `no Kafka broker can be used at ${where} (${rootReason(cause)}): trying again`;
       this.settings.onStatus({ state: "unreachable", message, cause });
     }
+  }
+
+  /** Whoever is refused while no broker can be reached asks for none: so it is asked for here, until one answers. */
+  async #untilReachable(): Promise<void> {
+    const backoff = new Backoff(this.closing);
+    while (this.#reachable === false && (await backoff.wait())) await this.refresh().catch(() => undefined);
   }
 }
 

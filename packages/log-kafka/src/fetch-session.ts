@@ -45,11 +45,17 @@ export class FetchSession {
     };
   }
 
-  /** Takes note of the answer; false where the session was lost, so that the same fetch must be sent again. */
+  /**
+   * Takes note of the answer; false where the session was lost, so that the same fetch must be sent again. Throws where
+   * the broker refuses the fetch as a whole.
+   */
   answered(response: fetchV13.FetchResponse): boolean {
-    if (isSessionLost(response.errorCode) || response.sessionId === 0) {
+    const { errorCode } = response;
+    if (errorCode !== Code.none || response.sessionId === 0) {
       this.reset();
-      return !isSessionLost(response.errorCode);
+      if (isSessionLost(errorCode)) return false;
+      if (errorCode !== Code.none) throw new Error(`Kafka answered a fetch with error ${errorCode}`);
+      return true;
     }
     this.#id = response.sessionId;
     this.#epoch = this.#epoch === LAST_EPOCH ? 1 : this.#epoch + 1;

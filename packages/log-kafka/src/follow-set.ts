@@ -1,6 +1,6 @@
 import { LogError } from "@perdure/log";
 import type { Bounds } from "@perdure/log";
-import { Backoff } from "./backoff.ts";
+import { Backoff, waited } from "./backoff.ts";
 import { BrokerFollower } from "./broker-follower.ts";
 import type { FollowerOwner } from "./broker-follower.ts";
 import { checkPartition } from "./cluster.ts";
@@ -16,15 +16,15 @@ export class FollowSet implements FollowerOwner, SubscriptionOwner {
   readonly #cluster: Cluster;
   readonly #isolation: Isolation;
   readonly #askBounds: AskBounds;
-  readonly #backoff: Backoff;
   readonly #followers = new Map<number, BrokerFollower>();
   readonly #subscriptions = new Map<string, Subscription>();
+  /** Those that no broker has served since they had to move: what waits for one of them says nothing of another. */
+  readonly #moving = new Map<Subscription, Backoff>();
 
   constructor(cluster: Cluster, isolation: Isolation, askBounds: AskBounds) {
     this.#cluster = cluster;
     this.#isolation = isolation;
     this.#askBounds = askBounds;
-    this.#backoff = new Backoff(cluster.closing);
   }
 
   has(topic: string, partition: number): boolean {
@@ -41,9 +41,8 @@ export class FollowSet implements FollowerOwner, SubscriptionOwner {
   drop(subscription: Subscription): void {
     const name = nameOf(subscription.topic, subscription.partition);
     if (this.#subscriptions.get(name) === subscription) this.#subscriptions.delete(name);
-    const topic = this.#cluster.knownTopic(subscription.topic);
-    if (topic === undefined) return;
-    for (const follower of this.#followers.values()) follower.forget(topic.id, subscription);
+    this.#moving.delete(subscription);
+    for (const follower of this.#followers.values()) follower.forget(subscription);
   }
 
   wants(subscription: Subscription): void {
@@ -54,8 +53,8 @@ export class FollowSet implements FollowerOwner, SubscriptionOwner {
     else this.#follower(leader).want(topic.id, subscription);
   }
 
-  onAnswered(): void {
-    this.#backoff.reset();
+  onServed(subscription: Subscription): void {
+    if (this.#moving.size > 0) this.#moving.delete(subscription);
   }
 
   onMoved(subscriptions: readonly Subscription[]): void {
@@ -67,9 +66,18 @@ export class FollowSet implements FollowerOwner, SubscriptionOwner {
   }
 
   async #moveLater(subscriptions: readonly Subscription[]): Promise<void> {
-    if (!(await this.#backoff.wait())) return;
+    const waitsMs = subscriptions.map((subscription) => this.#backoffOf(subscription).takeMs());
+    if (!(await waited(Math.max(...waitsMs), this.#cluster.closing))) return;
     await this.#cluster.refresh().catch(() => undefined);
     for (const subscription of subscriptions) this.wants(subscription);
+  }
+
+  #backoffOf(subscription: Subscription): Backoff {
+    const known = this.#moving.get(subscription);
+    if (known !== undefined) return known;
+    const backoff = new Backoff(this.#cluster.closing);
+    if (!subscription.isStopped) this.#moving.set(subscription, backoff);
+    return backoff;
   }
 
   /** Asks where the topic is, for the first time or because it has no leader now. */

@@ -12,7 +12,6 @@ export class Poller {
   readonly #isolation: Isolation;
   readonly #session = new FetchSession();
   readonly #pool: ConnectionPool;
-  #isPolling = false;
 
   constructor(cluster: Cluster, nodeId: number, isolation: Isolation) {
     this.#cluster = cluster;
@@ -23,10 +22,6 @@ export class Poller {
     this.#pool = cluster.newPool({ requestTimeout: longPollMs + requestTimeoutMs });
   }
 
-  get isPolling(): boolean {
-    return this.#isPolling;
-  }
-
   /**
    * The answer of the broker, which may take `maxWaitMs` where it has nothing to say; `undefined` where it has lost the
    * session, so that the same is to be asked again. Rejects where there is no answer.
@@ -35,7 +30,6 @@ export class Poller {
     places: ReadonlyMap<string, FollowedPlace>,
     maxWaitMs: number,
   ): Promise<fetchV13.FetchResponse | undefined> {
-    this.#isPolling = true;
     try {
       const connection = await this.#cluster.connection(this.#pool, this.#nodeId);
       const part = this.#session.request(places);
@@ -45,8 +39,6 @@ export class Poller {
     } catch (error) {
       this.#session.reset();
       throw error;
-    } finally {
-      this.#isPolling = false;
     }
   }
 

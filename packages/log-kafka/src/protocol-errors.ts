@@ -14,6 +14,7 @@ export const Code = {
   illegalGeneration: 22,
   unknownMember: 25,
   rebalanceInProgress: 27,
+  topicAuthorizationFailed: 29,
   topicExists: 36,
   outOfOrderSequence: 45,
   duplicateSequence: 46,

@@ -3,7 +3,7 @@ import { ConfigResourceTypes, describeConfigsV4 } from "@platformatic/kafka";
 import type { describeConfigsV4 as describeConfigs } from "@platformatic/kafka";
 import type { Cluster } from "./cluster.ts";
 import type { Isolation } from "./fetch-request.ts";
-import { answered, hasArray } from "./protocol-errors.ts";
+import { answered, Code, hasArray, unavailable } from "./protocol-errors.ts";
 
 const isDescribed = hasArray<describeConfigs.DescribeConfigsResponse>("results");
 
@@ -32,15 +32,26 @@ export class TopicKinds {
     const known = this.#isolations.get(topic);
     if (known !== undefined) return known;
     await this.#cluster.topic(topic);
+    const isolation = await this.#ask(topic).catch(async (cause: unknown) => {
+      // Whoever asks next is to find a broker that answers.
+      await this.#cluster.refresh();
+      const message = `no Kafka broker says how ${topic} is kept: try again`;
+      throw unavailable(message, this.#cluster.settings.limits.retryAfterMs, cause);
+    });
+    this.#isolations.set(topic, isolation);
+    return isolation;
+  }
+
+  async #ask(topic: string): Promise<Isolation> {
     const resources = [
       { resourceType: ConfigResourceTypes.TOPIC, resourceName: topic, configurationKeys: ["cleanup.policy"] },
     ];
     const call = describeConfigsV4.api.async(await this.#cluster.control(), resources, false, false);
-    const policy = (await answered(call, isDescribed)).results[0]?.configs[0]?.value;
+    const result = (await answered(call, isDescribed)).results[0];
     // Where this client may not look, reading committed is right for both kinds.
-    const isolation = isolationOf(policy === "delete" ? "none" : "compact");
-    this.#isolations.set(topic, isolation);
-    return isolation;
+    if (result?.errorCode === Code.topicAuthorizationFailed) return "committed";
+    if (result?.errorCode !== Code.none) throw new Error(`Kafka answered with error ${result?.errorCode ?? "none"}`);
+    return isolationOf(result.configs[0]?.value === "delete" ? "none" : "compact");
   }
 }
 

@@ -75,7 +75,7 @@ export class Transactor {
   ): Promise<void> {
     await this.#turns.take(async () => {
       if (!isCurrent()) throw fencedError(ownership);
-      const identity = this.#identity ?? (await this.#claim());
+      const identity = this.#identity ?? (await this.#claim().catch((cause: unknown) => this.#fail(cause)));
       await this.#transact(identity, ownership, write, groupOffset).catch(async (error: unknown) => {
         await this.#rollBack(identity);
         throw this.#explain(error, ownership, isCurrent);
@@ -135,6 +135,10 @@ export class Transactor {
     if (staleGeneration.has(error.code)) return fencedError(ownership);
     if (lostEpoch.has(error.code) && !isCurrent()) return fencedError(ownership);
     return this.#asLogError(error);
+  }
+
+  #fail(cause: unknown): never {
+    throw this.#asLogError(cause);
   }
 
   #asLogError(cause: unknown): LogError {
