@@ -3,6 +3,7 @@ import { randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { leaveGroupV5 } from "@platformatic/kafka";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import type { CheckpointScope, Ownership } from "@perdure/log";
 import { Cluster } from "./cluster.ts";
@@ -47,21 +48,27 @@ beforeEach(() => {
 class Member {
   readonly membership: Membership;
   owned: readonly Ownership[] = [];
+  revoked: number[] = [];
   #changed = Promise.withResolvers<void>();
 
-  constructor() {
+  constructor(through = cluster) {
     const onAssigned = (owned: readonly Ownership[]): void => {
       this.owned = owned;
       this.#changed.resolve();
       this.#changed = Promise.withResolvers();
     };
+    const onRevoked = (lost: readonly number[]): void => void this.revoked.push(...lost);
     const place = { groupId, topic: TOPIC, access: access() };
-    this.membership = new Membership(cluster, place, { onAssigned, onRevoked: () => undefined }, () => undefined);
+    this.membership = new Membership(through, place, { onAssigned, onRevoked }, () => undefined);
   }
 
   async owns(count: number): Promise<Member> {
     while (this.owned.length !== count) await this.#changed.promise;
     return this;
+  }
+
+  async ownsUnder(isSo: (ownership: Ownership) => boolean, count: number): Promise<void> {
+    while (this.owned.length !== count || !this.owned.every(isSo)) await this.#changed.promise;
   }
 
   of(partition: number): Ownership {
@@ -80,6 +87,12 @@ function access(): {
 
 function transactor(partition: number): Transactor {
   return new Transactor(cluster, access(), { groupId, topic: TOPIC, partition });
+}
+
+/** Has the group let a member go, as an operator may. */
+async function leaveFor(memberId: string): Promise<void> {
+  const nodeId = await cluster.coordinator("group", groupId);
+  await leaveGroupV5.api.async(await cluster.control(nodeId), groupId, [{ memberId, reason: null }]);
 }
 
 /** Runs a checkpoint as a member would that believes everything it was ever told. */
@@ -141,6 +154,31 @@ describe("a generation that is over", () => {
 });
 
 describe("whoever gains a partition", () => {
+  test("that he had before hears that it was lost where others may have had it meanwhile", async () => {
+    const unhurried = new Cluster({ ...SETTINGS, group: { ...SETTINGS.group, heartbeatMs: 5_000 } });
+    await unhurried.refresh();
+    const first = new Member(unhurried);
+    await first.membership.join();
+    await first.owns(2);
+    const before = first.of(0);
+    // The group lets him go, which he learns from his next heartbeat only, and all of it is somebody else's for a while.
+    await leaveFor(before.member);
+    const second = new Member();
+    await second.membership.join();
+    await second.owns(2);
+    const between = transactor(0);
+    const outcome = checkpoint(between, second.of(0), async () => {
+      await second.membership.close();
+      await first.ownsUnder((ownership) => ownership.member !== before.member, 2);
+    });
+    expect(await outcome).toMatchObject({ name: "LogError" });
+    expect(new Set(first.revoked)).toEqual(new Set([0, 1]));
+    expect(await headCount(0)).toBe(0);
+    expect(await checkpoint(first.membership.transactor(0), first.of(0))).toBe("committed");
+    await first.membership.close();
+    await unhurried.close();
+  });
+
   test("shuts out its earlier owner in the middle of a checkpoint, and rolls that back", async () => {
     const first = new Member();
     await first.membership.join();

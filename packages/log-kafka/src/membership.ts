@@ -1,7 +1,7 @@
 import type { Group, GroupListener, Ownership } from "@perdure/log";
 import { Consumer } from "@platformatic/kafka";
 import type { GroupAssignment } from "@platformatic/kafka";
-import { Backoff } from "./backoff.ts";
+import { Backoff, waited } from "./backoff.ts";
 import type { Cluster } from "./cluster.ts";
 import { Transactor } from "./transactor.ts";
 import type { TransactorAccess } from "./transactor.ts";
@@ -20,7 +20,9 @@ export class Membership implements Group {
   readonly #onClosed: () => void;
   #owned = new Map<number, Ownership>();
   #claimed: ReadonlySet<number> = new Set();
-  #isClosed = false;
+  /** Under which it joined last. */
+  #joined = { member: "", generation: -1 };
+  #closed: Promise<void> | undefined;
   #isRejoining = false;
 
   constructor(
@@ -50,7 +52,7 @@ export class Membership implements Group {
   /** Joins, however long that takes. */
   async join(): Promise<void> {
     const backoff = new Backoff(this.#cluster.closing);
-    while (!this.#isClosed) {
+    while (this.#closed === undefined) {
       try {
         await this.#consumer.joinGroup({});
         return;
@@ -76,21 +78,31 @@ export class Membership implements Group {
   }
 
   async close(): Promise<void> {
-    if (this.#isClosed) return;
-    this.#isClosed = true;
+    this.#closed ??= this.#close();
+    await this.#closed;
+  }
+
+  /** Leaves before it closes: a consumer that is closed while it joins would go on with its heartbeats for ever. */
+  async #close(): Promise<void> {
     this.#owned = new Map();
+    const leaving = new Promise<void>((resolve) => this.#consumer.leaveGroup(true, () => resolve()));
+    // After that time the group has let it go by itself.
+    await Promise.race([leaving, waited(this.#cluster.settings.group.sessionTimeoutMs, this.#cluster.closing)]);
+    await this.#consumer.close(true).catch(() => this.#consumer.connections.close());
     this.#onClosed();
-    await this.#consumer.close(true);
   }
 
   /** From here on the ownerships of before are void; the new ones are told when what they stand for is in hand. */
   #onJoined(member: string, generation: number, assignments: readonly GroupAssignment[]): void {
-    if (this.#isClosed) return;
+    if (this.#closed !== undefined) return;
     const partitions = assignments.filter(({ topic }) => topic === this.#topic).flatMap((each) => each.partitions);
     const owned = new Map(
       partitions.map((partition) => [partition, Object.freeze({ partition, member, generation })] as const),
     );
-    const lost = [...this.#owned.keys()].filter((partition) => !owned.has(partition));
+    // Of a generation that it was no part of, others may have owned what it has again now.
+    const missedOne = member !== this.#joined.member || generation > this.#joined.generation + 1;
+    const lost = [...this.#owned.keys()].filter((partition) => missedOne || !owned.has(partition));
+    this.#joined = { member, generation };
     this.#owned = owned;
     this.#revoke(lost);
     void this.#claimAndTell(owned);
@@ -128,7 +140,7 @@ export class Membership implements Group {
 
   /** No heartbeat has come through for as long as the group waits: it has let this member go, or will. */
   #onSilence(): void {
-    if (this.#isClosed) return;
+    if (this.#closed !== undefined) return;
     const lost = [...this.#owned.keys()];
     this.#owned = new Map();
     this.#revoke(lost);
