@@ -49,6 +49,11 @@ export class ProduceChannel {
     queueMicrotask(() => void this.#run());
   }
 
+  /** Takes an offer back that has not gone out yet. */
+  withdraw(producer: PartitionProducer): void {
+    this.#ready.delete(producer);
+  }
+
   async #run(): Promise<void> {
     while (this.#ready.size > 0) {
       const identity = this.#identities.current ?? (await this.#identities.obtain().catch(() => undefined));

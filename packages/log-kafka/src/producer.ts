@@ -31,6 +31,7 @@ export class LogProducer {
   readonly #identities: ProducerIdentities;
   readonly #pools: readonly ConnectionPool[];
   readonly #channels = new Map<string, ProduceChannel>();
+  readonly #offeredTo = new Map<PartitionProducer, ProduceChannel>();
   readonly #topics = new Map<string, readonly PartitionProducer[]>();
   readonly #inLine = new Map<string, InLine[]>();
   readonly #partitionSettings: PartitionProducerSettings;
@@ -129,7 +130,14 @@ export class LogProducer {
       void this.#tryLater(producer, "retry_elsewhere");
       return;
     }
-    this.#channel(leader, slot, pool).offer(producer);
+    // One that waits at the broker which led it before goes out here alone: two batches in flight would be confused.
+    const channel = this.#channel(leader, slot, pool);
+    const before = this.#offeredTo.get(producer);
+    if (before !== channel) {
+      before?.withdraw(producer);
+      this.#offeredTo.set(producer, channel);
+    }
+    channel.offer(producer);
   }
 
   #channel(leader: number, slot: number, pool: ConnectionPool): ProduceChannel {
