@@ -15,29 +15,6 @@ export const isHere = (agent: Agent | undefined): boolean =>
 export const isAlive = (agent: Agent | undefined): boolean =>
   isHere(agent) || agent?.presence === "AGENT_PRESENCE_LOST";
 
-export function agentJoined(state: SessionState, body: Body<"agentJoined">, context: Context): void {
-  const instance = body.instance ?? "";
-  noteParticipant(state, writer(context), context.actor.role, "", context.seq);
-  const agent: Agent = {
-    agent: body.agent ?? "",
-    instance,
-    participant: writer(context),
-    attachment: body.attachment ?? "",
-    node: body.node ?? "",
-    incarnation: body.incarnation ?? 0,
-    capacity: body.capacity ?? 0,
-    description: body.description ?? "",
-    presence: "AGENT_PRESENCE_HERE",
-    lostMs: 0,
-    busyDelayMs: 0,
-    changed: context.seq,
-  };
-  const before = state.agents.get(instance);
-  if (before !== undefined) return comeBack(state, before, agent);
-  if (state.agents.size >= state.limits.agents) forgetDeadAgent(state, context.seq);
-  add(state, state.agents, instance, agent);
-}
-
 function comeBack(state: SessionState, agent: Agent, now: Partial<Agent>): void {
   Object.assign(touch(state, agent), now, { presence: "AGENT_PRESENCE_HERE", lostMs: 0, busyDelayMs: 0 });
   delete agent.lostReason;
@@ -51,31 +28,6 @@ function forgetDeadAgent(state: SessionState, seq: number): void {
     bury(state, "TOMBSTONE_KIND_AGENT", instance, seq);
     return;
   }
-}
-
-export function agentProgress(state: SessionState, body: Body<"agentProgress">, context: Context): void {
-  const run = state.runs.get(body.runId ?? "");
-  if (run === undefined) return;
-  touch(state, run).progress = {
-    ...sparse({ stepId: body.stepId, label: body.label, timeMs: String(context.timeMs) }),
-    // Zero is not the same as unknown here.
-    ...(body.fraction === undefined ? {} : { fraction: body.fraction }),
-    ...(body.etaMs === undefined ? {} : { etaMs: body.etaMs }),
-  };
-  run.changed = context.seq;
-}
-
-export function agentBusy(state: SessionState, body: Body<"agentBusy">, context: Context): void {
-  const agent = state.agents.get(body.instance ?? "");
-  if (agent === undefined || !isHere(agent)) return;
-  touch(state, agent).busyDelayMs = body.delayMs ?? 0;
-  agent.presence = agent.busyDelayMs > 0 ? "AGENT_PRESENCE_BUSY" : "AGENT_PRESENCE_HERE";
-  agent.changed = context.seq;
-}
-
-export function agentLost(state: SessionState, body: Body<"agentLost">, context: Context): void {
-  const agent = state.agents.get(body.instance ?? "");
-  if (agent !== undefined) loseAgent(state, agent, body.reason, context);
 }
 
 export function loseAgent(
@@ -92,28 +44,78 @@ export function loseAgent(
   agent.changed = context.seq;
 }
 
-export function agentResumed(state: SessionState, body: Body<"agentResumed">, context: Context): void {
-  const agent = state.agents.get(body.instance ?? "");
-  if (agent === undefined) return;
-  comeBack(state, agent, {
-    attachment: body.attachment ?? "",
-    node: body.node ?? "",
-    incarnation: body.incarnation ?? 0,
-    changed: context.seq,
-  });
-}
+export const agentAppliers = {
+  agentJoined(state: SessionState, body: Body<"agentJoined">, context: Context): void {
+    const instance = body.instance ?? "";
+    noteParticipant(state, writer(context), context.actor.role, "", context.seq);
+    const agent: Agent = {
+      agent: body.agent ?? "",
+      instance,
+      participant: writer(context),
+      attachment: body.attachment ?? "",
+      node: body.node ?? "",
+      incarnation: body.incarnation ?? 0,
+      capacity: body.capacity ?? 0,
+      description: body.description ?? "",
+      presence: "AGENT_PRESENCE_HERE",
+      lostMs: 0,
+      busyDelayMs: 0,
+      changed: context.seq,
+    };
+    const before = state.agents.get(instance);
+    if (before !== undefined) return comeBack(state, before, agent);
+    if (state.agents.size >= state.limits.agents) forgetDeadAgent(state, context.seq);
+    add(state, state.agents, instance, agent);
+  },
 
-export function agentCrashed(state: SessionState, body: Body<"agentCrashed">, context: Context): void {
-  const agent = state.agents.get(body.instance ?? "");
-  if (agent === undefined) return;
-  touch(state, agent).presence = "AGENT_PRESENCE_CRASHED";
-  agent.changed = context.seq;
-}
+  agentProgress(state: SessionState, body: Body<"agentProgress">, context: Context): void {
+    const run = state.runs.get(body.runId ?? "");
+    if (run === undefined) return;
+    touch(state, run).progress = {
+      ...sparse({ stepId: body.stepId, label: body.label, timeMs: String(context.timeMs) }),
+      // Zero is not the same as unknown here.
+      ...(body.fraction === undefined ? {} : { fraction: body.fraction }),
+      ...(body.etaMs === undefined ? {} : { etaMs: body.etaMs }),
+    };
+    run.changed = context.seq;
+  },
 
-export function agentLeft(state: SessionState, body: Body<"agentLeft">, context: Context): void {
-  const agent = state.agents.get(body.instance ?? "");
-  if (agent === undefined) return;
-  touch(state, agent).presence = "AGENT_PRESENCE_LEFT";
-  agent.lostMs = 0;
-  agent.changed = context.seq;
-}
+  agentBusy(state: SessionState, body: Body<"agentBusy">, context: Context): void {
+    const agent = state.agents.get(body.instance ?? "");
+    if (agent === undefined || !isHere(agent)) return;
+    touch(state, agent).busyDelayMs = body.delayMs ?? 0;
+    agent.presence = agent.busyDelayMs > 0 ? "AGENT_PRESENCE_BUSY" : "AGENT_PRESENCE_HERE";
+    agent.changed = context.seq;
+  },
+
+  agentLost(state: SessionState, body: Body<"agentLost">, context: Context): void {
+    const agent = state.agents.get(body.instance ?? "");
+    if (agent !== undefined) loseAgent(state, agent, body.reason, context);
+  },
+
+  agentResumed(state: SessionState, body: Body<"agentResumed">, context: Context): void {
+    const agent = state.agents.get(body.instance ?? "");
+    if (agent === undefined) return;
+    comeBack(state, agent, {
+      attachment: body.attachment ?? "",
+      node: body.node ?? "",
+      incarnation: body.incarnation ?? 0,
+      changed: context.seq,
+    });
+  },
+
+  agentCrashed(state: SessionState, body: Body<"agentCrashed">, context: Context): void {
+    const agent = state.agents.get(body.instance ?? "");
+    if (agent === undefined) return;
+    touch(state, agent).presence = "AGENT_PRESENCE_CRASHED";
+    agent.changed = context.seq;
+  },
+
+  agentLeft(state: SessionState, body: Body<"agentLeft">, context: Context): void {
+    const agent = state.agents.get(body.instance ?? "");
+    if (agent === undefined) return;
+    touch(state, agent).presence = "AGENT_PRESENCE_LEFT";
+    agent.lostMs = 0;
+    agent.changed = context.seq;
+  },
+};

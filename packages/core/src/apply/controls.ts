@@ -14,26 +14,6 @@ interface Signal {
   readonly agent?: string;
 }
 
-/** A cancel ends a run that nobody has at once; for the others the agent must act. */
-export function controlCancel(state: SessionState, body: Body<"controlCancel">, context: Context): void {
-  const { runId = "", reason = "" } = body;
-  addControl(state, "CONTROL_KIND_CANCEL", { runId, text: reason }, context);
-  const run = state.runs.get(runId);
-  if (run !== undefined && !isUnderWay(run)) endRun(state, run, "cancelled", context);
-}
-
-export const controlSteer = (state: SessionState, body: Body<"controlSteer">, context: Context): void =>
-  addControl(state, "CONTROL_KIND_STEER", body, context);
-
-export const controlRedirect = (state: SessionState, body: Body<"controlRedirect">, context: Context): void =>
-  addControl(state, "CONTROL_KIND_REDIRECT", body, context);
-
-export const controlPause = (state: SessionState, body: Body<"controlPause">, context: Context): void =>
-  addControl(state, "CONTROL_KIND_PAUSE", body, context);
-
-export const controlResume = (state: SessionState, body: Body<"controlResume">, context: Context): void =>
-  addControl(state, "CONTROL_KIND_RESUME", body, context);
-
 function addControl(state: SessionState, kind: ControlKindJson, signal: Signal, context: Context): void {
   const control: Control = {
     id: newItemId(context),
@@ -56,3 +36,25 @@ function addControl(state: SessionState, kind: ControlKindJson, signal: Signal, 
   add(state, state.controls, control.id, control);
   reweigh(state, control, weighControl(control));
 }
+
+export const controlAppliers = {
+  /** A cancel ends a run that nobody has at once; for the others the agent must act. */
+  controlCancel(state: SessionState, body: Body<"controlCancel">, context: Context): void {
+    const { runId = "", reason = "" } = body;
+    addControl(state, "CONTROL_KIND_CANCEL", { runId, text: reason }, context);
+    const run = state.runs.get(runId);
+    if (run !== undefined && !isUnderWay(run)) endRun(state, run, "cancelled", context);
+  },
+
+  controlSteer: (state: SessionState, body: Body<"controlSteer">, context: Context): void =>
+    addControl(state, "CONTROL_KIND_STEER", body, context),
+
+  controlRedirect: (state: SessionState, body: Body<"controlRedirect">, context: Context): void =>
+    addControl(state, "CONTROL_KIND_REDIRECT", body, context),
+
+  controlPause: (state: SessionState, body: Body<"controlPause">, context: Context): void =>
+    addControl(state, "CONTROL_KIND_PAUSE", body, context),
+
+  controlResume: (state: SessionState, body: Body<"controlResume">, context: Context): void =>
+    addControl(state, "CONTROL_KIND_RESUME", body, context),
+};

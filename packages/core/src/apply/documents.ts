@@ -19,11 +19,6 @@ export function documentOf(
   return undefined;
 }
 
-export function documentReplaced(state: SessionState, body: Body<"documentReplaced">, context: Context): void {
-  const document = documentOf(state, body.name, context.audience) ?? begin(state, body.name ?? "", context);
-  change(state, document, body.content ?? "", context);
-}
-
 function begin(state: SessionState, name: string, context: Context): Document {
   const document: Document = {
     id: newItemId(context),
@@ -39,12 +34,6 @@ function begin(state: SessionState, name: string, context: Context): Document {
   return document;
 }
 
-export function documentPatched(state: SessionState, body: Body<"documentPatched">, context: Context): void {
-  const document = documentOf(state, body.name, context.audience);
-  const content = document && patchJson(document.content, body.patch ?? "");
-  if (document !== undefined && content !== undefined) change(state, document, content, context);
-}
-
 function change(state: SessionState, document: Document, content: string, context: Context): void {
   touch(state, document).content = content;
   document.changedBy = writer(context);
@@ -55,15 +44,28 @@ function change(state: SessionState, document: Document, content: string, contex
   document.weight = weight;
 }
 
-export function documentRemoved(state: SessionState, body: Body<"documentRemoved">, context: Context): void {
-  const document = documentOf(state, body.name, context.audience);
-  if (document === undefined) return;
-  forgetDocument(state, document);
-  bury(state, "TOMBSTONE_KIND_DOCUMENT", document.id, context.seq);
-}
-
 /** Takes a document out of the state without a trace. */
 export function forgetDocument(state: SessionState, document: Document): void {
   state.documentWeight -= document.weight;
   drop(state, state.documents, document.id);
 }
+
+export const documentAppliers = {
+  documentReplaced(state: SessionState, body: Body<"documentReplaced">, context: Context): void {
+    const document = documentOf(state, body.name, context.audience) ?? begin(state, body.name ?? "", context);
+    change(state, document, body.content ?? "", context);
+  },
+
+  documentPatched(state: SessionState, body: Body<"documentPatched">, context: Context): void {
+    const document = documentOf(state, body.name, context.audience);
+    const content = document && patchJson(document.content, body.patch ?? "");
+    if (document !== undefined && content !== undefined) change(state, document, content, context);
+  },
+
+  documentRemoved(state: SessionState, body: Body<"documentRemoved">, context: Context): void {
+    const document = documentOf(state, body.name, context.audience);
+    if (document === undefined) return;
+    forgetDocument(state, document);
+    bury(state, "TOMBSTONE_KIND_DOCUMENT", document.id, context.seq);
+  },
+};

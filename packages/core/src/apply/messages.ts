@@ -8,55 +8,6 @@ import { reweigh, settle, unweigh, utf8Bytes, weighMessage } from "../weight.ts"
 import { isUnfinished } from "./lifecycle.ts";
 import { closePart } from "./parts.ts";
 
-export function messageOpened(state: SessionState, body: Body<"messageOpened">, context: Context): void {
-  const message: Message = {
-    id: newItemId(context),
-    opened: context.seq,
-    parentId: body.parentId ?? "",
-    role: body.role ?? "MESSAGE_ROLE_UNSPECIFIED",
-    author: writer(context),
-    audience: context.audience,
-    runId: body.runId ?? "",
-    stepId: body.stepId ?? "",
-    attempt: body.runId === undefined || body.runId === "" ? 0 : context.attempt,
-    to: [...(body.to ?? [])],
-    editOf: body.editOf ?? "",
-    regenerates: body.regenerates ?? "",
-    continues: body.continues ?? "",
-    metadata: body.metadata ?? "",
-    closed: false,
-    parts: [],
-    timeMs: context.timeMs,
-    changed: context.seq,
-    weight: 0,
-    settled: false,
-  };
-  if (state.messages.has(message.id)) return;
-  add(state, state.messages, message.id, message);
-  include(state, state.heldMessages, message);
-  reweigh(state, message, weighMessage(message));
-}
-
-export function messageUpdated(state: SessionState, body: Body<"messageUpdated">, context: Context): void {
-  const message = state.messages.get(body.messageId ?? "");
-  if (message === undefined) return;
-  touch(state, message).changed = context.seq;
-  if (body.metadata === undefined) return;
-  const grown = utf8Bytes(body.metadata) - utf8Bytes(message.metadata);
-  message.metadata = body.metadata;
-  reweigh(state, message, message.weight + grown);
-}
-
-export function messageRemoved(state: SessionState, body: Body<"messageRemoved">, context: Context): void {
-  const message = state.messages.get(body.messageId ?? "");
-  if (message !== undefined) removeMessage(state, message, context.seq);
-}
-
-export function messageClosed(state: SessionState, body: Body<"messageClosed">, context: Context): void {
-  const message = state.messages.get(body.messageId ?? "");
-  if (message !== undefined) closeMessage(state, message, body.finish, context.seq);
-}
-
 /** Closes a message with its open parts, where it is open, and settles it unless its step may be done again. */
 export function closeMessage(
   state: SessionState,
@@ -99,3 +50,54 @@ export function forgetMessage(state: SessionState, message: Message): void {
   drop(state, state.messages, message.id);
   if (state.heldMessages.has(message)) drop(state, state.heldMessages, message);
 }
+
+export const messageAppliers = {
+  messageOpened(state: SessionState, body: Body<"messageOpened">, context: Context): void {
+    const message: Message = {
+      id: newItemId(context),
+      opened: context.seq,
+      parentId: body.parentId ?? "",
+      role: body.role ?? "MESSAGE_ROLE_UNSPECIFIED",
+      author: writer(context),
+      audience: context.audience,
+      runId: body.runId ?? "",
+      stepId: body.stepId ?? "",
+      attempt: body.runId === undefined || body.runId === "" ? 0 : context.attempt,
+      to: [...(body.to ?? [])],
+      editOf: body.editOf ?? "",
+      regenerates: body.regenerates ?? "",
+      continues: body.continues ?? "",
+      metadata: body.metadata ?? "",
+      closed: false,
+      parts: [],
+      timeMs: context.timeMs,
+      changed: context.seq,
+      weight: 0,
+      settled: false,
+    };
+    if (state.messages.has(message.id)) return;
+    add(state, state.messages, message.id, message);
+    include(state, state.heldMessages, message);
+    reweigh(state, message, weighMessage(message));
+  },
+
+  messageUpdated(state: SessionState, body: Body<"messageUpdated">, context: Context): void {
+    const message = state.messages.get(body.messageId ?? "");
+    if (message === undefined) return;
+    touch(state, message).changed = context.seq;
+    if (body.metadata === undefined) return;
+    const grown = utf8Bytes(body.metadata) - utf8Bytes(message.metadata);
+    message.metadata = body.metadata;
+    reweigh(state, message, message.weight + grown);
+  },
+
+  messageRemoved(state: SessionState, body: Body<"messageRemoved">, context: Context): void {
+    const message = state.messages.get(body.messageId ?? "");
+    if (message !== undefined) removeMessage(state, message, context.seq);
+  },
+
+  messageClosed(state: SessionState, body: Body<"messageClosed">, context: Context): void {
+    const message = state.messages.get(body.messageId ?? "");
+    if (message !== undefined) closeMessage(state, message, body.finish, context.seq);
+  },
+};

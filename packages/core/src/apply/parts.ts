@@ -13,73 +13,11 @@ function specOf(part: PartSpecJson | undefined): PartSpecJson {
   return sparse({ ...rest, sizeBytes: sizeBytes === "0" ? "" : sizeBytes });
 }
 
-export function partOpened(state: SessionState, body: Body<"partOpened">, context: Context): void {
-  const message = state.messages.get(body.messageId ?? "");
-  const id = newItemId(context);
-  if (message === undefined || state.parts.has(id)) return;
-  const part: Part = {
-    id,
-    opened: context.seq,
-    spec: specOf(body.part),
-    text: body.part?.text ?? "",
-    annotations: [],
-    closed: body.complete ?? false,
-    audience: context.audience,
-    pendingSurrogate: 0,
-    changed: context.seq,
-    weight: 0,
-    message,
-  };
-  add(state, state.parts, id, part);
-  touch(state, message).parts = [...message.parts, part];
-  reweighPart(state, part, weighPart(part));
-}
-
-/** Appends text. Where the reader has more than the writer expected, as after a patch, what overlaps is replaced. */
-export function partAppended(state: SessionState, body: Body<"partAppended">, context: Context): void {
-  const part = state.parts.get(body.partId ?? "");
-  const { at = 0, text = "" } = body;
-  if (part === undefined || at > part.text.length) return;
-  touch(state, part).changed = context.seq;
-  if (at === part.text.length) part.text += text;
-  else part.text = part.text.slice(0, at) + text;
-  reweighPart(state, part, part.weight + utf8Bytes(text));
-}
-
-export function partSet(state: SessionState, body: Body<"partSet">, context: Context): void {
-  const part = state.parts.get(body.partId ?? "");
-  if (part === undefined) return;
-  touch(state, part).spec = specOf(body.part);
-  replaceText(state, part, body.part?.text ?? "", context.seq);
-}
-
-export function partPatched(state: SessionState, body: Body<"partPatched">, context: Context): void {
-  const part = state.parts.get(body.partId ?? "");
-  const text = part && patchJson(part.text, body.patch ?? "");
-  if (part === undefined || text === undefined) return;
-  replaceText(state, touch(state, part), text, context.seq);
-}
-
 function replaceText(state: SessionState, part: Part, text: string, seq: number): void {
   part.text = text;
   part.pendingSurrogate = 0;
   part.changed = seq;
   reweighPart(state, part, weighPart(part));
-}
-
-export function partAnnotated(state: SessionState, body: Body<"partAnnotated">, context: Context): void {
-  const part = state.parts.get(body.partId ?? "");
-  if (part === undefined) return;
-  const annotation = sparse({ ...body.annotation });
-  const grown = textBytes(annotation);
-  touch(state, part).annotations = [...part.annotations, annotation];
-  part.changed = context.seq;
-  reweighPart(state, part, part.weight + grown);
-}
-
-export function partClosed(state: SessionState, body: Body<"partClosed">, context: Context): void {
-  const part = state.parts.get(body.partId ?? "");
-  if (part !== undefined) closePart(state, part, body.finish, context.seq);
 }
 
 /** Closes a part. Half a character that still waits for its other half is given up. */
@@ -95,3 +33,67 @@ function reweighPart(state: SessionState, part: Part, weight: number): void {
   part.weight = weight;
   reweigh(state, part.message, part.message.weight + grown);
 }
+
+export const partAppliers = {
+  partOpened(state: SessionState, body: Body<"partOpened">, context: Context): void {
+    const message = state.messages.get(body.messageId ?? "");
+    const id = newItemId(context);
+    if (message === undefined || state.parts.has(id)) return;
+    const part: Part = {
+      id,
+      opened: context.seq,
+      spec: specOf(body.part),
+      text: body.part?.text ?? "",
+      annotations: [],
+      closed: body.complete ?? false,
+      audience: context.audience,
+      pendingSurrogate: 0,
+      changed: context.seq,
+      weight: 0,
+      message,
+    };
+    add(state, state.parts, id, part);
+    touch(state, message).parts = [...message.parts, part];
+    reweighPart(state, part, weighPart(part));
+  },
+
+  /** Appends text. Where the reader has more than the writer expected, as after a patch, what overlaps is replaced. */
+  partAppended(state: SessionState, body: Body<"partAppended">, context: Context): void {
+    const part = state.parts.get(body.partId ?? "");
+    const { at = 0, text = "" } = body;
+    if (part === undefined || at > part.text.length) return;
+    touch(state, part).changed = context.seq;
+    if (at === part.text.length) part.text += text;
+    else part.text = part.text.slice(0, at) + text;
+    reweighPart(state, part, part.weight + utf8Bytes(text));
+  },
+
+  partSet(state: SessionState, body: Body<"partSet">, context: Context): void {
+    const part = state.parts.get(body.partId ?? "");
+    if (part === undefined) return;
+    touch(state, part).spec = specOf(body.part);
+    replaceText(state, part, body.part?.text ?? "", context.seq);
+  },
+
+  partPatched(state: SessionState, body: Body<"partPatched">, context: Context): void {
+    const part = state.parts.get(body.partId ?? "");
+    const text = part && patchJson(part.text, body.patch ?? "");
+    if (part === undefined || text === undefined) return;
+    replaceText(state, touch(state, part), text, context.seq);
+  },
+
+  partAnnotated(state: SessionState, body: Body<"partAnnotated">, context: Context): void {
+    const part = state.parts.get(body.partId ?? "");
+    if (part === undefined) return;
+    const annotation = sparse({ ...body.annotation });
+    const grown = textBytes(annotation);
+    touch(state, part).annotations = [...part.annotations, annotation];
+    part.changed = context.seq;
+    reweighPart(state, part, part.weight + grown);
+  },
+
+  partClosed(state: SessionState, body: Body<"partClosed">, context: Context): void {
+    const part = state.parts.get(body.partId ?? "");
+    if (part !== undefined) closePart(state, part, body.finish, context.seq);
+  },
+};

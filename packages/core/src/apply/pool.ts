@@ -13,43 +13,6 @@ export const poolKey = (run: RunRefJson | undefined): string =>
 export const pooled = (state: SessionState, run: RunRefJson | undefined): PoolRun | undefined =>
   state.pool.get(poolKey(run));
 
-export function poolQueued(state: SessionState, body: Body<"poolQueued">, context: Context): void {
-  const { run } = body;
-  const key = poolKey(run);
-  if (state.pool.has(key)) return;
-  add(state, state.pool, key, {
-    run: {
-      session: run?.session ?? "",
-      epoch: fromInt64(run?.epoch),
-      runSeq: run?.runSeq ?? 0,
-      runId: run?.runId ?? "",
-    },
-    phase: "POOL_PHASE_QUEUED",
-    instance: "",
-    offeredMs: 0,
-    offers: 0,
-    changed: context.seq,
-  });
-}
-
-export function poolOffered(state: SessionState, body: Body<"poolOffered">, context: Context): void {
-  const run = pooled(state, body.run);
-  if (run === undefined) return;
-  assign(state, run, "POOL_PHASE_OFFERED", body.instance ?? "", context.seq);
-  run.offeredMs = context.timeMs;
-  run.offers += 1;
-}
-
-export function poolTaken(state: SessionState, body: Body<"poolTaken">, context: Context): void {
-  const run = pooled(state, body.run);
-  if (run !== undefined) assign(state, run, "POOL_PHASE_TAKEN", body.instance ?? "", context.seq);
-}
-
-export function poolReturned(state: SessionState, body: Body<"poolReturned">, context: Context): void {
-  const run = pooled(state, body.run);
-  if (run !== undefined) assign(state, run, "POOL_PHASE_QUEUED", "", context.seq);
-}
-
 function assign(state: SessionState, run: PoolRun, phase: PoolRun["phase"], instance: string, seq: number): void {
   touch(state, run).phase = phase;
   run.instance = instance;
@@ -57,9 +20,48 @@ function assign(state: SessionState, run: PoolRun, phase: PoolRun["phase"], inst
   run.changed = seq;
 }
 
-export function poolFreed(state: SessionState, body: Body<"poolFreed">, context: Context): void {
-  const key = poolKey(body.run);
-  if (!state.pool.has(key)) return;
-  drop(state, state.pool, key);
-  bury(state, "TOMBSTONE_KIND_POOL_RUN", key, context.seq);
-}
+export const poolAppliers = {
+  poolQueued(state: SessionState, body: Body<"poolQueued">, context: Context): void {
+    const { run } = body;
+    const key = poolKey(run);
+    if (state.pool.has(key)) return;
+    add(state, state.pool, key, {
+      run: {
+        session: run?.session ?? "",
+        epoch: fromInt64(run?.epoch),
+        runSeq: run?.runSeq ?? 0,
+        runId: run?.runId ?? "",
+      },
+      phase: "POOL_PHASE_QUEUED",
+      instance: "",
+      offeredMs: 0,
+      offers: 0,
+      changed: context.seq,
+    });
+  },
+
+  poolOffered(state: SessionState, body: Body<"poolOffered">, context: Context): void {
+    const run = pooled(state, body.run);
+    if (run === undefined) return;
+    assign(state, run, "POOL_PHASE_OFFERED", body.instance ?? "", context.seq);
+    run.offeredMs = context.timeMs;
+    run.offers += 1;
+  },
+
+  poolTaken(state: SessionState, body: Body<"poolTaken">, context: Context): void {
+    const run = pooled(state, body.run);
+    if (run !== undefined) assign(state, run, "POOL_PHASE_TAKEN", body.instance ?? "", context.seq);
+  },
+
+  poolReturned(state: SessionState, body: Body<"poolReturned">, context: Context): void {
+    const run = pooled(state, body.run);
+    if (run !== undefined) assign(state, run, "POOL_PHASE_QUEUED", "", context.seq);
+  },
+
+  poolFreed(state: SessionState, body: Body<"poolFreed">, context: Context): void {
+    const key = poolKey(body.run);
+    if (!state.pool.has(key)) return;
+    drop(state, state.pool, key);
+    bury(state, "TOMBSTONE_KIND_POOL_RUN", key, context.seq);
+  },
+};

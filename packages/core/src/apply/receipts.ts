@@ -17,16 +17,6 @@ export const receiptLevels: Readonly<Record<ReceiptStateJson, ReceiptLevelJson>>
 export const isFinal = ({ receipt }: Control): boolean =>
   receipt === "RECEIPT_LEVEL_APPLIED" || receipt === "RECEIPT_LEVEL_REFUSED";
 
-export function controlReceipt(state: SessionState, body: Body<"controlReceipt">, context: Context): void {
-  const control = state.controls.get(body.controlId ?? "");
-  if (control === undefined) return;
-  touch(state, control).receipt = receiptLevels[body.state ?? "RECEIPT_STATE_UNSPECIFIED"];
-  control.code = body.code ?? "";
-  control.changed = context.seq;
-  // A cancel is waited for until the run has ended, whatever the agent said.
-  if (isFinal(control) && control.kind !== "CONTROL_KIND_CANCEL") settle(state, control, true);
-}
-
 /** The run is over: a cancel has been obeyed where it was cancelled; all else came too late. */
 export function settleControl(
   state: SessionState,
@@ -42,3 +32,15 @@ export function settleControl(
   }
   settle(state, control, true);
 }
+
+export const receiptAppliers = {
+  controlReceipt(state: SessionState, body: Body<"controlReceipt">, context: Context): void {
+    const control = state.controls.get(body.controlId ?? "");
+    if (control === undefined) return;
+    touch(state, control).receipt = receiptLevels[body.state ?? "RECEIPT_STATE_UNSPECIFIED"];
+    control.code = body.code ?? "";
+    control.changed = context.seq;
+    // A cancel is waited for until the run has ended, whatever the agent said.
+    if (isFinal(control) && control.kind !== "CONTROL_KIND_CANCEL") settle(state, control, true);
+  },
+};

@@ -11,48 +11,6 @@ const choiceOf = (choice: ChoiceJson): ChoiceJson => sparse({ ...choice });
 const questionOf = (body: Body<"requestOpened">): RequestOpenedJson =>
   sparse({ ...body, choices: (body.choices ?? []).map(choiceOf), roles: [...(body.roles ?? [])] });
 
-export function requestOpened(state: SessionState, body: Body<"requestOpened">, context: Context): void {
-  const expiresInMs = body.expiresInMs ?? 0;
-  const request: Request = {
-    id: newItemId(context),
-    opened: context.seq,
-    phase: "REQUEST_PHASE_OPEN",
-    request: questionOf(body),
-    askedBy: writer(context),
-    answeredBy: "",
-    payload: "",
-    dueMs: expiresInMs === 0 ? 0 : context.timeMs + expiresInMs,
-    audience: context.audience,
-    changed: context.seq,
-    weight: 0,
-    settled: false,
-  };
-  if (state.requests.has(request.id)) return;
-  add(state, state.requests, request.id, request);
-  reweigh(state, request, weighRequest(request));
-}
-
-export function requestAnswered(state: SessionState, body: Body<"requestAnswered">, context: Context): void {
-  const request = state.requests.get(body.requestId ?? "");
-  if (request === undefined) return;
-  touch(state, request).answeredBy = writer(context);
-  if (body.action !== undefined) request.action = body.action;
-  request.payload = body.payload ?? "";
-  decide(state, request, "REQUEST_PHASE_ANSWERED", context.seq);
-}
-
-export function requestExpired(state: SessionState, body: Body<"requestExpired">, context: Context): void {
-  const request = state.requests.get(body.requestId ?? "");
-  if (request === undefined) return;
-  touch(state, request).payload = request.request.defaultPayload ?? "";
-  decide(state, request, "REQUEST_PHASE_EXPIRED", context.seq);
-}
-
-export function requestWithdrawn(state: SessionState, body: Body<"requestWithdrawn">, context: Context): void {
-  const request = state.requests.get(body.requestId ?? "");
-  if (request !== undefined) decide(state, touch(state, request), "REQUEST_PHASE_WITHDRAWN", context.seq);
-}
-
 // A decided request stays as long as its run, since another attempt may need the answer.
 function decide(state: SessionState, request: Request, phase: Request["phase"], seq: number): void {
   request.phase = phase;
@@ -70,3 +28,47 @@ export function withdraw(state: SessionState, request: Request, seq: number): vo
   }
   settle(state, request, true);
 }
+
+export const requestAppliers = {
+  requestOpened(state: SessionState, body: Body<"requestOpened">, context: Context): void {
+    const expiresInMs = body.expiresInMs ?? 0;
+    const request: Request = {
+      id: newItemId(context),
+      opened: context.seq,
+      phase: "REQUEST_PHASE_OPEN",
+      request: questionOf(body),
+      askedBy: writer(context),
+      answeredBy: "",
+      payload: "",
+      dueMs: expiresInMs === 0 ? 0 : context.timeMs + expiresInMs,
+      audience: context.audience,
+      changed: context.seq,
+      weight: 0,
+      settled: false,
+    };
+    if (state.requests.has(request.id)) return;
+    add(state, state.requests, request.id, request);
+    reweigh(state, request, weighRequest(request));
+  },
+
+  requestAnswered(state: SessionState, body: Body<"requestAnswered">, context: Context): void {
+    const request = state.requests.get(body.requestId ?? "");
+    if (request === undefined) return;
+    touch(state, request).answeredBy = writer(context);
+    if (body.action !== undefined) request.action = body.action;
+    request.payload = body.payload ?? "";
+    decide(state, request, "REQUEST_PHASE_ANSWERED", context.seq);
+  },
+
+  requestExpired(state: SessionState, body: Body<"requestExpired">, context: Context): void {
+    const request = state.requests.get(body.requestId ?? "");
+    if (request === undefined) return;
+    touch(state, request).payload = request.request.defaultPayload ?? "";
+    decide(state, request, "REQUEST_PHASE_EXPIRED", context.seq);
+  },
+
+  requestWithdrawn(state: SessionState, body: Body<"requestWithdrawn">, context: Context): void {
+    const request = state.requests.get(body.requestId ?? "");
+    if (request !== undefined) decide(state, touch(state, request), "REQUEST_PHASE_WITHDRAWN", context.seq);
+  },
+};

@@ -8,108 +8,9 @@ import { claimedTakeover } from "./floor.ts";
 import { holdRun } from "./holds.ts";
 import { supersedeAttempt } from "./steps.ts";
 
-export function runRequested(state: SessionState, body: Body<"runRequested">, context: Context): void {
-  const run: Run = {
-    id: newItemId(context),
-    requested: context.seq,
-    phase: "RUN_PHASE_REQUESTED",
-    agent: agentOf(state, body),
-    inputMessageId: body.inputMessageId ?? "",
-    input: body.input ?? "",
-    tools: body.tools ?? "",
-    context: body.context ?? "",
-    parentRunId: body.parentRunId ?? "",
-    parentCallId: body.parentCallId ?? "",
-    requestedBy: writer(context),
-    attempt: 0,
-    attempts: 0,
-    instance: "",
-    agentParticipant: "",
-    waitsForRequestId: "",
-    takeoverId: claimedTakeover(state)?.id ?? "",
-    steps: [],
-    result: "",
-    code: "",
-    message: "",
-    failedStepId: "",
-    cause: "",
-    requestedMs: context.timeMs,
-    acceptedMs: 0,
-    endedMs: 0,
-    audience: context.audience,
-    changed: context.seq,
-    weight: 0,
-    settled: false,
-  };
-  if (state.runs.has(run.id)) return;
-  add(state, state.runs, run.id, run);
-  reweigh(state, run, weighRun(run));
-}
-
 /** The agent that a request asks: the one it names, else the session's default. Empty: none. */
 export const agentOf = (state: SessionState, body: Body<"runRequested">): string =>
   body.agent === undefined || body.agent === "" ? (state.info.policy.defaultAgent ?? "") : body.agent;
-
-export function runAccepted(state: SessionState, body: Body<"runAccepted">, context: Context): void {
-  const run = state.runs.get(body.runId ?? "");
-  if (run === undefined) return;
-  supersedeAttempt(state, run, context);
-  move(state, run, "accepted", context.seq);
-  drop(state, state.attempts, run.attempt);
-  add(state, state.attempts, context.seq, run);
-  run.attempt = context.seq;
-  run.attempts += 1;
-  run.instance = body.instance ?? "";
-  run.agentParticipant = writer(context);
-  run.acceptedMs = context.timeMs;
-  delete run.progress;
-}
-
-export function runSuspended(state: SessionState, body: Body<"runSuspended">, context: Context): void {
-  const run = state.runs.get(body.runId ?? "");
-  if (run === undefined) return;
-  move(state, run, "suspended", context.seq);
-  if (body.reason !== undefined) run.suspended = body.reason;
-  run.waitsForRequestId = body.requestId ?? "";
-}
-
-export function runResumed(state: SessionState, body: Body<"runResumed">, context: Context): void {
-  const run = state.runs.get(body.runId ?? "");
-  if (run === undefined) return;
-  move(state, run, "resumed", context.seq);
-  holdRun(state, run, context.seq);
-}
-
-export function runCompleted(state: SessionState, body: Body<"runCompleted">, context: Context): void {
-  const run = state.runs.get(body.runId ?? "");
-  if (run === undefined) return;
-  touch(state, run).result = body.result ?? "";
-  endRun(state, run, "completed", context);
-}
-
-export function runFailed(state: SessionState, body: Body<"runFailed">, context: Context): void {
-  const run = state.runs.get(body.runId ?? "");
-  if (run === undefined) return;
-  touch(state, run).code = body.code ?? "";
-  run.message = body.message ?? "";
-  run.failedStepId = body.stepId ?? "";
-  run.cause = body.cause ?? "";
-  endRun(state, run, "failed", context);
-}
-
-export function runCancelled(state: SessionState, body: Body<"runCancelled">, context: Context): void {
-  const run = state.runs.get(body.runId ?? "");
-  if (run !== undefined) endRun(state, run, "cancelled", context);
-}
-
-export function runOrphaned(state: SessionState, body: Body<"runOrphaned">, context: Context): void {
-  const run = state.runs.get(body.runId ?? "");
-  if (run === undefined) return;
-  drop(state, state.attempts, run.attempt);
-  // Whoever was asked to stop has gone: so it stops.
-  if (isCancelPending(state, run)) endRun(state, run, "cancelled", context);
-  else move(state, run, "orphaned", context.seq);
-}
 
 function isCancelPending(state: SessionState, { id }: Run): boolean {
   for (const { kind, runId, settled } of state.controls.values()) {
@@ -117,3 +18,104 @@ function isCancelPending(state: SessionState, { id }: Run): boolean {
   }
   return false;
 }
+
+export const runAppliers = {
+  runRequested(state: SessionState, body: Body<"runRequested">, context: Context): void {
+    const run: Run = {
+      id: newItemId(context),
+      requested: context.seq,
+      phase: "RUN_PHASE_REQUESTED",
+      agent: agentOf(state, body),
+      inputMessageId: body.inputMessageId ?? "",
+      input: body.input ?? "",
+      tools: body.tools ?? "",
+      context: body.context ?? "",
+      parentRunId: body.parentRunId ?? "",
+      parentCallId: body.parentCallId ?? "",
+      requestedBy: writer(context),
+      attempt: 0,
+      attempts: 0,
+      instance: "",
+      agentParticipant: "",
+      waitsForRequestId: "",
+      takeoverId: claimedTakeover(state)?.id ?? "",
+      steps: [],
+      result: "",
+      code: "",
+      message: "",
+      failedStepId: "",
+      cause: "",
+      requestedMs: context.timeMs,
+      acceptedMs: 0,
+      endedMs: 0,
+      audience: context.audience,
+      changed: context.seq,
+      weight: 0,
+      settled: false,
+    };
+    if (state.runs.has(run.id)) return;
+    add(state, state.runs, run.id, run);
+    reweigh(state, run, weighRun(run));
+  },
+
+  runAccepted(state: SessionState, body: Body<"runAccepted">, context: Context): void {
+    const run = state.runs.get(body.runId ?? "");
+    if (run === undefined) return;
+    supersedeAttempt(state, run, context);
+    move(state, run, "accepted", context.seq);
+    drop(state, state.attempts, run.attempt);
+    add(state, state.attempts, context.seq, run);
+    run.attempt = context.seq;
+    run.attempts += 1;
+    run.instance = body.instance ?? "";
+    run.agentParticipant = writer(context);
+    run.acceptedMs = context.timeMs;
+    delete run.progress;
+  },
+
+  runSuspended(state: SessionState, body: Body<"runSuspended">, context: Context): void {
+    const run = state.runs.get(body.runId ?? "");
+    if (run === undefined) return;
+    move(state, run, "suspended", context.seq);
+    if (body.reason !== undefined) run.suspended = body.reason;
+    run.waitsForRequestId = body.requestId ?? "";
+  },
+
+  runResumed(state: SessionState, body: Body<"runResumed">, context: Context): void {
+    const run = state.runs.get(body.runId ?? "");
+    if (run === undefined) return;
+    move(state, run, "resumed", context.seq);
+    holdRun(state, run, context.seq);
+  },
+
+  runCompleted(state: SessionState, body: Body<"runCompleted">, context: Context): void {
+    const run = state.runs.get(body.runId ?? "");
+    if (run === undefined) return;
+    touch(state, run).result = body.result ?? "";
+    endRun(state, run, "completed", context);
+  },
+
+  runFailed(state: SessionState, body: Body<"runFailed">, context: Context): void {
+    const run = state.runs.get(body.runId ?? "");
+    if (run === undefined) return;
+    touch(state, run).code = body.code ?? "";
+    run.message = body.message ?? "";
+    run.failedStepId = body.stepId ?? "";
+    run.cause = body.cause ?? "";
+    endRun(state, run, "failed", context);
+  },
+
+  runCancelled(state: SessionState, body: Body<"runCancelled">, context: Context): void {
+    const run = state.runs.get(body.runId ?? "");
+    if (run !== undefined) endRun(state, run, "cancelled", context);
+  },
+
+  runOrphaned(state: SessionState, body: Body<"runOrphaned">, context: Context): void {
+    const run = state.runs.get(body.runId ?? "");
+    if (run === undefined) return;
+    drop(state, state.attempts, run.attempt);
+    // Whoever was asked to stop has gone: so it stops.
+    if (isCancelPending(state, run)) endRun(state, run, "cancelled", context);
+    else move(state, run, "orphaned", context.seq);
+  },
+};

@@ -14,45 +14,6 @@ import { isUnfinished } from "./lifecycle.ts";
 
 const policyOf = (policy: SessionPolicyJson | undefined): SessionPolicyJson => sparse({ ...policy });
 
-export function sessionCreated(state: SessionState, body: Body<"sessionCreated">, context: Context): void {
-  state.epoch = context.epoch;
-  state.rules = Math.max(FIRST_RULES, body.rules ?? 0);
-  state.info = {
-    title: body.title ?? "",
-    tags: [...(body.tags ?? [])],
-    policy: policyOf(body.policy),
-    metadata: body.metadata ?? "",
-    createdBy: writer(context),
-    createdMs: context.timeMs,
-    closed: false,
-    closedReason: "",
-    changed: context.seq,
-  };
-}
-
-export function sessionUpdated(state: SessionState, body: Body<"sessionUpdated">, context: Context): void {
-  const info = touch(state, state.info);
-  if (body.title !== undefined) info.title = body.title;
-  if (body.tags !== undefined) info.tags = [...(body.tags.values ?? [])];
-  if (body.policy !== undefined) info.policy = policyOf(body.policy);
-  if (body.metadata !== undefined) info.metadata = body.metadata;
-  info.changed = context.seq;
-}
-
-/** Ends the session and all that is open in it. */
-export function sessionClosed(state: SessionState, body: Body<"sessionClosed">, context: Context): void {
-  const info = touch(state, state.info);
-  info.closed = true;
-  info.closedReason = body.reason ?? "";
-  info.changed = context.seq;
-  for (const run of state.runs.values()) if (isUnfinished(run)) endRun(state, run, "cancelled", context);
-  for (const message of [...state.heldMessages]) closeMessage(state, message, "FINISH_REASON_CANCELLED", context.seq);
-  for (const request of state.requests.values()) withdraw(state, request, context.seq);
-  const takeover = openTakeover(state);
-  if (takeover?.phase === "TAKEOVER_PHASE_REQUESTED") endTakeover(state, takeover, "TAKEOVER_PHASE_WITHDRAWN", context);
-  else releaseFloor(state, "TAKEOVER_OUTCOME_RESOLVED", context);
-}
-
 /** Whoever has the floor has it no more. */
 function releaseFloor(state: SessionState, outcome: TakeoverOutcomeJson, context: Context): void {
   const takeover = claimedTakeover(state);
@@ -60,28 +21,6 @@ function releaseFloor(state: SessionState, outcome: TakeoverOutcomeJson, context
   touch(state, takeover).outcome = outcome;
   endTakeover(state, takeover, "TAKEOVER_PHASE_RELEASED", context);
   holdRuns(state, context.seq);
-}
-
-export function rulesUpgraded(state: SessionState, body: Body<"rulesUpgraded">): void {
-  state.rules = body.version ?? 0;
-}
-
-export function participantInvited(state: SessionState, body: Body<"participantInvited">, context: Context): void {
-  noteParticipant(state, body.participant ?? "", body.role, body.name ?? "", context.seq);
-  const participant = state.participants.get(body.participant ?? "");
-  if (participant?.removed !== true) return;
-  touch(state, participant).removed = false;
-  participant.changed = context.seq;
-}
-
-export function participantRemoved(state: SessionState, body: Body<"participantRemoved">, context: Context): void {
-  const id = body.participant ?? "";
-  if (!state.participants.has(id)) noteParticipant(state, id, undefined, "", context.seq);
-  const participant = state.participants.get(id);
-  if (participant === undefined) return;
-  touch(state, participant).removed = true;
-  participant.changed = context.seq;
-  if (claimedTakeover(state)?.holder === id) releaseFloor(state, "TAKEOVER_OUTCOME_ABANDONED", context);
 }
 
 /** Remembers who takes part, under which role and name. */
@@ -117,3 +56,67 @@ function forgetAbsentParticipant(state: SessionState, seq: number): void {
     return;
   }
 }
+
+export const sessionAppliers = {
+  sessionCreated(state: SessionState, body: Body<"sessionCreated">, context: Context): void {
+    state.epoch = context.epoch;
+    state.rules = Math.max(FIRST_RULES, body.rules ?? 0);
+    state.info = {
+      title: body.title ?? "",
+      tags: [...(body.tags ?? [])],
+      policy: policyOf(body.policy),
+      metadata: body.metadata ?? "",
+      createdBy: writer(context),
+      createdMs: context.timeMs,
+      closed: false,
+      closedReason: "",
+      changed: context.seq,
+    };
+  },
+
+  sessionUpdated(state: SessionState, body: Body<"sessionUpdated">, context: Context): void {
+    const info = touch(state, state.info);
+    if (body.title !== undefined) info.title = body.title;
+    if (body.tags !== undefined) info.tags = [...(body.tags.values ?? [])];
+    if (body.policy !== undefined) info.policy = policyOf(body.policy);
+    if (body.metadata !== undefined) info.metadata = body.metadata;
+    info.changed = context.seq;
+  },
+
+  /** Ends the session and all that is open in it. */
+  sessionClosed(state: SessionState, body: Body<"sessionClosed">, context: Context): void {
+    const info = touch(state, state.info);
+    info.closed = true;
+    info.closedReason = body.reason ?? "";
+    info.changed = context.seq;
+    for (const run of state.runs.values()) if (isUnfinished(run)) endRun(state, run, "cancelled", context);
+    for (const message of [...state.heldMessages]) closeMessage(state, message, "FINISH_REASON_CANCELLED", context.seq);
+    for (const request of state.requests.values()) withdraw(state, request, context.seq);
+    const takeover = openTakeover(state);
+    if (takeover?.phase === "TAKEOVER_PHASE_REQUESTED")
+      endTakeover(state, takeover, "TAKEOVER_PHASE_WITHDRAWN", context);
+    else releaseFloor(state, "TAKEOVER_OUTCOME_RESOLVED", context);
+  },
+
+  rulesUpgraded(state: SessionState, body: Body<"rulesUpgraded">): void {
+    state.rules = body.version ?? 0;
+  },
+
+  participantInvited(state: SessionState, body: Body<"participantInvited">, context: Context): void {
+    noteParticipant(state, body.participant ?? "", body.role, body.name ?? "", context.seq);
+    const participant = state.participants.get(body.participant ?? "");
+    if (participant?.removed !== true) return;
+    touch(state, participant).removed = false;
+    participant.changed = context.seq;
+  },
+
+  participantRemoved(state: SessionState, body: Body<"participantRemoved">, context: Context): void {
+    const id = body.participant ?? "";
+    if (!state.participants.has(id)) noteParticipant(state, id, undefined, "", context.seq);
+    const participant = state.participants.get(id);
+    if (participant === undefined) return;
+    touch(state, participant).removed = true;
+    participant.changed = context.seq;
+    if (claimedTakeover(state)?.holder === id) releaseFloor(state, "TAKEOVER_OUTCOME_ABANDONED", context);
+  },
+};

@@ -6,45 +6,6 @@ import { add, drop, touch } from "../undo.ts";
 import { reweigh, weighStep } from "../weight.ts";
 import { closeMessage, removeMessage } from "./messages.ts";
 
-export function stepStarted(state: SessionState, body: Body<"stepStarted">, context: Context): void {
-  const run = state.runs.get(body.runId ?? "");
-  const id = newItemId(context);
-  if (run === undefined || state.steps.has(id)) return;
-  const key = body.key ?? "";
-  for (const step of run.steps) if (step.key === key) supersedeStep(state, step, context);
-  const step: Step = {
-    id,
-    key,
-    label: body.label ?? "",
-    parentStepId: body.parentStepId ?? "",
-    phase: "STEP_PHASE_OPEN",
-    result: "",
-    error: "",
-    attempt: context.attempt,
-    startedMs: context.timeMs,
-    endedMs: 0,
-    changed: context.seq,
-    weight: 0,
-    run,
-  };
-  add(state, state.steps, id, step);
-  touch(state, run).steps = [...run.steps, step];
-  reweighStep(state, step);
-}
-
-export function stepClosed(state: SessionState, body: Body<"stepClosed">, context: Context): void {
-  const step = state.steps.get(body.stepId ?? "");
-  if (step === undefined) return;
-  touch(state, step).result = body.result ?? "";
-  step.error = body.error ?? "";
-  endStep(state, step, step.error !== "", context);
-}
-
-export function stepSuperseded(state: SessionState, body: Body<"stepSuperseded">, context: Context): void {
-  const step = state.steps.get(body.stepId ?? "");
-  if (step !== undefined) supersedeStep(state, step, context);
-}
-
 /** Ends a step and its messages. Once it is done they stay; after a failure it may be done again. Forgets what it replaced. */
 export function endStep(state: SessionState, step: Step, failed: boolean, context: Context): void {
   touch(state, step).phase = failed ? "STEP_PHASE_FAILED" : "STEP_PHASE_DONE";
@@ -101,3 +62,44 @@ function reweighStep(state: SessionState, step: Step): void {
   step.weight += grown;
   reweigh(state, step.run, step.run.weight + grown);
 }
+
+export const stepAppliers = {
+  stepStarted(state: SessionState, body: Body<"stepStarted">, context: Context): void {
+    const run = state.runs.get(body.runId ?? "");
+    const id = newItemId(context);
+    if (run === undefined || state.steps.has(id)) return;
+    const key = body.key ?? "";
+    for (const step of run.steps) if (step.key === key) supersedeStep(state, step, context);
+    const step: Step = {
+      id,
+      key,
+      label: body.label ?? "",
+      parentStepId: body.parentStepId ?? "",
+      phase: "STEP_PHASE_OPEN",
+      result: "",
+      error: "",
+      attempt: context.attempt,
+      startedMs: context.timeMs,
+      endedMs: 0,
+      changed: context.seq,
+      weight: 0,
+      run,
+    };
+    add(state, state.steps, id, step);
+    touch(state, run).steps = [...run.steps, step];
+    reweighStep(state, step);
+  },
+
+  stepClosed(state: SessionState, body: Body<"stepClosed">, context: Context): void {
+    const step = state.steps.get(body.stepId ?? "");
+    if (step === undefined) return;
+    touch(state, step).result = body.result ?? "";
+    step.error = body.error ?? "";
+    endStep(state, step, step.error !== "", context);
+  },
+
+  stepSuperseded(state: SessionState, body: Body<"stepSuperseded">, context: Context): void {
+    const step = state.steps.get(body.stepId ?? "");
+    if (step !== undefined) supersedeStep(state, step, context);
+  },
+};

@@ -2,21 +2,21 @@ import type { EventJson } from "@perdure/protocol";
 import type { Context } from "../context.ts";
 import type { AnyEvent, Body, EventKind } from "../kinds.ts";
 import type { SessionState } from "../state.ts";
-import * as agents from "./agents.ts";
-import * as budgets from "./budgets.ts";
-import * as controls from "./controls.ts";
-import * as documents from "./documents.ts";
-import * as members from "./members.ts";
-import * as messages from "./messages.ts";
-import * as parts from "./parts.ts";
-import * as pool from "./pool.ts";
-import * as receipts from "./receipts.ts";
-import * as requests from "./requests.ts";
-import * as runs from "./runs.ts";
-import * as session from "./session.ts";
-import * as steps from "./steps.ts";
-import * as takeovers from "./takeovers.ts";
-import * as usage from "./usage.ts";
+import { agentAppliers } from "./agents.ts";
+import { budgetAppliers } from "./budgets.ts";
+import { controlAppliers } from "./controls.ts";
+import { documentAppliers } from "./documents.ts";
+import { memberAppliers } from "./members.ts";
+import { messageAppliers } from "./messages.ts";
+import { partAppliers } from "./parts.ts";
+import { poolAppliers } from "./pool.ts";
+import { receiptAppliers } from "./receipts.ts";
+import { requestAppliers } from "./requests.ts";
+import { runAppliers } from "./runs.ts";
+import { sessionAppliers } from "./session.ts";
+import { stepAppliers } from "./steps.ts";
+import { takeoverAppliers } from "./takeovers.ts";
+import { usageAppliers } from "./usage.ts";
 
 type Apply<K extends EventKind> = (state: SessionState, body: Body<K>, context: Context) => void;
 
@@ -28,74 +28,21 @@ export type Appliers = { readonly [K in EventKind]: Apply<K> };
 
 /** Those of version 1. A kind that is missing here does not compile. */
 export const appliers: Appliers = {
-  sessionCreated: session.sessionCreated,
-  sessionUpdated: session.sessionUpdated,
-  sessionClosed: session.sessionClosed,
-  rulesUpgraded: session.rulesUpgraded,
-  participantInvited: session.participantInvited,
-  participantRemoved: session.participantRemoved,
-  memberJoined: members.memberJoined,
-  memberUpdated: members.memberUpdated,
-  memberLeft: members.memberLeft,
-  nodeExpired: members.nodeExpired,
-  observersCounted: members.observersCounted,
-  agentJoined: agents.agentJoined,
-  agentProgress: agents.agentProgress,
-  agentBusy: agents.agentBusy,
-  agentLost: agents.agentLost,
-  agentResumed: agents.agentResumed,
-  agentCrashed: agents.agentCrashed,
-  agentLeft: agents.agentLeft,
-  messageOpened: messages.messageOpened,
-  messageUpdated: messages.messageUpdated,
-  messageRemoved: messages.messageRemoved,
-  messageClosed: messages.messageClosed,
-  partOpened: parts.partOpened,
-  partAppended: parts.partAppended,
-  partSet: parts.partSet,
-  partPatched: parts.partPatched,
-  partAnnotated: parts.partAnnotated,
-  partClosed: parts.partClosed,
-  runRequested: runs.runRequested,
-  runAccepted: runs.runAccepted,
-  runSuspended: runs.runSuspended,
-  runResumed: runs.runResumed,
-  runCompleted: runs.runCompleted,
-  runFailed: runs.runFailed,
-  runCancelled: runs.runCancelled,
-  runOrphaned: runs.runOrphaned,
-  stepStarted: steps.stepStarted,
-  stepClosed: steps.stepClosed,
-  stepSuperseded: steps.stepSuperseded,
-  controlCancel: controls.controlCancel,
-  controlSteer: controls.controlSteer,
-  controlRedirect: controls.controlRedirect,
-  controlPause: controls.controlPause,
-  controlResume: controls.controlResume,
-  controlReceipt: receipts.controlReceipt,
-  requestOpened: requests.requestOpened,
-  requestAnswered: requests.requestAnswered,
-  requestExpired: requests.requestExpired,
-  requestWithdrawn: requests.requestWithdrawn,
-  poolQueued: pool.poolQueued,
-  poolOffered: pool.poolOffered,
-  poolFreed: pool.poolFreed,
-  poolTaken: pool.poolTaken,
-  poolReturned: pool.poolReturned,
-  usageReported: usage.usageReported,
-  documentReplaced: documents.documentReplaced,
-  documentPatched: documents.documentPatched,
-  documentRemoved: documents.documentRemoved,
-  takeoverRequested: takeovers.takeoverRequested,
-  takeoverClaimed: takeovers.takeoverClaimed,
-  takeoverTransferred: takeovers.takeoverTransferred,
-  takeoverReleased: takeovers.takeoverReleased,
-  takeoverExpired: takeovers.takeoverExpired,
-  takeoverWithdrawn: takeovers.takeoverWithdrawn,
-  budgetSet: budgets.budgetSet,
-  budgetWarned: budgets.budgetWarned,
-  budgetExhausted: budgets.budgetExhausted,
-  budgetLifted: budgets.budgetLifted,
+  ...sessionAppliers,
+  ...memberAppliers,
+  ...agentAppliers,
+  ...messageAppliers,
+  ...partAppliers,
+  ...runAppliers,
+  ...stepAppliers,
+  ...controlAppliers,
+  ...receiptAppliers,
+  ...requestAppliers,
+  ...poolAppliers,
+  ...usageAppliers,
+  ...documentAppliers,
+  ...takeoverAppliers,
+  ...budgetAppliers,
   transient: nothing,
 };
 

@@ -32,53 +32,55 @@ function begin(state: SessionState, asked: Partial<Takeover>, context: Context):
   return takeover;
 }
 
-export function takeoverRequested(state: SessionState, body: Body<"takeoverRequested">, context: Context): void {
-  const { reason = "", summary = "", team = "", expiresInMs = 0, urgency = "URGENCY_NORMAL" } = body;
-  const dueMs = expiresInMs === 0 ? 0 : context.timeMs + expiresInMs;
-  begin(state, { reason, summary, team, urgency, requestedBy: writer(context), dueMs }, context);
-}
+export const takeoverAppliers = {
+  takeoverRequested(state: SessionState, body: Body<"takeoverRequested">, context: Context): void {
+    const { reason = "", summary = "", team = "", expiresInMs = 0, urgency = "URGENCY_NORMAL" } = body;
+    const dueMs = expiresInMs === 0 ? 0 : context.timeMs + expiresInMs;
+    begin(state, { reason, summary, team, urgency, requestedBy: writer(context), dueMs }, context);
+  },
 
-/** An operator has the floor: what is at work waits, and every run that has not ended remembers which takeover it was. */
-export function takeoverClaimed(state: SessionState, _body: Body<"takeoverClaimed">, context: Context): void {
-  const takeover = openTakeover(state) ?? begin(state, {}, context);
-  touch(state, takeover).phase = "TAKEOVER_PHASE_CLAIMED";
-  takeover.claimedMs = context.timeMs;
-  giveFloor(state, takeover, writer(context), context);
-  for (const run of state.runs.values()) {
-    if (!isUnfinished(run)) continue;
-    touch(state, run).takeoverId = takeover.id;
-    run.changed = context.seq;
-  }
-  settleTakeovers(state);
-  holdRuns(state, context.seq);
-}
+  /** An operator has the floor: what is at work waits, and every run that has not ended remembers which takeover it was. */
+  takeoverClaimed(state: SessionState, _body: Body<"takeoverClaimed">, context: Context): void {
+    const takeover = openTakeover(state) ?? begin(state, {}, context);
+    touch(state, takeover).phase = "TAKEOVER_PHASE_CLAIMED";
+    takeover.claimedMs = context.timeMs;
+    giveFloor(state, takeover, writer(context), context);
+    for (const run of state.runs.values()) {
+      if (!isUnfinished(run)) continue;
+      touch(state, run).takeoverId = takeover.id;
+      run.changed = context.seq;
+    }
+    settleTakeovers(state);
+    holdRuns(state, context.seq);
+  },
 
-export function takeoverTransferred(state: SessionState, body: Body<"takeoverTransferred">, context: Context): void {
-  const takeover = state.takeovers.get(body.takeoverId ?? "");
-  if (takeover === undefined) return;
-  touch(state, takeover).note = body.note ?? "";
-  giveFloor(state, takeover, body.to ?? "", context);
-}
+  takeoverTransferred(state: SessionState, body: Body<"takeoverTransferred">, context: Context): void {
+    const takeover = state.takeovers.get(body.takeoverId ?? "");
+    if (takeover === undefined) return;
+    touch(state, takeover).note = body.note ?? "";
+    giveFloor(state, takeover, body.to ?? "", context);
+  },
 
-/** The floor is nobody's any more: the runs go on, or end with the matter. */
-export function takeoverReleased(state: SessionState, body: Body<"takeoverReleased">, context: Context): void {
-  const takeover = state.takeovers.get(body.takeoverId ?? "");
-  if (takeover === undefined) return;
-  touch(state, takeover).note = body.note ?? "";
-  if (body.outcome !== undefined) takeover.outcome = body.outcome;
-  endTakeover(state, takeover, "TAKEOVER_PHASE_RELEASED", context);
-  if (body.outcome === "TAKEOVER_OUTCOME_RESOLVED") {
-    for (const run of state.runs.values()) if (isUnfinished(run)) endRun(state, run, "cancelled", context);
-  }
-  holdRuns(state, context.seq);
-}
+  /** The floor is nobody's any more: the runs go on, or end with the matter. */
+  takeoverReleased(state: SessionState, body: Body<"takeoverReleased">, context: Context): void {
+    const takeover = state.takeovers.get(body.takeoverId ?? "");
+    if (takeover === undefined) return;
+    touch(state, takeover).note = body.note ?? "";
+    if (body.outcome !== undefined) takeover.outcome = body.outcome;
+    endTakeover(state, takeover, "TAKEOVER_PHASE_RELEASED", context);
+    if (body.outcome === "TAKEOVER_OUTCOME_RESOLVED") {
+      for (const run of state.runs.values()) if (isUnfinished(run)) endRun(state, run, "cancelled", context);
+    }
+    holdRuns(state, context.seq);
+  },
 
-export function takeoverExpired(state: SessionState, body: Body<"takeoverExpired">, context: Context): void {
-  const takeover = state.takeovers.get(body.takeoverId ?? "");
-  if (takeover !== undefined) endTakeover(state, takeover, "TAKEOVER_PHASE_EXPIRED", context);
-}
+  takeoverExpired(state: SessionState, body: Body<"takeoverExpired">, context: Context): void {
+    const takeover = state.takeovers.get(body.takeoverId ?? "");
+    if (takeover !== undefined) endTakeover(state, takeover, "TAKEOVER_PHASE_EXPIRED", context);
+  },
 
-export function takeoverWithdrawn(state: SessionState, body: Body<"takeoverWithdrawn">, context: Context): void {
-  const takeover = state.takeovers.get(body.takeoverId ?? "");
-  if (takeover !== undefined) endTakeover(state, takeover, "TAKEOVER_PHASE_WITHDRAWN", context);
-}
+  takeoverWithdrawn(state: SessionState, body: Body<"takeoverWithdrawn">, context: Context): void {
+    const takeover = state.takeovers.get(body.takeoverId ?? "");
+    if (takeover !== undefined) endTakeover(state, takeover, "TAKEOVER_PHASE_WITHDRAWN", context);
+  },
+};

@@ -26,17 +26,6 @@ export function totalsOf(state: SessionState, audience: AudienceJson): number {
   return count;
 }
 
-export function usageReported(state: SessionState, body: Body<"usageReported">, context: Context): void {
-  const identity = usageIdentity(state, body, context.audience);
-  const key = usageKey(identity);
-  if (!state.usage.has(key)) add(state, state.usage, key, emptyTotal(identity));
-  const total = state.usage.get(key);
-  if (total === undefined) return;
-  addReport(touch(state, total), body);
-  total.changed = context.seq;
-  rememberResponse(state, body.responseId ?? "");
-}
-
 const emptyTotal = (identity: Identity): UsageTotal => ({
   ...identity,
   inputTokens: 0,
@@ -70,3 +59,16 @@ function rememberResponse(state: SessionState, responseId: string): void {
     drop(state, state.responseIds, oldest);
   }
 }
+
+export const usageAppliers = {
+  usageReported(state: SessionState, body: Body<"usageReported">, context: Context): void {
+    const identity = usageIdentity(state, body, context.audience);
+    const key = usageKey(identity);
+    if (!state.usage.has(key)) add(state, state.usage, key, emptyTotal(identity));
+    const total = state.usage.get(key);
+    if (total === undefined) return;
+    addReport(touch(state, total), body);
+    total.changed = context.seq;
+    rememberResponse(state, body.responseId ?? "");
+  },
+};
