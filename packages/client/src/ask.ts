@@ -65,7 +65,7 @@ export class AskWatch {
 
   async #answer(requestAnswered: NonNullable<EventJson["requestAnswered"]>): Promise<AnswerOutcome> {
     try {
-      await this.#write({ requestAnswered }).applied;
+      await this.#write({ requestAnswered });
       return { won: true };
     } catch (error) {
       if (!(error instanceof PerdureError)) throw error;

@@ -1,26 +1,39 @@
-import { newSession, toHead } from "@perdure/core";
+import { newSession, PerdureError, toHead } from "@perdure/core";
 import { PROTOCOL_VERSION } from "@perdure/protocol/frames";
 import { beforeEach, describe, expect, test } from "vitest";
-import { type Client, createClient } from "./client.ts";
-import { memoryStore } from "./environment.ts";
+import { type Client, type ClientOptions, createClient } from "./client.ts";
+import { type ClientStorage, type KeyValueStore, memoryStore } from "./environment.ts";
+import { FakeLocks } from "./testing/fake-locks.ts";
 import { FakeNetwork } from "./testing/fake-socket.ts";
 import { ManualClock } from "./testing/manual-clock.ts";
 
 let network: FakeNetwork;
 let client: Client;
+let storage: ClientStorage;
+let clock: ManualClock;
+let locks: FakeLocks;
 
 beforeEach(() => {
   network = new FakeNetwork();
-  client = createClient({
+  storage = { tab: memoryStore(), device: memoryStore() };
+  clock = new ManualClock();
+  locks = new FakeLocks();
+  client = newClient();
+});
+
+const newClient = (more: Partial<ClientOptions> = {}): Client =>
+  createClient({
     url: "ws://edge/v1/connect",
     getToken: () => "token",
     webSocket: network.constructorOf,
-    storage: { tab: memoryStore(), device: memoryStore() },
-    clock: new ManualClock(),
+    storage,
+    locks,
+    clock,
     random: () => 0.5,
     schedule: () => undefined,
+    page: "page",
+    ...more,
   });
-});
 
 /** Lets everything happen that waits for nothing but its turn. */
 const settle = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 0));
@@ -28,6 +41,10 @@ const settle = (): Promise<void> => new Promise((resolve) => setTimeout(resolve,
 /** The session is open in the page, and its attach is on its way. */
 async function attaching() {
   const session = client.session("trip");
+  return { session, socket: await welcomed() };
+}
+
+async function welcomed() {
   await settle();
   const { socket } = network;
   socket.open();
@@ -43,8 +60,15 @@ async function attaching() {
     beatMs: 5_000,
     maxFrameBytes: 65_536,
   });
-  return { session, socket };
+  await settle();
+  return socket;
 }
+
+const codeOf = (sent: Promise<unknown>): Promise<unknown> =>
+  sent.then(
+    () => "applied",
+    (error: unknown) => (error instanceof PerdureError ? error.code : error),
+  );
 
 function answer(id: number): void {
   const state = newSession();
@@ -89,4 +113,90 @@ test("SPEC 12: a name that no session can have is refused here, where an edge wo
   expect([session.status.state, socket.sentOf("attach").length]).toEqual(["live", 1]);
   client.session("~list.all");
   expect(socket.sentOf("attach").length).toBe(2);
+});
+
+describe("SPEC 1: what is on its way", () => {
+  test("is sent on where its session is closed and opened again in the same page, and shown there", async () => {
+    const { session, socket } = await attaching();
+    const outcome = codeOf(session.send("hello"));
+    session.close();
+    expect(await outcome).toBe("closed");
+    const again = client.session("trip");
+    expect(again.view.messages.map(({ text, status }) => [text, status])).toEqual([["hello", "pending"]]);
+    answer(2);
+    expect(socket.sentOf("send")).toMatchObject([{ p: "page", n: 1 }]);
+    socket.receive({ t: "ack", h: 7, p: "page", n: 1, s: 11 });
+    expect(storage.device.length).toBe(0);
+  });
+
+  test("stays stored whatever is tried with a session that is closed", async () => {
+    const { session } = await attaching();
+    const outcomes = [codeOf(session.send("first"))];
+    session.close();
+    outcomes.push(codeOf(session.send("second")));
+    expect([await Promise.all(outcomes), storage.device.length]).toEqual([["closed", "closed"], 1]);
+  });
+
+  test("waits for another login where the token is refused, and what is tried meanwhile is refused alone", async () => {
+    const { session, socket } = await attaching();
+    const first = codeOf(session.send("first"));
+    socket.end(4505, "unauthenticated");
+    expect(session.status).toMatchObject({ state: "refused", code: "unauthenticated" });
+    expect(await codeOf(session.send("second"))).toBe("unauthenticated");
+    client.reconnect();
+    const next = await welcomed();
+    answer(2);
+    expect(next.sentOf("send")).toMatchObject([{ n: 1 }]);
+    next.receive({ t: "ack", h: 7, p: "page", n: 1, s: 11 });
+    expect(await first).toBe("applied");
+  });
+
+  test("goes from a page that is gone to the next one, and through that one's end to a third", async () => {
+    const { session } = await attaching();
+    const outcomes = ["one", "two"].map((text) => codeOf(session.send(text)));
+    client.close();
+    expect(await Promise.all(outcomes)).toEqual(["closed", "closed"]);
+    for (const page of ["second", "third"]) {
+      client = newClient({ page });
+      await attaching();
+      answer(1);
+      expect(network.socket.sentOf("send")).toMatchObject([
+        { p: "page", n: 1 },
+        { p: "page", n: 2 },
+      ]);
+      client.close();
+    }
+  });
+
+  test("does not need a storage: one that throws at everything changes nothing", async () => {
+    const denied = (): never => {
+      throw new Error("SecurityError");
+    };
+    const store: KeyValueStore = {
+      getItem: denied,
+      setItem: denied,
+      removeItem: denied,
+      key: denied,
+      get length() {
+        return denied();
+      },
+    };
+    client = newClient({ storage: { tab: store, device: store } });
+    const { session, socket } = await attaching();
+    answer(1);
+    const outcome = codeOf(session.send("hello"));
+    socket.receive({ t: "ack", h: 7, p: "page", n: 1, s: 11 });
+    expect(await outcome).toBe("applied");
+    clock.advance(60_000);
+    session.close();
+  });
+
+  test("SPEC 11: is as much as a session remembers of one writer, and not more", async () => {
+    const session = client.session("trip");
+    for (let count = 0; count < 1_024; count += 1) void session.send("x");
+    await expect(session.send("one too many")).rejects.toMatchObject({ code: "overloaded" });
+    const socket = await welcomed();
+    answer(1);
+    expect([socket.sentOf("send").length, storage.device.length]).toEqual([1_024, 1_024]);
+  });
 });

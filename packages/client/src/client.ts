@@ -1,4 +1,4 @@
-import { PerdureError } from "@perdure/core";
+import { LIMITS, PerdureError } from "@perdure/core";
 import type { SessionCreatedJson } from "@perdure/protocol";
 import { isSystemSessionId, type ServerFrame, SESSION_ID_PATTERN, type WelcomeFrame } from "@perdure/protocol/frames";
 import { Connection } from "./connection.ts";
@@ -11,7 +11,7 @@ import {
   systemClock,
 } from "./environment.ts";
 import { Listeners } from "./listeners.ts";
-import { OutboxStore, type StoredLane } from "./outbox-store.ts";
+import { OutboxStore } from "./outbox-store.ts";
 import {
   platformDevice,
   platformLocks,
@@ -38,6 +38,11 @@ export interface ClientOptions extends Partial<ConnectionSettings> {
   readonly locks?: LockManager;
   readonly webSocket?: SocketConstructor;
   readonly clock?: Clock;
+  /**
+   * Records of a session that may wait for their verdict, as while there is no network; more are refused as `overloaded`.
+   * Default, and most: 1,024, as many verdicts as a session remembers of one writer.
+   */
+  readonly unjudgedCount?: number;
   /** From [0, 1). */
   readonly random?: () => number;
   /** Calls once, soon; default: with the next frame of a visible page. */
@@ -103,8 +108,6 @@ class PerdureClient implements Client {
   /** Where frames go that name a session by its handle, or answer a request. */
   readonly #byHandle = new Map<number, SessionEngine>();
   readonly #byRequest = new Map<number, SessionEngine>();
-  /** What pages that are gone had on its way in sessions that nobody has opened here yet. */
-  readonly #orphans = new Map<string, { readonly page: string; readonly lane: StoredLane }[]>();
   readonly #statusListeners = new Listeners<Status>();
   readonly #reportListeners = new Listeners<Report>();
   #requestId = 0;
@@ -141,7 +144,7 @@ class PerdureClient implements Client {
       states: new StateStore(storage.tab, prefix),
       outboxes: this.#outboxes,
       send: (frame) => this.#connection.send(frame),
-      maxFrameBytes: () => this.#connection.maxFrameBytes,
+      unjudgedCount: Math.min(options.unjudgedCount ?? LIMITS.producerWindow, LIMITS.producerWindow),
       renew: () => this.#connection.renew(),
       onElsewhere: () => this.#connection.move(),
       onReport: (session, code, message) => this.#reportListeners.tell({ session, code, message }),
@@ -178,8 +181,7 @@ class PerdureClient implements Client {
     });
     const session = new Session(engine, () => this.#closeSession(id));
     this.#sessions.set(id, { session, engine });
-    for (const { page, lane } of this.#orphans.get(id) ?? []) engine.adopt(page, lane);
-    this.#orphans.delete(id);
+    engine.adopt();
     engine.onConnection(this.#connection.state, this.#self);
     if (this.#connection.state.phase === "idle") this.#connection.want();
     return session;
@@ -233,16 +235,10 @@ class PerdureClient implements Client {
       return false;
     }
     this.#self = { tenant, participant, role, mayCreate };
-    void this.#outboxes.identify({ tenant, participant }, (page, lanes) => this.#adopt(page, lanes));
+    void this.#outboxes.identify({ tenant, participant }).then(() => {
+      for (const open of this.#sessions.values()) open.engine.adopt();
+    });
     return true;
-  }
-
-  #adopt(page: string, lanes: readonly StoredLane[]): void {
-    for (const lane of lanes) {
-      const engine = this.#sessions.get(lane.session)?.engine;
-      if (engine !== undefined) engine.adopt(page, lane);
-      else this.#orphans.set(lane.session, [...(this.#orphans.get(lane.session) ?? []), { page, lane }]);
-    }
   }
 
   #onFrame(frame: ServerFrame): void {

@@ -181,6 +181,26 @@ describe("a connection", () => {
     expect(before.closedWith).toBe(4000);
   });
 
+  test("does not send what the edge would end it for, counted in bytes", async () => {
+    expect(connection.send({ t: "ping" })).toBe("away");
+    await open();
+    const before = network.socket.sent.length;
+    // Half as many characters as bytes.
+    const titled = (characters: number) =>
+      connection.send({
+        t: "send",
+        h: 1,
+        p: "p",
+        n: 1,
+        born: 0,
+        ev: [{ sessionUpdated: { title: "é".repeat(characters) } }],
+      });
+    expect(titled(500_000)).toMatchObject({ code: "too_large" });
+    expect(network.socket.sent).toHaveLength(before);
+    expect(titled(499_900)).toBe("sent");
+    expect(network.socket.sent).toHaveLength(before + 1);
+  });
+
   test("hears nothing more of a socket that it has left", async () => {
     await open();
     const old = network.socket;

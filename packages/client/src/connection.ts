@@ -1,3 +1,4 @@
+import { PerdureError, utf8Bytes } from "@perdure/core";
 import {
   type ClientFrame,
   encodeFrame,
@@ -32,6 +33,9 @@ export interface ConnectionOptions extends ConnectionSettings {
   /** What people see of this device, e.g. "Firefox on Linux". */
   readonly device: string;
 }
+
+/** What became of a frame; `away`: the connection is not open, and its owner sends it again; else why no edge would take it. */
+export type Transmission = "sent" | "away" | PerdureError;
 
 export interface ConnectionListener {
   onState(state: ConnectionState): void;
@@ -80,11 +84,6 @@ export class Connection {
     return this.#state;
   }
 
-  /** Longest frame that the edge takes; of one that is not known yet nothing is known. */
-  get maxFrameBytes(): number {
-    return this.#state.welcome?.maxFrameBytes ?? Infinity;
-  }
-
   /** Connects, also where it waits or was refused; nothing where it is connected or about to be. */
   want(): void {
     this.#dispatch({ kind: "wanted" });
@@ -107,11 +106,17 @@ export class Connection {
     if (this.#state.phase === "open") this.#heartbeat.probe();
   }
 
-  /** True where the frame went out. On a connection that is not open it is dropped, and its owner sends it again. */
-  send(frame: ClientFrame): boolean {
-    if (this.#state.phase !== "open" || this.#socket === undefined) return false;
-    this.#socket.send(encodeFrame(frame));
-    return true;
+  /** Sends a frame, unless the edge would end the connection for its length. */
+  send(frame: ClientFrame): Transmission {
+    const { phase, welcome } = this.#state;
+    if (phase !== "open" || this.#socket === undefined) return "away";
+    const text = encodeFrame(frame);
+    const bytes = utf8Bytes(text);
+    const max = welcome?.maxFrameBytes ?? Infinity;
+    if (bytes > max)
+      return new PerdureError("too_large", `${bytes} bytes, and the server takes ${max}: send less at once`);
+    this.#socket.send(text);
+    return "sent";
   }
 
   close(): void {
@@ -215,7 +220,7 @@ export class Connection {
     if (this.#socket !== socket) return;
     if (token === undefined) {
       this.#renewTimer.start(RENEW_AGAIN_MS, () => void this.#renew());
-    } else if (this.send({ t: "auth", token })) {
+    } else if (this.send({ t: "auth", token }) === "sent") {
       this.#helloToken = token;
     }
   }

@@ -1,5 +1,5 @@
 import type { EventJson, MessageRoleJson, PartSpecJson } from "@perdure/protocol";
-import type { IdOf } from "./outbox.ts";
+import type { IdOf } from "./outbox-lane.ts";
 
 /** What a person sends: text, or parts. */
 export type Content = string | readonly PartInput[];

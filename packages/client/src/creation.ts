@@ -1,9 +1,10 @@
 import { CODES, PerdureError } from "@perdure/core";
 import type { SessionCreatedJson } from "@perdure/protocol";
 import type { AckFrame } from "@perdure/protocol/frames";
+import type { Transmission } from "./connection.ts";
 import type { Clock } from "./environment.ts";
 import { refusal } from "./failure.ts";
-import type { OutboxEntry, Transmission } from "./outbox-lane.ts";
+import type { OutboxEntry } from "./outbox-entry.ts";
 import { Timer } from "./timer.ts";
 
 export interface CreationOptions {
@@ -52,8 +53,8 @@ export class Creation {
   onAck(ack: AckFrame, again: () => void): boolean {
     if (ack.p !== this.#producer) return false;
     this.#producer = undefined;
-    // That it has a life now was told by the stream before this.
-    if (ack.code === undefined || ack.code === "already_exists") return true;
+    // That it has a life now was told by the stream before this; where it was let go of, the next attach asks again.
+    if (ack.code === undefined || ack.code === "already_exists" || ack.code === "not_attached") return true;
     const error = refusal(ack.code, ack.message);
     if (CODES[error.code].retryable) this.#retry.start(ack.retryAfterMs ?? RETRY_MS, again);
     else this.#options.onRefused(error);

@@ -1,7 +1,8 @@
 import { PerdureError } from "@perdure/core";
 import type { AckFrame } from "@perdure/protocol/frames";
 import { beforeEach, describe, expect, test } from "vitest";
-import { isStandIn, type OutboxEntry, OutboxLane } from "./outbox-lane.ts";
+import { isStandIn, type OutboxEntry } from "./outbox-entry.ts";
+import { type IdOf, OutboxLane } from "./outbox-lane.ts";
 import { ManualClock } from "./testing/manual-clock.ts";
 
 let clock: ManualClock;
@@ -11,6 +12,8 @@ let attached: boolean;
 /** Numbers of records that no edge would take. */
 let tooLong: number[];
 let saved: number[];
+/** How many more records the storage takes. */
+let room: number;
 let lane: OutboxLane;
 
 beforeEach(() => {
@@ -19,9 +22,22 @@ beforeEach(() => {
   written = [];
   saved = [];
   attached = true;
+  room = Infinity;
   tooLong = [];
   lane = new OutboxLane({
-    producer: "page",
+    name: { page: "page", session: "trip", producer: "page" },
+    store: {
+      keep: (_name, { number }) => {
+        if (saved.includes(number)) return true;
+        if (room < 1) return false;
+        room -= 1;
+        return saved.push(number) > 0;
+      },
+      drop: (_name, number) => {
+        if (saved.includes(number)) room += 1;
+        saved = saved.filter((other) => other !== number);
+      },
+    },
     clock,
     transmit: (_producer, { number, events }) => {
       if (!attached) return "away";
@@ -30,9 +46,7 @@ beforeEach(() => {
       written.push(events);
       return "sent";
     },
-    onChange: () => {
-      saved = lane.entries.map(({ number }) => number);
-    },
+    onChange: () => undefined,
   });
 });
 
@@ -50,16 +64,19 @@ const ack = (n: number, more: Partial<AckFrame> = {}): AckFrame => ({
   ...more,
 });
 
-/** What became of it: a seq, or a code. */
-const outcomeOf = (applied: Promise<number>): Promise<number | string> =>
-  applied.catch((error: unknown) => (error instanceof PerdureError ? error.code : "untyped"));
+/** What became of it: the number under which it was accepted, or a code. */
+const outcomeOf = (applied: Promise<IdOf>): Promise<number | string> =>
+  applied.then(
+    (idOf) => Number(idOf(0).split(":")[1]),
+    (error: unknown) => (error instanceof PerdureError ? error.code : "untyped"),
+  );
 
 describe("a record", () => {
   test("is sent at once, stored until its verdict, and resolves to its seq", async () => {
     const applied = lane.add(entry(1));
     expect({ sent, saved }).toEqual({ sent: [1], saved: [1] });
     lane.onAck(ack(1));
-    expect(await applied).toBe(11);
+    expect(await outcomeOf(applied)).toBe(1);
     expect(saved).toEqual([]);
   });
 
@@ -108,7 +125,7 @@ describe("a record", () => {
     lane.onAck(ack(1));
     lane.onAck(ack(1, { code: "forbidden" }));
     lane.onAck(ack(7));
-    expect(await applied).toBe(11);
+    expect(await outcomeOf(applied)).toBe(1);
   });
 });
 
@@ -134,7 +151,7 @@ describe("order", () => {
   });
 
   test("what went wrong in the server with no verdict known goes again, whatever its code, and fails nothing behind it", async () => {
-    const [first, second] = [1, 2].map((number) => lane.add(entry(number)));
+    const [first, second] = [1, 2].map((number) => outcomeOf(lane.add(entry(number))));
     sent = [];
     lane.onAck(ack(1, { code: "internal", retryAfterMs: 500 }));
     lane.onAck(ack(2, { code: "producer_gap", expected: 1 }));
@@ -142,7 +159,7 @@ describe("order", () => {
     expect(sent).toEqual([1, 2]);
     lane.onAck(ack(1, { s: 8 }));
     lane.onAck(ack(2, { s: 9 }));
-    await expect(Promise.all([first, second])).resolves.toEqual([8, 9]);
+    await expect(Promise.all([first, second])).resolves.toEqual([1, 2]);
   });
 
   test("SPEC 4, 5: one that never got to the session is refused alone: what follows it goes on, in order", async () => {
@@ -155,7 +172,7 @@ describe("order", () => {
     for (const index of [0, 1]) expect(written[index]).toEqual([{ messageClosed: {} }]);
     lane.onAck(ack(1, { code: "invalid_event" }));
     for (const number of [2, 3]) lane.onAck(ack(number));
-    expect([await second, await third, saved]).toEqual([12, 13, []]);
+    expect([await second, await third, saved]).toEqual([2, 3, []]);
   });
 
   test("where the session does not take what stands in for it either, those who wait are told", async () => {
@@ -181,20 +198,20 @@ describe("order", () => {
   });
 
   test("SPEC 5: one that never got to the session lets nothing overtake what was sent before it", async () => {
-    const first = lane.add(entry(1));
+    const first = outcomeOf(lane.add(entry(1)));
     const second = outcomeOf(lane.add(entry(2)));
     lane.onAck(ack(1, { code: "unavailable", retryAfterMs: 500 }));
     sent = [];
     lane.onAck(ack(2, { code: "too_large", expected: 2 }));
     expect(await second).toBe("too_large");
-    const third = lane.add(entry(3));
+    const third = outcomeOf(lane.add(entry(3)));
     expect(sent).toEqual([]);
     clock.advance(500);
     expect(sent).toEqual([1, 2, 3]);
     lane.onAck(ack(1));
     lane.onAck(ack(2, { code: "invalid_event" }));
     lane.onAck(ack(3));
-    expect(await Promise.all([first, third])).toEqual([11, 13]);
+    expect(await Promise.all([first, third])).toEqual([1, 3]);
   });
 
   test("what would end the connection is never sent: it is refused here, and what follows goes on", async () => {
@@ -207,7 +224,7 @@ describe("order", () => {
     expect([written[0], written[2]]).toEqual([[{ messageClosed: {} }], [{ messageClosed: {} }]]);
     for (const number of [1, 3]) lane.onAck(ack(number, { code: "invalid_event" }));
     for (const number of [2, 4]) lane.onAck(ack(number));
-    expect([await Promise.all(outcomes), saved]).toEqual([["too_large", 12, "too_large", 14], []]);
+    expect([await Promise.all(outcomes), saved]).toEqual([["too_large", 2, "too_large", 4], []]);
   });
 
   test("what follows a message that will never be there follows what that one would have", () => {
@@ -219,7 +236,8 @@ describe("order", () => {
     tooLong = [1, 2];
     lane.add(message(1, "there")).catch(() => undefined);
     lane.add(message(2, "page:1:0")).catch(() => undefined);
-    for (const parentId of ["page:2:0", "elsewhere"]) void lane.add(message(3, parentId));
+    void lane.add(message(3, "page:2:0"));
+    void lane.add(message(4, "elsewhere"));
     attached = true;
     lane.attached();
     expect(written.slice(2)).toEqual([
@@ -233,6 +251,92 @@ describe("order", () => {
     lane.onAck(ack(3, { code: "producer_gap", expected: 1 }));
     expect(await Promise.all(outcomes)).toEqual(["producer_gap", "producer_gap"]);
   });
+});
+
+describe("SPEC 11: storage without room", () => {
+  test("keeps the records before, without a gap, and takes in the others as those are settled", () => {
+    room = 2;
+    for (const number of [1, 2, 3, 4]) void lane.add(entry(number));
+    expect(saved).toEqual([1, 2]);
+    lane.onAck(ack(1));
+    expect(saved).toEqual([2, 3]);
+    room = 5;
+    void lane.add(entry(5));
+    expect(saved).toEqual([2, 3, 4, 5]);
+  });
+});
+
+describe("SPEC 10: a message sent right behind one that the session refuses", () => {
+  const message = (number: number, parentId: string): OutboxEntry => ({
+    ...entry(number),
+    events: [
+      { messageOpened: { parentId } },
+      { partOpened: { messageId: `page:${number}:0`, part: { text: `${number}` }, complete: true } },
+      { messageClosed: { messageId: `page:${number}:0` } },
+    ],
+  });
+  const parents = (): unknown[] => written.map((events) => events[0]?.messageOpened?.parentId);
+
+  test("follows what that one would have, under another number, as do those behind it", async () => {
+    const outcomes = [message(1, "there"), message(2, "page:1:0"), message(3, "page:2:0")].map((each) =>
+      outcomeOf(lane.add(each)),
+    );
+    written = [];
+    lane.onAck(ack(1, { code: "too_large" }));
+    for (const number of [2, 3]) lane.onAck(ack(number, { code: "not_found" }));
+    expect([sent, parents()]).toEqual([
+      [1, 2, 3, 4, 5],
+      ["there", "page:4:0"],
+    ]);
+    expect(written[0]?.[1]).toMatchObject({ partOpened: { messageId: "page:4:0", part: { text: "2" } } });
+    for (const number of [4, 5]) lane.onAck(ack(number));
+    expect([await Promise.all(outcomes), saved]).toEqual([["too_large", 4, 5], []]);
+  });
+
+  test("is refused once more for good", async () => {
+    lane.add(message(1, "there")).catch(() => undefined);
+    const second = outcomeOf(lane.add(message(2, "page:1:0")));
+    lane.onAck(ack(1, { code: "session_full" }));
+    lane.onAck(ack(2, { code: "not_found" }));
+    lane.onAck(ack(3, { code: "not_found" }));
+    expect([await second, sent, saved]).toEqual(["not_found", [1, 2, 3], []]);
+  });
+
+  test("is judged as it is where what it follows is another one", async () => {
+    lane.add(message(1, "there")).catch(() => undefined);
+    const second = outcomeOf(lane.add(message(2, "elsewhere")));
+    lane.onAck(ack(1, { code: "session_full" }));
+    lane.onAck(ack(2, { code: "not_found" }));
+    expect([await second, sent]).toEqual(["not_found", [1, 2]]);
+  });
+
+  test("goes on after a reconnect, whichever of its numbers has had its verdict", async () => {
+    lane.add(message(1, "there")).catch(() => undefined);
+    const second = outcomeOf(lane.add(message(2, "page:1:0")));
+    lane.onAck(ack(1, { code: "session_full" }));
+    lane.detached();
+    written = [];
+    lane.attached();
+    expect(parents()).toEqual(["there"]);
+    lane.onAck(ack(2, { code: "not_found" }));
+    lane.detached();
+    lane.attached();
+    lane.onAck(ack(3));
+    expect([await second, sent]).toEqual([3, [1, 2, 2, 3, 3]]);
+  });
+});
+
+test("SPEC 5, 12: a second answer to what was given up says nothing about what took its number", async () => {
+  const first = outcomeOf(lane.add(entry(1)));
+  const second = outcomeOf(lane.add(entry(2)));
+  // Attached again on the same connection: all goes out a second time, and each sending has its answer.
+  lane.attached();
+  const unused = ack(1, { code: "too_large", expected: 1 });
+  const gap = ack(2, { code: "producer_gap", expected: 1 });
+  for (const answer of [unused, gap, unused, gap]) lane.onAck(answer);
+  for (let times = 0; times < 3; times += 1) lane.onAck(ack(1, { code: "invalid_event" }));
+  lane.onAck(ack(2));
+  expect([await first, await second, saved]).toEqual(["too_large", 2, []]);
 });
 
 test("what is abandoned is told to those who wait, and stays stored for another page", async () => {

@@ -1,24 +1,32 @@
-import { type Code, isCode, PerdureError, REFUSED_BY_ALL } from "@perdure/core";
-import type { AudienceJson, EventJson } from "@perdure/protocol";
+import { PerdureError } from "@perdure/core";
 import type { AckFrame } from "@perdure/protocol/frames";
+import type { Transmission } from "./connection.ts";
 import type { Clock } from "./environment.ts";
+import { refusal } from "./failure.ts";
+import { isStandIn, type OutboxEntry, parentOf, renumbered, reparented, standInFor } from "./outbox-entry.ts";
 import { Timer } from "./timer.ts";
 
-/** A record that waits for the session's verdict. Plain JSON, since it outlives the page. */
-export interface OutboxEntry {
-  readonly number: number;
-  /** Seq of the session that the producer had seen when it began. */
-  readonly born: number;
-  readonly epoch?: string;
-  readonly audience?: AudienceJson;
-  readonly events: readonly EventJson[];
+/** The id of the item that the record's event at `index` makes: `producer:number:index`. */
+export type IdOf = (index: number) => string;
+
+/** One producer's records in one session, by the page that wrote them. */
+export interface LaneName {
+  readonly page: string;
+  readonly session: string;
+  readonly producer: string;
 }
 
-/** What became of a record that was to be sent; `away`: the session is not attached; else why no edge would take it. */
-export type Transmission = "sent" | "away" | PerdureError;
+/** Where records outlive the page. */
+export interface LaneStore {
+  /** Stores a record, in place of what had its number. False: there is no room. */
+  keep(lane: LaneName, entry: OutboxEntry): boolean;
+  /** The record of that number is settled. */
+  drop(lane: LaneName, number: number): void;
+}
 
 export interface LaneOptions {
-  readonly producer: string;
+  readonly name: LaneName;
+  readonly store: LaneStore;
   readonly clock: Clock;
   /** Sends where the session is attached; where it is not, `attached` will come. */
   readonly transmit: (producer: string, entry: OutboxEntry) => Transmission;
@@ -27,19 +35,22 @@ export interface LaneOptions {
 }
 
 interface Waiting {
-  readonly entry: OutboxEntry;
-  readonly settle: (result: number | PerdureError) => void;
+  entry: OutboxEntry;
+  settle: (result: IdOf | PerdureError) => void;
+  /** Sendings on this connection that have had no answer. */
+  unanswered: number;
+  isKept: boolean;
+  /** What it follows is another message now than when it may have been sent. */
+  isMoved: boolean;
 }
-
-/** It only takes a number whose own record nobody takes, and whoever wrote that has been told. */
-export const isStandIn = ({ events: [event, ...more] }: OutboxEntry): boolean =>
-  event?.messageClosed !== undefined && event.messageClosed.messageId === undefined && more.length === 0;
 
 /** One producer's records in one session, kept and sent in order until each has its verdict. */
 export class OutboxLane {
   readonly #options: LaneOptions;
   readonly #retry: Timer;
-  #waiting: Waiting[] = [];
+  /** By number, in order. */
+  readonly #waiting = new Map<number, Waiting>();
+  #last = 0;
   /** The number that was last sent again because of a gap; until its verdict, later gaps say nothing new. */
   #mending = 0;
 
@@ -49,23 +60,43 @@ export class OutboxLane {
   }
 
   get producer(): string {
-    return this.#options.producer;
+    return this.#options.name.producer;
+  }
+
+  get size(): number {
+    return this.#waiting.size;
+  }
+
+  get nextNumber(): number {
+    return this.#last + 1;
   }
 
   get entries(): readonly OutboxEntry[] {
-    return this.#waiting.map(({ entry }) => entry);
+    return Array.from(this.#waiting.values(), ({ entry }) => entry);
   }
 
-  /** Resolves to the seq of the record's last event; rejects with the PerdureError that refused it. */
-  add(entry: OutboxEntry): Promise<number> {
-    const { promise, resolve, reject } = Promise.withResolvers<number>();
-    const settle = (result: number | PerdureError): void =>
-      typeof result === "number" ? resolve(result) : reject(result);
-    const waiting: Waiting = { entry, settle };
-    this.#waiting.push(waiting);
-    this.#options.onChange();
-    if (!this.#retry.running) this.#transmit(waiting);
+  /**
+   * Resolves to how the record's items are called, once it is accepted; rejects with the PerdureError that refused it.
+   * Numbers are given in order. `isKept`: it is stored already.
+   */
+  add(entry: OutboxEntry, isKept = false): Promise<IdOf> {
+    const { promise, resolve, reject } = Promise.withResolvers<IdOf>();
+    const settle = (result: IdOf | PerdureError): void =>
+      result instanceof PerdureError ? reject(result) : resolve(result);
+    this.#put({ entry, settle, unanswered: 0, isKept, isMoved: false });
     return promise;
+  }
+
+  idOf(number: number): IdOf {
+    return (index) => `${this.producer}:${number}:${index}`;
+  }
+
+  /** Stores what is not stored yet as far as there is room, and in order: a page that takes over needs all numbers. */
+  keep(): void {
+    for (const waiting of this.#waiting.values()) {
+      waiting.isKept ||= this.#keep(waiting.entry);
+      if (!waiting.isKept) return;
+    }
   }
 
   /** The session is attached (again): whatever has no verdict is sent; what had one is a duplicate there. */
@@ -75,40 +106,66 @@ export class OutboxLane {
 
   detached(): void {
     this.#retry.stop();
+    for (const waiting of this.#waiting.values()) waiting.unanswered = 0;
   }
 
   onAck(ack: AckFrame): void {
-    const waiting = this.#waiting.find(({ entry }) => entry.number === ack.n);
+    const waiting = this.#waiting.get(ack.n);
     if (waiting === undefined) return;
-    if (ack.code === undefined) return this.#settle(waiting, ack.s);
-    const code: Code = isCode(ack.code) ? ack.code : "internal";
-    if (code === "producer_gap") return this.#mend(ack.expected ?? ack.n);
+    waiting.unanswered -= 1;
+    const { code, message, winner, expected, retryAfterMs } = ack;
+    if (code === undefined) return this.#settle(waiting, this.idOf(ack.n));
+    if (code === "producer_gap") return this.#mend(expected ?? ack.n);
     if (code === "not_attached") return;
     // Nobody knows of a verdict. One that there is after all is what the same number hears next.
-    if (ack.retryAfterMs !== undefined) return this.#sendLater(ack.n, ack.retryAfterMs);
-    const { winner, expected } = ack;
-    if (expected === ack.n && !isStandIn(waiting.entry))
-      return this.#giveUp(waiting, new PerdureError(code, ack.message));
-    this.#settle(waiting, new PerdureError(code, ack.message, winner === undefined ? {} : { winner }));
+    if (retryAfterMs !== undefined) return this.#sendLater(ack.n, retryAfterMs);
+    const error = refusal(code, message, winner === undefined ? {} : { winner });
+    if (expected === ack.n && !isStandIn(waiting.entry)) return this.#giveUp(waiting, error);
+    // So was what it stands in for: that had been sent twice.
+    if (expected === ack.n && waiting.unanswered > 0) return;
+    if (code === "not_found" && waiting.isMoved) return this.#sendAnew(waiting);
+    this.#settle(waiting, error);
+    this.#moveFrom(waiting.entry);
   }
 
   /** Gives up on all that waits. */
   fail(error: PerdureError): void {
     this.#retry.stop();
-    for (const waiting of [...this.#waiting]) this.#settle(waiting, error);
+    for (const waiting of [...this.#waiting.values()]) this.#settle(waiting, error);
   }
 
-  /** Tells those who wait that nothing more will be heard here. What is stored stays, for another page to send. */
+  /** Tells those who wait that nothing more will be heard here. What is stored stays, for whoever sends it next. */
   abandon(error: PerdureError): void {
     this.#retry.stop();
-    for (const { settle } of this.#waiting.splice(0)) settle(error);
+    for (const { settle } of this.#waiting.values()) settle(error);
+    this.#waiting.clear();
   }
 
-  #settle(waiting: Waiting, result: number | PerdureError): void {
-    this.#waiting = this.#waiting.filter((other) => other !== waiting);
-    if (waiting.entry.number === this.#mending) this.#mending = 0;
+  #keep(entry: OutboxEntry): boolean {
+    const { store, name } = this.#options;
+    return store.keep(name, entry);
+  }
+
+  #put(waiting: Waiting): void {
+    const { entry } = waiting;
+    this.#last = entry.number;
+    this.#waiting.set(entry.number, waiting);
+    this.keep();
+    this.#options.onChange();
+    if (!this.#retry.running) this.#transmit(waiting);
+  }
+
+  #settle(waiting: Waiting, result: IdOf | PerdureError): void {
+    this.#take(waiting);
     this.#options.onChange();
     waiting.settle(result);
+  }
+
+  #take({ entry: { number } }: Waiting): void {
+    this.#waiting.delete(number);
+    if (number === this.#mending) this.#mending = 0;
+    this.#options.store.drop(this.#options.name, number);
+    this.keep();
   }
 
   /**
@@ -116,37 +173,64 @@ export class OutboxLane {
    * sent behind it is answered with a gap, and goes again then.
    */
   #giveUp(waiting: Waiting, error: PerdureError): void {
-    const standIn = this.#standIn(waiting, error);
+    this.#standIn(waiting, error);
     this.#mending = 0;
-    if (!this.#retry.running) this.#transmit(standIn);
+    if (!this.#retry.running) this.#transmit(waiting);
   }
 
-  #standIn(waiting: Waiting, error: PerdureError): Waiting {
+  #standIn(waiting: Waiting, error: PerdureError): void {
     const { entry, settle } = waiting;
-    const standIn: Waiting = { entry: { ...entry, events: REFUSED_BY_ALL }, settle: () => undefined };
-    this.#waiting = this.#waiting.map((other) => (other === waiting ? standIn : this.#without(entry, other)));
+    waiting.settle = () => undefined;
+    this.#change(waiting, standInFor(entry));
+    this.#moveFrom(entry);
     this.#options.onChange();
     settle(error);
-    return standIn;
+  }
+
+  /**
+   * It was refused because what it followed had been, which nobody could know when it was sent: it goes behind all else,
+   * after what that one would have followed.
+   */
+  #sendAnew(waiting: Waiting): void {
+    const { entry } = waiting;
+    const number = this.nextNumber;
+    this.#follow(entry.number, (id) => renumberedId(id, number));
+    this.#put({
+      ...waiting,
+      entry: renumbered(entry, this.producer, number),
+      unanswered: 0,
+      isKept: false,
+      isMoved: false,
+    });
+    this.#take(waiting);
   }
 
   /** What follows a message that will never be there follows what that one would have. */
-  #without(gone: OutboxEntry, waiting: Waiting): Waiting {
-    const { entry } = waiting;
-    const ids = `${this.producer}:${gone.number}:`;
-    const parentId = gone.events.find(({ messageOpened }) => messageOpened)?.messageOpened?.parentId ?? "";
-    const events = entry.events.map((event) => {
-      const { messageOpened } = event;
-      return messageOpened?.parentId?.startsWith(ids) === true
-        ? { messageOpened: { ...messageOpened, parentId } }
-        : event;
-    });
-    return { ...waiting, entry: { ...entry, events } };
+  #moveFrom(gone: OutboxEntry): void {
+    if (isStandIn(gone)) return;
+    const parent = parentOf(gone);
+    this.#follow(gone.number, () => parent);
+  }
+
+  #follow(number: number, instead: (parentId: string) => string): void {
+    const ids = `${this.producer}:${number}:`;
+    for (const waiting of this.#waiting.values()) {
+      const entry = reparented(waiting.entry, (parentId) => (parentId.startsWith(ids) ? instead(parentId) : parentId));
+      if (entry === waiting.entry) continue;
+      waiting.isMoved = true;
+      this.#change(waiting, entry);
+    }
+  }
+
+  #change(waiting: Waiting, entry: OutboxEntry): void {
+    waiting.entry = entry;
+    // Without room for what it has become, what it was goes again from another page, and comes to the same.
+    if (waiting.isKept) this.#keep(entry);
   }
 
   #mend(expected: number): void {
     if (expected === this.#mending || this.#retry.running) return;
-    const first = this.#waiting[0]?.entry.number ?? expected;
+    const [first = expected] = this.#waiting.keys();
     if (first > expected) {
       const message = "records before these were lost on this device; send again";
       return this.fail(new PerdureError("producer_gap", message, { expected }));
@@ -160,18 +244,24 @@ export class OutboxLane {
   }
 
   // What is not taken changes what follows it, so that nothing is looked at before its turn.
-  #sendFrom(number: number): void {
+  #sendFrom(first: number): void {
     this.#retry.stop();
-    for (let index = 0; index < this.#waiting.length; index += 1) {
-      const waiting = this.#waiting[index];
-      if (waiting !== undefined && waiting.entry.number >= number && !this.#transmit(waiting)) return;
-    }
+    for (const [number, waiting] of this.#waiting) if (number >= first && !this.#transmit(waiting)) return;
   }
 
   /** False: the session is not attached. */
   #transmit(waiting: Waiting): boolean {
     const outcome = this.#options.transmit(this.producer, waiting.entry);
+    if (outcome === "sent") waiting.unanswered += 1;
     if (!(outcome instanceof PerdureError)) return outcome === "sent";
-    return !isStandIn(waiting.entry) && this.#transmit(this.#standIn(waiting, outcome));
+    if (isStandIn(waiting.entry)) return false;
+    this.#standIn(waiting, outcome);
+    return this.#transmit(waiting);
   }
+}
+
+/** `producer:number:index` with another number. */
+function renumberedId(id: string, number: number): string {
+  const [producer, , index] = id.split(":");
+  return `${producer}:${number}:${index}`;
 }

@@ -1,6 +1,8 @@
-import type { OutboxEntry } from "./outbox-lane.ts";
-import { fieldsOf } from "./fields.ts";
 import type { KeyValueStore, LockManager } from "./environment.ts";
+import { fieldsOf } from "./fields.ts";
+import { Kept } from "./kept.ts";
+import { isEntry, type OutboxEntry } from "./outbox-entry.ts";
+import type { LaneName, LaneStore } from "./outbox-lane.ts";
 
 /** Whose records they are: they are never sent under another name. */
 export interface Identity {
@@ -9,14 +11,9 @@ export interface Identity {
 }
 
 /** What one producer has on its way in one session, in order. */
-export interface StoredLane {
-  readonly session: string;
-  readonly producer: string;
+export interface StoredLane extends LaneName {
   readonly entries: readonly OutboxEntry[];
 }
-
-/** Takes over what `page`, which is gone, had not got through. */
-export type Adopter = (page: string, lanes: readonly StoredLane[]) => void;
 
 export interface OutboxStoreOptions {
   readonly store: KeyValueStore;
@@ -28,124 +25,94 @@ export interface OutboxStoreOptions {
   readonly locks: LockManager | undefined;
 }
 
+/** `page:session:producer:number`. */
+const KEY_PATTERN = /^(.+):([^:]+):([\w-]+):(\d+)$/;
+
 /**
- * Keeps unacknowledged records over page loads. Each page holds a Web Lock of its own name for as long as it lives,
- * so that another page which gets that lock knows the owner to be gone, and is the only one to take over.
+ * Keeps unacknowledged records over page loads, once it is known whose they are. Each page holds a Web Lock of its own name
+ * for as long as it lives, so that another page which gets that lock knows the owner to be gone, and is the only one to
+ * take over.
  */
-export class OutboxStore {
+export class OutboxStore implements LaneStore {
   readonly #options: OutboxStoreOptions;
-  /** By page: those taken over, and this one. */
-  readonly #lanes = new Map<string, StoredLane[]>();
-  readonly #release = new Map<string, () => void>();
+  readonly #kept: Kept;
+  readonly #start: string;
+  /** This page, and those that it takes over. */
+  readonly #pages: Set<string>;
+  readonly #closed = Promise.withResolvers<void>();
   #identity: Identity | undefined;
 
   constructor(options: OutboxStoreOptions) {
+    const { store, prefix, page } = options;
     this.#options = options;
-    void this.#hold(options.page, false);
+    this.#kept = new Kept(store);
+    this.#start = `${prefix}outbox:`;
+    this.#pages = new Set([page]);
+    void this.#hold(page, false);
   }
 
-  /** The server has said who this is; what the same participant left behind is handed to `adopt`. */
-  async identify(identity: Identity, adopt: Adopter): Promise<void> {
+  /** The server has said who this is. Resolves when what the same participant left behind is this page's to send. */
+  async identify(identity: Identity): Promise<void> {
     this.#identity = identity;
-    this.#write(this.#options.page);
-    for (const page of this.#storedPages()) {
-      if (this.#lanes.has(page) || page === this.#options.page) continue;
-      const lanes = this.#read(page, identity);
-      if (lanes === undefined || !(await this.#hold(page, true))) continue;
-      this.#lanes.set(page, lanes);
-      adopt(page, lanes);
+    for (const { page } of this.#stored()) {
+      if (!this.#pages.has(page) && (await this.#hold(page, true))) this.#pages.add(page);
     }
   }
 
-  /** What still waits; replaces what was said of that session and producer before. */
-  save(page: string, lane: StoredLane): void {
-    const others = (this.#lanes.get(page) ?? []).filter(
-      ({ session, producer }) => session !== lane.session || producer !== lane.producer,
+  /** What is stored for a session, and no other page sends. */
+  left(session: string): readonly StoredLane[] {
+    return this.#stored().filter((lane) => lane.session === session && this.#pages.has(lane.page));
+  }
+
+  /** False: there is no room, or nobody knows yet whose it is. */
+  keep(lane: LaneName, entry: OutboxEntry): boolean {
+    return (
+      this.#identity !== undefined && this.#kept.write(this.#key(lane, entry.number), { ...this.#identity, entry })
     );
-    this.#lanes.set(page, lane.entries.length > 0 ? [...others, lane] : others);
-    this.#write(page);
+  }
+
+  drop(lane: LaneName, number: number): void {
+    this.#kept.remove(this.#key(lane, number));
   }
 
   /** Lets other pages have what is left. */
   close(): void {
-    for (const release of this.#release.values()) release();
-    this.#release.clear();
+    this.#closed.resolve();
   }
 
-  #write(page: string): void {
-    const lanes = this.#lanes.get(page);
-    const { store } = this.#options;
-    if (lanes === undefined || lanes.length === 0) {
-      store.removeItem(this.#key(page));
-      if (page !== this.#options.page) this.#release.get(page)?.();
-      return;
+  /** What is stored of this participant. */
+  #stored(): StoredLane[] {
+    if (this.#identity === undefined) return [];
+    const lanes = new Map<string, LaneName & { readonly entries: OutboxEntry[] }>();
+    for (const key of this.#kept.keysAfter(this.#start)) {
+      const [, page = "", session = "", producer = "", number] = KEY_PATTERN.exec(key) ?? [];
+      const { tenant, participant, entry } = fieldsOf(this.#kept.read(this.#start + key));
+      const isOwn = tenant === this.#identity.tenant && participant === this.#identity.participant;
+      if (!isOwn || !isEntry(entry) || entry.number !== Number(number)) continue;
+      const id = `${page}:${session}:${producer}`;
+      const lane = lanes.get(id) ?? { page, session, producer, entries: [] };
+      lane.entries.push(entry);
+      lanes.set(id, lane);
     }
-    try {
-      store.setItem(this.#key(page), JSON.stringify({ ...this.#identity, lanes }));
-    } catch {
-      // No room: the records live as long as the page. An older copy would send again what was settled since.
-      store.removeItem(this.#key(page));
-    }
+    for (const { entries } of lanes.values()) entries.sort((one, other) => one.number - other.number);
+    return [...lanes.values()];
   }
 
-  #read(page: string, identity: Identity): StoredLane[] | undefined {
-    const stored = parseStored(this.#options.store.getItem(this.#key(page)));
-    const own = stored?.tenant === identity.tenant && stored.participant === identity.participant;
-    return own ? [...stored.lanes] : undefined;
+  #key({ page, session, producer }: LaneName, number: number): string {
+    return `${this.#start}${page}:${session}:${producer}:${number}`;
   }
 
-  #storedPages(): string[] {
-    const { store } = this.#options;
-    const keys = Array.from({ length: store.length }, (_, index) => store.key(index) ?? "");
-    const start = this.#key("");
-    return keys.filter((key) => key.startsWith(start)).map((key) => key.slice(start.length));
-  }
-
-  #key(page: string): string {
-    return `${this.#options.prefix}outbox:${page}`;
-  }
-
-  /** Resolves to whether the lock is held now; it stays so until released or the page ends. */
+  /** Resolves to whether the lock is held now; it stays so until the store is closed or the page ends. */
   async #hold(page: string, ifAvailable: boolean): Promise<boolean> {
     const { locks } = this.#options;
     if (locks === undefined) return true;
     const { promise: outcome, resolve } = Promise.withResolvers<boolean>();
     locks
-      .request(this.#key(page), { ifAvailable }, (lock) => {
+      .request(this.#start + page, { ifAvailable }, (lock) => {
         resolve(lock !== null);
-        return lock === null ? Promise.resolve() : new Promise<void>((release) => this.#release.set(page, release));
+        return lock === null ? Promise.resolve() : this.#closed.promise;
       })
       .catch(() => resolve(false));
     return outcome;
   }
-}
-
-interface StoredOutbox extends Identity {
-  readonly lanes: readonly StoredLane[];
-}
-
-function parseStored(source: string | null): StoredOutbox | undefined {
-  try {
-    const value: unknown = JSON.parse(source ?? "null");
-    return isStoredOutbox(value) ? value : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-function isStoredOutbox(value: unknown): value is StoredOutbox {
-  const { tenant, participant, lanes } = fieldsOf(value);
-  return typeof tenant === "string" && typeof participant === "string" && Array.isArray(lanes) && lanes.every(isLane);
-}
-
-function isLane(value: unknown): value is StoredLane {
-  const { session, producer, entries } = fieldsOf(value);
-  return (
-    typeof session === "string" && typeof producer === "string" && Array.isArray(entries) && entries.every(isEntry)
-  );
-}
-
-function isEntry(value: unknown): value is OutboxEntry {
-  const { number, born, events } = fieldsOf(value);
-  return Number.isInteger(number) && Number.isInteger(born) && Array.isArray(events);
 }

@@ -1,27 +1,19 @@
 import { type Code, PerdureError } from "@perdure/core";
 import type { AudienceJson, EventJson } from "@perdure/protocol";
 import type { AckFrame } from "@perdure/protocol/frames";
+import { isStandIn, type OutboxEntry } from "./outbox-entry.ts";
+import { type IdOf, type LaneName, type LaneOptions, OutboxLane } from "./outbox-lane.ts";
+import type { StoredLane } from "./outbox-store.ts";
 import type { PendingRecord } from "./pending.ts";
-import { isStandIn, type LaneOptions, type OutboxEntry, OutboxLane } from "./outbox-lane.ts";
 
-export interface OutboxOptions extends Pick<LaneOptions, "clock" | "transmit"> {
-  /** Names this page load. */
-  readonly page: string;
-  /** What its producers' ids begin with: unique to this outbox. */
-  readonly producer: string;
-  readonly save: (page: string, producer: string, entries: readonly OutboxEntry[]) => void;
-  /** What waits has changed. */
-  readonly onChange: () => void;
+/** `producer`: what its producers' ids begin with, unique to this outbox. */
+export interface OutboxOptions extends Omit<LaneOptions, "name">, LaneName {
+  /** Records that may wait for their verdict. */
+  readonly unjudgedCount: number;
 }
 
-/** The id of the item that the record's event at `index` makes: `producer:number:index`. */
-export type IdOf = (index: number) => string;
-
-/** A record on its way. `applied`: the seq of its last event; rejects with the PerdureError that refused it. */
-export interface Sent {
-  readonly idOf: IdOf;
-  readonly applied: Promise<number>;
-}
+/** A record on its way: how its items are called once it is accepted; rejects with the PerdureError that refused it. */
+export type Sent = Promise<IdOf>;
 
 /** What is to be written. */
 export interface Draft {
@@ -44,7 +36,6 @@ export class Outbox {
   readonly #lanes = new Map<string, OutboxLane>();
   #own: OutboxLane | undefined;
   #generation = 0;
-  #last = 0;
   #born = 0;
   #epoch: number | undefined;
 
@@ -59,30 +50,40 @@ export class Outbox {
     );
   }
 
+  get size(): number {
+    let size = 0;
+    for (const lane of this.#lanes.values()) size += lane.size;
+    return size;
+  }
+
   /** Queues a record under the next number; `draft` gets the ids of its items. `seq`, `epoch`: the session's, as known here. */
   add(draft: (idOf: IdOf) => Draft, seq: number, epoch?: number): Sent {
+    const { size } = this;
+    if (size >= this.#options.unjudgedCount) {
+      const message = `${size} records wait for their verdict: send again when some have theirs`;
+      return Promise.reject(new PerdureError("overloaded", message));
+    }
     // Another life of the name knows nothing of the numbers before.
     if (this.#epoch !== undefined && epoch !== this.#epoch) this.#own = undefined;
     this.#epoch = epoch;
     const lane = (this.#own ??= this.#begin(seq));
-    this.#last += 1;
-    const number = this.#last;
-    const idOf: IdOf = (index) => `${lane.producer}:${number}:${index}`;
-    const applied = lane.add({ number, born: this.#born, ...draft(idOf) });
+    const number = lane.nextNumber;
+    const applied = lane.add({ number, born: this.#born, ...draft(lane.idOf(number)) });
     applied.catch((error: unknown) => this.#retire(lane, error));
-    return { idOf, applied };
+    return applied;
   }
 
-  /** Sends what a page that is gone has left, under its id. `onRefused`: nobody else waits for the outcome. */
-  adopt(
-    page: string,
-    producer: string,
-    entries: readonly OutboxEntry[],
-    onRefused: (entry: OutboxEntry, error: unknown) => void,
-  ): void {
-    const lane = this.#lane(page, producer);
-    for (const entry of entries) {
-      lane.add(entry).catch((error: unknown) => {
+  /** Stores what could not be stored yet. */
+  keep(): void {
+    for (const lane of this.#lanes.values()) lane.keep();
+  }
+
+  /** Sends what is stored and has nobody who sends it, under its id. `onRefused`: nobody else waits for the outcome. */
+  adopt(stored: StoredLane, onRefused: (entry: OutboxEntry, error: unknown) => void): void {
+    if (this.#lanes.has(stored.producer)) return;
+    const lane = this.#lane(stored);
+    for (const entry of stored.entries) {
+      lane.add(entry, true).catch((error: unknown) => {
         if (!isStandIn(entry)) onRefused(entry, error);
       });
     }
@@ -112,10 +113,10 @@ export class Outbox {
 
   #begin(seq: number): OutboxLane {
     this.#generation += 1;
-    this.#last = 0;
     this.#born = seq;
-    const { page, producer } = this.#options;
-    return this.#lane(page, this.#generation === 1 ? producer : `${producer}-${this.#generation}`);
+    const { page, session, producer } = this.#options;
+    const id = this.#generation === 1 ? producer : `${producer}-${this.#generation}`;
+    return this.#lane({ page, session, producer: id });
   }
 
   /** Where the session no longer knows the producer, a new id goes on. */
@@ -124,17 +125,8 @@ export class Outbox {
     if (lost && this.#own === lane) this.#own = undefined;
   }
 
-  #lane(page: string, producer: string): OutboxLane {
-    const { clock, transmit, save, onChange } = this.#options;
-    const lane: OutboxLane = new OutboxLane({
-      producer,
-      clock,
-      transmit,
-      onChange: () => {
-        save(page, producer, lane.entries);
-        onChange();
-      },
-    });
+  #lane({ page, session, producer }: LaneName): OutboxLane {
+    const lane = new OutboxLane({ ...this.#options, name: { page, session, producer } });
     this.#lanes.set(producer, lane);
     return lane;
   }

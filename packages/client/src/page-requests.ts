@@ -16,7 +16,7 @@ export interface PageRequestsOptions {
   readonly nextRequestId: () => number;
   /** The handle of the attached session; undefined: it is not. */
   readonly handle: () => number | undefined;
-  readonly send: (frame: HistoryFrame) => boolean;
+  readonly send: (frame: HistoryFrame) => unknown;
 }
 
 const RETRY_MS = 1_000;

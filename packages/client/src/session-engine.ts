@@ -2,14 +2,16 @@ import { PerdureError } from "@perdure/core";
 import type { SessionCreatedJson } from "@perdure/protocol";
 import type { ClientFrame, ServerFrame } from "@perdure/protocol/frames";
 import type { BackoffSettings } from "./backoff.ts";
+import type { Transmission } from "./connection.ts";
 import type { ConnectionState } from "./connection-state.ts";
 import { Creation } from "./creation.ts";
 import type { Clock } from "./environment.ts";
 import { refusal } from "./failure.ts";
 import { Listeners } from "./listeners.ts";
 import { Mirror } from "./mirror.ts";
-import { type Draft, type IdOf, Outbox, type Sent } from "./outbox.ts";
-import type { OutboxStore, StoredLane } from "./outbox-store.ts";
+import { type Draft, Outbox, type Sent } from "./outbox.ts";
+import type { IdOf } from "./outbox-lane.ts";
+import type { OutboxStore } from "./outbox-store.ts";
 import { PageRequests } from "./page-requests.ts";
 import { SessionLink } from "./session-link.ts";
 import type { StateStore } from "./state-store.ts";
@@ -41,9 +43,9 @@ export interface SessionContext {
   readonly backoff: BackoffSettings;
   readonly states: StateStore;
   readonly outboxes: OutboxStore;
-  readonly send: (frame: ClientFrame) => boolean;
-  /** Longest frame that the edge takes. */
-  readonly maxFrameBytes: () => number;
+  /** Records of a session that may wait for their verdict. */
+  readonly unjudgedCount: number;
+  readonly send: (frame: ClientFrame) => Transmission;
   /** Asks for a new token; where it says more, sessions that were refused are tried again. */
   readonly renew: () => void;
   /** This node cannot serve the session: connects again, to another one where there is one. */
@@ -94,16 +96,18 @@ export class SessionEngine {
     this.id = id;
     this.#create = create;
     this.#context = context;
-    const { clock, page, producer, outboxes, nextRequestId, send } = context;
+    const { clock, page, producer, outboxes, nextRequestId, send, unjudgedCount } = context;
     this.typing = new Typing(clock, () => this.#changed());
     this.#saveTimer = new Timer(clock);
     this.#link = this.#newLink();
     this.#outbox = new Outbox({
       clock,
-      page,
       producer,
+      unjudgedCount,
       transmit: (from, entry) => (this.#exists ? this.#link.transmit(from, entry) : "away"),
-      save: (ownerPage, from, entries) => outboxes.save(ownerPage, { session: id, producer: from, entries }),
+      page,
+      session: id,
+      store: outboxes,
       onChange: () => this.#changed(),
     });
     this.#creation = new Creation({
@@ -155,13 +159,15 @@ export class SessionEngine {
   }
 
   write(draft: (idOf: IdOf) => Draft): Sent {
+    // What waits already may still be sent, by this page after another login, or by a later one.
+    if (this.#status.state === "refused" || this.#status.state === "closed")
+      return Promise.reject(errorOf(this.#status));
     const { epoch, seq } = this.#mirror.state;
     const sent = this.#outbox.add(
       (idOf) => ({ ...draft(idOf), ...(epoch !== undefined && { epoch: String(epoch) }) }),
       seq,
       epoch,
     );
-    if (this.#status.state === "refused" || this.#status.state === "closed") this.#outbox.fail(errorOf(this.#status));
     this.#createIfNew();
     return sent;
   }
@@ -181,11 +187,16 @@ export class SessionEngine {
     this.#changed();
   }
 
-  adopt(page: string, { producer, entries }: StoredLane): void {
-    this.#outbox.adopt(page, producer, entries, ({ number }, error) => {
-      const code = error instanceof PerdureError ? error.code : "internal";
-      this.#context.onReport(this.id, code, `record ${producer}:${number} of an earlier page was refused`);
-    });
+  /** Takes over what is stored for this session and has nobody who sends it. */
+  adopt(): void {
+    this.#outbox.keep();
+    for (const lane of this.#context.outboxes.left(this.id)) {
+      this.#outbox.adopt(lane, ({ number }, error) => {
+        const code = error instanceof PerdureError ? error.code : "internal";
+        const what = `record ${lane.producer}:${number} of an earlier page was refused`;
+        if (code !== "closed") this.#context.onReport(this.id, code, what);
+      });
+    }
   }
 
   onConnection(state: ConnectionState, self: Self | undefined): void {
@@ -322,6 +333,8 @@ export class SessionEngine {
   }
 
   #attached(): void {
+    // Whatever waits is sent below, once.
+    this.#existed = this.#exists;
     this.#changed();
     this.#outbox.attached();
     this.pages.attached();
@@ -329,7 +342,7 @@ export class SessionEngine {
   }
 
   #createIfNew(): void {
-    const isNew = this.#link.handle !== undefined && !this.#exists && this.#outbox.pending.length > 0;
+    const isNew = this.#link.handle !== undefined && !this.#exists && this.#outbox.size > 0;
     if (!isNew) return;
     if (this.#self?.mayCreate === true) this.#creation.request(this.#create);
     else this.#outbox.fail(new PerdureError("session_not_found"));

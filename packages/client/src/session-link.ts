@@ -3,16 +3,16 @@ import {
   type AttachedFrame,
   type ClientFrame,
   type DetachedFrame,
-  encodeFrame,
   type ErrorFrame,
   type SendFrame,
   type UpdateFrame,
 } from "@perdure/protocol/frames";
 import { type BackoffSettings, delayAfter } from "./backoff.ts";
+import type { Transmission } from "./connection.ts";
 import type { Failure } from "./connection-state.ts";
 import type { Clock } from "./environment.ts";
 import type { AcceptedFrame, Mirror } from "./mirror.ts";
-import type { OutboxEntry, Transmission } from "./outbox-lane.ts";
+import type { OutboxEntry } from "./outbox-entry.ts";
 import { Timer } from "./timer.ts";
 
 /**
@@ -33,10 +33,8 @@ export interface SessionLinkOptions {
   readonly clock: Clock;
   readonly random: () => number;
   readonly backoff: BackoffSettings;
-  /** False: the connection is not open; `connected` will come. */
-  readonly send: (frame: ClientFrame) => boolean;
-  /** Longest frame that the edge takes. */
-  readonly maxFrameBytes: () => number;
+  /** `away`: the connection is not open; `connected` will come. */
+  readonly send: (frame: ClientFrame) => Transmission;
   /** A new id for a request, which leads the answer here. */
   readonly nextRequestId: () => number;
   /** Leads the frames of a handle here, or no longer. */
@@ -117,7 +115,9 @@ export class SessionLink {
       ...(audience !== undefined && { au: audience }),
       ev: events,
     };
-    return this.#judgeSize(frame) ?? (this.#options.send(frame) ? "sent" : "away");
+    if (events.length <= LIMITS.eventsPerRecord) return this.#options.send(frame);
+    const message = `${events.length} events, and a record has ${LIMITS.eventsPerRecord}`;
+    return new PerdureError("invalid_record", message);
   }
 
   /** The handle of the attached session; undefined: it is not. */
@@ -181,15 +181,6 @@ export class SessionLink {
 
   get #follows(): boolean {
     return this.#state.phase === "live" || this.#state.phase === "lagging";
-  }
-
-  #judgeSize(frame: SendFrame): PerdureError | undefined {
-    const max = this.#options.maxFrameBytes();
-    const bytes = new TextEncoder().encode(encodeFrame(frame)).length;
-    if (bytes > max)
-      return new PerdureError("too_large", `${bytes} bytes, and the server takes ${max}: send less at once`);
-    if (frame.ev.length <= LIMITS.eventsPerRecord) return undefined;
-    return new PerdureError("invalid_record", `${frame.ev.length} events, and a record has ${LIMITS.eventsPerRecord}`);
   }
 
   /** What is here is not what the server thinks: asks for everything. */

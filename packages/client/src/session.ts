@@ -5,7 +5,8 @@ import { type Content, type MessagePlace, messageEvents } from "./content.ts";
 import { Floor, type FloorSession, requestEvent, type TakeoverRequest } from "./floor.ts";
 import { type HistoryPage, walkHistory } from "./history-walk.ts";
 import { sameItems } from "./memo.ts";
-import type { IdOf, Sent } from "./outbox.ts";
+import type { Sent } from "./outbox.ts";
+import type { IdOf } from "./outbox-lane.ts";
 import { errorOf, type SessionEngine } from "./session-engine.ts";
 import type { Status } from "./status.ts";
 import { Turn, type TurnSession } from "./turn.ts";
@@ -108,19 +109,14 @@ export class Session {
     // Whoever has the floor speaks to people.
     const usual = this.view.takeover?.self === true ? "" : this.#engine.defaultAgent;
     const agent = options.agent === false ? "" : (options.agent ?? usual);
-    let messageId = "";
-    let runId: string | undefined;
-    const { applied } = this.#write((idOf) => {
+    let runIndex = 0;
+    const applied = this.#write((idOf) => {
       const events = messageEvents(content, this.#place(options), idOf);
-      messageId = idOf(0);
-      if (agent !== "") {
-        runId = idOf(events.length);
-        events.push({ runRequested: runRequest(agent, messageId, options) });
-      }
-      return events;
+      runIndex = events.length;
+      return agent === "" ? events : [...events, { runRequested: runRequest(agent, idOf(0), options) }];
     }, options.audience);
-    await applied;
-    return new Turn(this.#turns, messageId, runId);
+    const idOf = await applied;
+    return new Turn(this.#turns, idOf(0), agent === "" ? undefined : idOf(runIndex));
   }
 
   /** A run that this client, or another one, has asked for. */
@@ -158,10 +154,8 @@ export class Session {
     const { takeover } = this.view;
     let takeoverId = takeover?.id ?? "";
     if (takeover?.self !== true) {
-      await this.#write((idOf) => {
-        takeoverId = takeoverId === "" ? idOf(0) : takeoverId;
-        return [{ takeoverClaimed: {} }];
-      }).applied;
+      const idOf = await this.#write(() => [{ takeoverClaimed: {} }]);
+      takeoverId = takeoverId === "" ? idOf(0) : takeoverId;
     }
     return new Floor(this.#forFloors(), this.view.takeover?.id ?? takeoverId);
   }
@@ -242,7 +236,7 @@ export class Session {
   }
 
   async #apply(event: EventJson): Promise<void> {
-    await this.#write(() => [event]).applied;
+    await this.#write(() => [event]);
   }
 
   #forFloors(): FloorSession {
@@ -267,12 +261,8 @@ export class Session {
       sendText: (text, agent) => this.send(text, { agent }),
       messageEvents: (text, idOf) => messageEvents(text, this.#place({}), idOf),
       requestRun: async (agent, inputMessageId) => {
-        let runId = "";
-        await this.#write((idOf) => {
-          runId = idOf(0);
-          return [{ runRequested: { agent, inputMessageId } }];
-        }).applied;
-        return new Turn(this.#turns, inputMessageId, runId);
+        const idOf = await this.#write(() => [{ runRequested: { agent, inputMessageId } }]);
+        return new Turn(this.#turns, inputMessageId, idOf(0));
       },
     };
   }

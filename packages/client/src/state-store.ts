@@ -1,6 +1,7 @@
 import type { HeadJson } from "@perdure/protocol";
 import { fieldsOf } from "./fields.ts";
 import type { KeyValueStore } from "./environment.ts";
+import { Kept } from "./kept.ts";
 
 /** What a tab keeps of a session over a reload. */
 export interface StoredState {
@@ -12,33 +13,25 @@ export interface StoredState {
 
 /** States of sessions in the tab's storage. What cannot be written or read is as good as absent: the server has it all. */
 export class StateStore {
-  readonly #store: KeyValueStore;
+  readonly #kept: Kept;
   readonly #prefix: string;
 
   constructor(store: KeyValueStore, prefix: string) {
-    this.#store = store;
+    this.#kept = new Kept(store);
     this.#prefix = prefix;
   }
 
   read(session: string): StoredState | undefined {
-    try {
-      const value: unknown = JSON.parse(this.#store.getItem(this.#key(session)) ?? "null");
-      return isStored(value) ? value : undefined;
-    } catch {
-      return undefined;
-    }
+    const value = this.#kept.read(this.#key(session));
+    return isStored(value) ? value : undefined;
   }
 
   write(session: string, state: StoredState): void {
-    try {
-      this.#store.setItem(this.#key(session), JSON.stringify(state));
-    } catch {
-      this.remove(session);
-    }
+    if (!this.#kept.write(this.#key(session), state)) this.remove(session);
   }
 
   remove(session: string): void {
-    this.#store.removeItem(this.#key(session));
+    this.#kept.remove(this.#key(session));
   }
 
   #key(session: string): string {

@@ -1,6 +1,7 @@
 import { PerdureError } from "@perdure/core";
 import type { EventJson } from "@perdure/protocol";
-import type { IdOf, Sent } from "./outbox.ts";
+import type { Sent } from "./outbox.ts";
+import type { IdOf } from "./outbox-lane.ts";
 import type { MessageView, RunView, SessionView } from "./view.ts";
 
 /** What became of a control signal: the agent acts on it, or not, and why. */
@@ -93,10 +94,10 @@ export class Turn {
     agent = this.#run(this.#session.view)?.agent ?? "",
   ): Promise<Receipt> {
     let messageId = "";
-    const receipt = await this.#signal((idOf) => {
-      messageId = idOf(0);
-      return [...this.#session.messageEvents(text, idOf), signal({ runId: this.runId ?? "", messageId })];
-    });
+    const receipt = await this.#signal(
+      (idOf) => [...this.#session.messageEvents(text, idOf), signal({ runId: this.runId ?? "", messageId: idOf(0) })],
+      (idOf) => (messageId = idOf(0)),
+    );
     if (receipt.applied || options.ifMissed !== "send") return receipt;
     const isThere = this.#session.view.messageById.has(messageId);
     const turn = isThere ? await this.#session.requestRun(agent, messageId) : await this.#session.sendText(text, agent);
@@ -104,21 +105,26 @@ export class Turn {
   }
 
   /** Writes a record that ends with a signal, and waits for the agent's answer to that. */
-  async #signal(events: (idOf: IdOf) => readonly EventJson[]): Promise<Receipt> {
+  async #signal(
+    events: (idOf: IdOf) => readonly EventJson[],
+    onApplied: (idOf: IdOf) => void = () => undefined,
+  ): Promise<Receipt> {
     if (this.runId === undefined) return { applied: false, code: "not_found" };
-    let controlId = "";
+    let last = 0;
     const sent = this.#session.write((idOf) => {
       const written = events(idOf);
-      controlId = idOf(written.length - 1);
+      last = written.length - 1;
       return written;
     });
+    let idOf: IdOf;
     try {
-      await sent.applied;
+      idOf = await sent;
     } catch (error) {
       if (error instanceof PerdureError) return { applied: false, code: error.code };
       throw error;
     }
-    return this.#session.when((view) => this.#receipt(view, controlId));
+    onApplied(idOf);
+    return this.#session.when((view) => this.#receipt(view, idOf(last)));
   }
 
   #receipt(view: SessionView, controlId: string): Receipt | undefined {

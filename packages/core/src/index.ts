@@ -46,4 +46,5 @@ export {
 } from "./state.ts";
 export { projectAccepted } from "./view/accepted.ts";
 export { mergePatch } from "./view/merge.ts";
+export { utf8Bytes } from "./weight.ts";
 export { patchSince, project, projectPage } from "./view/project.ts";
