@@ -273,6 +273,7 @@ const addressOf = ({ host, port }: Broker): string => `${host}:${port}`;
 function parseBroker(address: string): Broker {
   const at = address.lastIndexOf(":");
   const port = Number(address.slice(at + 1));
-  if (at < 1 || !Number.isInteger(port)) throw new TypeError(`a Kafka broker is host:port, not ${address}`);
+  if (at < 1 || !Number.isInteger(port) || port < 1 || port > 65_535)
+    throw new TypeError(`a Kafka broker is host:port, not ${address}`);
   return { host: address.slice(0, at), port };
 }

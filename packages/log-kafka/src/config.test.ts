@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { kafkaSettings } from "./config.ts";
+import { openKafkaLog } from "./open.ts";
 
 const brokers = ["127.0.0.1:9092"];
 
@@ -25,6 +26,12 @@ describe("kafkaSettings", () => {
       sessionTimeoutMs: 6_000,
       heartbeatMs: 100,
     });
+  });
+
+  test("refuses an address that is none at once, instead of waiting for it", async () => {
+    for (const address of ["localhost", "localhost:0", "localhost:99999", ":9092"]) {
+      await expect(openKafkaLog({ brokers: [address] })).rejects.toThrow(TypeError);
+    }
   });
 
   test("refuses a configuration without a broker, and limits that cannot be", () => {

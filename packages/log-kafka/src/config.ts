@@ -26,7 +26,7 @@ export interface KafkaLogConfig {
   readonly producerConnectionCount?: number;
   /** How long a broker may take to answer, in milliseconds. */
   readonly requestTimeoutMs?: number;
-  /** How long an append is tried again before its writer is told `unavailable`, in milliseconds. */
+  /** How long after it was handed in an append is tried again before its writer is told `unavailable`, in milliseconds. */
   readonly deliveryTimeoutMs?: number;
   /** How long a broker holds a fetch for which there is nothing yet, in milliseconds. */
   readonly longPollMs?: number;

@@ -1,6 +1,6 @@
 import { logLimits } from "@perdure/log";
 import type { Appended } from "@perdure/log";
-import { describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { PartitionProducer } from "./partition-producer.ts";
 import type { ProducerIdentity } from "./producer-identity.ts";
 
@@ -29,7 +29,7 @@ class Partition {
     const entry = { key: new Uint8Array(), value: new TextEncoder().encode(name) };
     const resolve = (appended: Appended): void => void this.settled.push(appended);
     const reject = ({ code }: { readonly code: string }): void => void this.settled.push(code);
-    this.producer.queue.offer({ entry, lane: "l", sizeBytes: 10, resolve, reject });
+    this.producer.queue.offer({ entry, lane: "l", sizeBytes: 10, handedInMs: Date.now(), resolve, reject });
   }
 
   take(identity = FIRST): { names: string[]; identity: ProducerIdentity; firstSequence: number } {
@@ -94,6 +94,18 @@ describe("PartitionProducer", () => {
     expect(partition.settled).toEqual(["unavailable", "unavailable"]);
     expect(partition.retired).toEqual([FIRST]);
     expect(partition.take(SECOND)).toEqual({ names: ["c"], identity: SECOND, firstSequence: 0 });
+  });
+
+  test("does not let what stood in line wait once more as long as what was given up before it", () => {
+    vi.useFakeTimers({ now: 5_000 });
+    onTestFinished(() => void vi.useRealTimers());
+    const partition = partitionWith("a", "b", "c");
+    partition.take();
+    vi.setSystemTime(6_000);
+    partition.producer.answer(undefined, Date.now());
+    expect(partition.take(SECOND).names).toEqual(["c"]);
+    expect(partition.producer.answer(undefined, Date.now())).toBe("next");
+    expect(partition.settled).toEqual(["unavailable", "unavailable", "unavailable"]);
   });
 
   test("gives up what waits when nothing could be sent for as long as an append may take", () => {

@@ -8,6 +8,7 @@ import type { ProducerIdentity } from "./producer-identity.ts";
 /** One entry on its way to a broker, and who waits for it. */
 export interface PendingAppend extends QueuedItem {
   readonly entry: NewEntry;
+  readonly handedInMs: number;
   readonly resolve: (appended: Appended) => void;
   readonly reject: (error: LogError) => void;
 }
@@ -17,7 +18,8 @@ export interface Batch {
   readonly items: readonly PendingAppend[];
   readonly identity: ProducerIdentity;
   readonly firstSequence: number;
-  readonly firstSentMs: number;
+  /** Since when the first of its writers waits: what stood in line behind a batch that was given up has waited too. */
+  readonly sinceMs: number;
 }
 
 /** What is to happen after a batch has been answered. */
@@ -129,7 +131,8 @@ export class PartitionProducer {
   #newBatch(identity: ProducerIdentity): Batch {
     const single = this.#singly.shift();
     const items = single === undefined ? this.queue.take(this.#limits.batchBytes) : [single];
-    return { items, identity, firstSequence: this.#takeSequences(items.length), firstSentMs: Date.now() };
+    const sinceMs = items.reduce((earliest, { handedInMs }) => Math.min(earliest, handedInMs), Infinity);
+    return { items, identity, firstSequence: this.#takeSequences(items.length), sinceMs };
   }
 
   #keptBatch(batch: Batch, identity: ProducerIdentity): Batch {
@@ -167,7 +170,7 @@ export class PartitionProducer {
   }
 
   #keepUnlessLate(batch: Batch, nowMs: number, otherwise: AfterAnswer): AfterAnswer {
-    if (nowMs - batch.firstSentMs < this.#deliveryTimeoutMs) return otherwise;
+    if (nowMs - batch.sinceMs < this.#deliveryTimeoutMs) return otherwise;
     // What was given up may yet be in the log: going on under its identity, a later batch could be taken for it.
     this.#forgetIdentity(batch);
     this.#settle(batch, this.#lateError());

@@ -86,7 +86,7 @@ export class LogProducer {
       throw this.#refusal("no Kafka broker can be reached");
     }
     const { promise, resolve, reject } = Promise.withResolvers<Appended>();
-    const item: PendingAppend = { entry, lane, sizeBytes, resolve, reject };
+    const item: PendingAppend = { entry, lane, sizeBytes, handedInMs: Date.now(), resolve, reject };
     if (!producer.queue.offer(item)) throw this.#refusal(`${topic}[${partition}] has as many bytes waiting as it may`);
     this.#wake(producer);
     return promise;
