@@ -1,10 +1,12 @@
+import { fork } from "node:child_process";
 import { randomUUID } from "node:crypto";
+import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { CheckpointScope, Entry, Log, LogError, Ownership, TailListener } from "@perdure/log";
 import { Kafka, logLevel } from "kafkajs";
-import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { freePorts, startBroker } from "../../../tools/kafka/broker.ts";
 import type { Broker } from "../../../tools/kafka/broker.ts";
 import { AnswerProxy, Api, Gate } from "../test/answer-proxy.ts";
@@ -21,6 +23,7 @@ const ENTRY = { key: new Uint8Array(1), value: new Uint8Array(1) };
 const FETCH_ERROR_AT = 5;
 /** UNKNOWN_SERVER_ERROR, without a session or any partition. */
 const REFUSED_FETCH = Buffer.from([0, 0, 0, 0, 0, 0xff, 0xff, 0, 0, 0, 0, 1, 0]);
+const CLOSER = join(import.meta.dirname, "../test/close-while-joining.ts");
 const dir = mkdtempSync(join(tmpdir(), "perdure-answers-"));
 let broker: Broker;
 let proxy: AnswerProxy;
@@ -234,5 +237,34 @@ describe("a checkpoint", () => {
     await expect(log.checkpoint(ownership, write)).rejects.toMatchObject({ name: "LogError", code: "unavailable" });
     proxy.reset();
     await log.checkpoint(ownership, write);
+  });
+});
+
+describe("a group", () => {
+  test("that its member leaves while he joins anew is done with for his process", async () => {
+    await provisioned();
+    const keeper = fork(CLOSER, [proxy.address, topicPrefix]);
+    onTestFinished(() => void keeper.kill("SIGKILL"));
+    await once(keeper, "message");
+    const joining = new Gate();
+    const bothJoin = Promise.withResolvers<void>();
+    let joiningCount = 0;
+    proxy.change(Api.syncGroup, (exchange) => {
+      joiningCount += 1;
+      if (joiningCount === 2) bothJoin.resolve();
+      return joining.hold(exchange);
+    });
+    // Whoever joins beside him makes him join anew. The answer to that reaches him when he has said that he leaves.
+    proxy.onAsked = (api) => {
+      if (api === Api.leaveGroup) joining.open();
+    };
+    const other = await open({ group: { heartbeatMs: 100 } });
+    const assigned = Promise.withResolvers<unknown>();
+    const joined = other.joinGroup("keepers", "events", { onAssigned: assigned.resolve, onRevoked: () => undefined });
+    await bothJoin.promise;
+    keeper.send("close");
+    const [code] = await once(keeper, "exit");
+    expect(code).toBe(0);
+    await Promise.all([joined, assigned.promise]);
   });
 });

@@ -51,6 +51,8 @@ const asItIs: Answering = ({ answer }) => answer;
 
 export class AnswerProxy {
   answering: Answering = asItIs;
+  /** Hears of each request as it goes to the broker. */
+  onAsked: (api: number) => void = () => undefined;
   readonly #server: Server;
   readonly #targetPort: number;
   readonly #sockets = new Set<Socket>();
@@ -80,6 +82,7 @@ export class AnswerProxy {
 
   reset(): void {
     this.answering = asItIs;
+    this.onAsked = () => undefined;
   }
 
   /** Changes the answers to one kind of request, leaving all others as they are. */
@@ -109,6 +112,7 @@ export class AnswerProxy {
     client.on("close", () => this.#sockets.delete(client));
     onFrames(client, (frame) => {
       asked.set(frame.readInt32BE(4), frame);
+      this.onAsked(frame.readInt16BE(0));
       broker.write(framed(frame));
     });
     onFrames(broker, (frame) => {
