@@ -179,6 +179,63 @@ describe("a broker that is not there", () => {
     await broker.stop();
   });
 
+  test("frozen for longer than every limit, and thawed, is used again by all that was refused meanwhile", async () => {
+    const broker = await start();
+    const log = await open({
+      requestTimeoutMs: 500,
+      deliveryTimeoutMs: 1_000,
+      checkpointTimeoutMs: 1_000,
+      group: { heartbeatMs: 100 },
+    });
+    await log.provision([EVENTS, HEADS]);
+    const heard: number[] = [];
+    const errors: unknown[] = [];
+    const tail = log.tail("events", {
+      onEntries: (_partition, entries) => void heard.push(...entries.map(({ offset }) => offset)),
+      onPartitionError: (_partition, error) => void errors.push(error),
+    });
+    tail.add(0, 0);
+    let owned: readonly Ownership[] = [];
+    let revokedCount = 0;
+    await log.joinGroup("keepers", "events", {
+      onAssigned: (ownerships) => (owned = ownerships),
+      onRevoked: (partitions) => (revokedCount += partitions.length),
+    });
+    while (owned.length < PARTITIONS.length) await sleep(10);
+    const entry = { key: new Uint8Array(1), value: new Uint8Array(1) };
+    await log.append("events", 0, entry);
+    process.kill(broker.pid, "SIGSTOP");
+    const [first] = owned;
+    if (first === undefined) throw new Error("no partition was assigned");
+    owned = [];
+    await expect(log.append("events", 0, entry)).rejects.toMatchObject({ code: "unavailable" });
+    const checkpoint = (ownership: Ownership): Promise<void> =>
+      log.checkpoint(ownership, async (scope) => void (await scope.append("heads", entry)));
+    await expect(checkpoint(first)).rejects.toMatchObject({ code: "unavailable" });
+    // Until the member knows that the group has let it go.
+    while (revokedCount < PARTITIONS.length) await sleep(10);
+    process.kill(broker.pid, "SIGCONT");
+    const succeeds = async (attempt: () => Promise<unknown>): Promise<boolean> => {
+      const failure = await attempt().then(
+        () => undefined,
+        (error: unknown) => error,
+      );
+      if (failure !== undefined) expect(failure).toMatchObject({ name: "LogError" });
+      return failure === undefined;
+    };
+    while (!(await succeeds(() => log.append("events", 0, entry)))) await sleep(10);
+    while (owned.length < PARTITIONS.length) await sleep(10);
+    const [again] = owned;
+    if (again === undefined) throw new Error("no partition was assigned");
+    while (!(await succeeds(() => checkpoint(again)))) await sleep(10);
+    const { end } = await log.bounds("events", 0);
+    while (heard.length < end) await sleep(10);
+    expect(heard).toEqual(Array.from({ length: end }, (_unused, at) => at));
+    expect(errors).toEqual([]);
+    await log.close();
+    await broker.stop();
+  });
+
   test("for too long fails what waits for it, with a time to wait, until it is there again", async () => {
     const broker = await start();
     const log = await open({ deliveryTimeoutMs: 500, limits: { retryAfterMs: 90 } });

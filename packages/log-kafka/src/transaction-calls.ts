@@ -18,12 +18,16 @@ const STILL_ENDING_MS = 5;
 const stillBusy = new Set<number>([Code.concurrentTransactions, Code.coordinatorLoading]);
 const movedCoordinator = new Set<number>([Code.coordinatorUnavailable, Code.notCoordinator]);
 
-/** A broker refused a step of a transaction. */
+/** Of a step that no broker answered in time. */
+export const NO_ANSWER = -1;
+
+/** A broker refused a step of a transaction, or did not answer. */
 export class TransactionRefusal extends Error {
   readonly code: number;
 
   constructor(code: number, cause: unknown) {
-    super(`Kafka refused a step of a checkpoint with its error ${code}`, { cause });
+    const what = code === NO_ANSWER ? "did not answer" : `refused, with its error ${code},`;
+    super(`Kafka ${what} a step of a checkpoint`, { cause });
     this.code = code;
   }
 }
@@ -111,7 +115,8 @@ export class TransactionCalls {
       try {
         return await call(await this.#connection(kind, key));
       } catch (cause) {
-        if (!(await this.#mayAskAgain(cause, kind, backoff)) || Date.now() > untilMs) throw cause;
+        const goesOn = (await this.#mayAskAgain(cause, kind, backoff)) && Date.now() <= untilMs;
+        if (!goesOn) throw new TransactionRefusal(NO_ANSWER, cause);
       }
     }
   }

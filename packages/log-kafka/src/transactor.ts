@@ -10,7 +10,7 @@ import type { BatchAnswer, ProduceRequest } from "./produce-request.ts";
 import { Code, produceVerdict } from "./protocol-errors.ts";
 import type { ProducerIdentity } from "./producer-identity.ts";
 import { encodeBatch } from "./record-batch.ts";
-import { TransactionCalls, TransactionRefusal } from "./transaction-calls.ts";
+import { NO_ANSWER, TransactionCalls, TransactionRefusal } from "./transaction-calls.ts";
 
 /** The group that the checkpoints of a transactor are fenced by. */
 export interface FencedBy {
@@ -183,7 +183,7 @@ export class Transactor {
       if (answer !== undefined && verdict === "done") return answer.baseOffset;
       if (verdict === "too_large") throw tooLargeError(topic);
       const mayRetry = (verdict === "retry" || verdict === "retry_elsewhere") && Date.now() < untilMs;
-      if (!mayRetry || !(await backoff.wait())) throw new TransactionRefusal(answer?.code ?? -1, undefined);
+      if (!mayRetry || !(await backoff.wait())) throw new TransactionRefusal(answer?.code ?? NO_ANSWER, undefined);
       await this.#cluster.refresh().catch(() => undefined);
     }
   }
