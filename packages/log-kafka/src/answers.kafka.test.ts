@@ -23,7 +23,7 @@ const ENTRY = { key: new Uint8Array(1), value: new Uint8Array(1) };
 const FETCH_ERROR_AT = 5;
 /** UNKNOWN_SERVER_ERROR, without a session or any partition. */
 const REFUSED_FETCH = Buffer.from([0, 0, 0, 0, 0, 0xff, 0xff, 0, 0, 0, 0, 1, 0]);
-const CLOSER = join(import.meta.dirname, "../test/close-while-joining.ts");
+const CLOSER = join(import.meta.dirname, "../test/joined-until-closed.ts");
 const dir = mkdtempSync(join(tmpdir(), "perdure-answers-"));
 let broker: Broker;
 let proxy: AnswerProxy;
@@ -263,8 +263,8 @@ describe("a group", () => {
     const joined = other.joinGroup("keepers", "events", { onAssigned: assigned.resolve, onRevoked: () => undefined });
     await bothJoin.promise;
     keeper.send("close");
-    const [code] = await once(keeper, "exit");
-    expect(code).toBe(0);
+    await once(keeper, "exit");
+    expect([keeper.exitCode, keeper.signalCode]).toEqual([0, null]);
     await Promise.all([joined, assigned.promise]);
   });
 });

@@ -4,7 +4,7 @@ import { openKafkaLog } from "../src/index.ts";
 
 const [broker, topicPrefix] = process.argv.slice(2);
 if (broker === undefined || topicPrefix === undefined)
-  throw new TypeError("usage: close-while-joining.ts BROKER PREFIX");
+  throw new TypeError("usage: joined-until-closed.ts BROKER PREFIX");
 const log = await openKafkaLog({ brokers: [broker], topicPrefix, group: { heartbeatMs: 100 } });
 const assigned = Promise.withResolvers<unknown>();
 await log.joinGroup("keepers", "events", { onAssigned: assigned.resolve, onRevoked: () => undefined });
