@@ -168,6 +168,19 @@ describe("SPEC 1: what is on its way", () => {
     }
   });
 
+  test("waits for the next attach where the creation of its session was let go of", async () => {
+    const { session, socket } = await attaching();
+    const outcome = codeOf(session.send("hello"));
+    socket.receive({ t: "attached", id: 1, h: 7, member: "m", how: "new", seq: 0 });
+    socket.receive({ t: "ack", h: 7, p: "page-c1", n: 1, s: 0, code: "not_attached", message: "" });
+    socket.receive({ t: "detached", h: 7, code: "catching_up", retryAfterMs: 100 });
+    clock.advance(1_000);
+    answer(2);
+    expect(socket.sentOf("send")).toMatchObject([{ p: "page-c1" }, { p: "page", n: 1 }]);
+    socket.receive({ t: "ack", h: 7, p: "page", n: 1, s: 11 });
+    expect(await outcome).toBe("applied");
+  });
+
   test("does not need a storage: one that throws at everything changes nothing", async () => {
     const denied = (): never => {
       throw new Error("SecurityError");
