@@ -1,5 +1,5 @@
 import { Mirror } from "@perdure/client/testing";
-import { canonical, type Level, project, type SessionState } from "@perdure/core";
+import { canonical, type Level, project, type FollowedState } from "@perdure/core";
 import type { Edge } from "@perdure/edge";
 import type { HeadJson, PageJson } from "@perdure/protocol";
 import type { AttachedFrame, Cursor, ServerFrame } from "@perdure/protocol/frames";
@@ -27,7 +27,7 @@ export class Reader {
     this.session = session;
   }
 
-  get state(): SessionState {
+  get state(): FollowedState {
     return this.mirror.state;
   }
 
@@ -64,7 +64,7 @@ export class Reader {
   }
 
   /** Resolves when the reader has come so far. */
-  async reach(test: (state: SessionState) => boolean): Promise<void> {
+  async reach(test: (state: FollowedState) => boolean): Promise<void> {
     await this.#client?.find((frames) => {
       for (; this.#taken < frames.length; this.#taken += 1) this.#take(frames[this.#taken]);
       return test(this.state) ? true : undefined;
@@ -105,7 +105,7 @@ const isAnswer = (frame: ServerFrame, id: number): frame is Answer =>
   "t" in frame && (frame.t === "attached" || frame.t === "error") && frame.id === id;
 
 /** What a reader shows of what the server still has at hand, as text to compare. */
-export function shownOf(state: SessionState, server: SessionState, level: Level = "all"): string {
+export function shownOf(state: FollowedState, server: FollowedState, level: Level = "all"): string {
   const { shedSeq: _shedSeq, nextPage: _nextPage, rules: _rules, ...head } = project(state, level);
   const shown: HeadJson = { ...head };
   for (const family of families) {

@@ -1,4 +1,4 @@
-import { LIMITS, PerdureError } from "@perdure/core";
+import { FOLLOWER_LIMITS, PerdureError } from "@perdure/core";
 import type { SessionCreatedJson } from "@perdure/protocol";
 import { isSystemSessionId, type ServerFrame, SESSION_ID_PATTERN, type WelcomeFrame } from "@perdure/protocol/frames";
 import { Connection } from "./connection.ts";
@@ -144,7 +144,7 @@ class PerdureClient implements Client {
       states: new StateStore(storage.tab, prefix),
       outboxes: this.#outboxes,
       send: (frame) => this.#connection.send(frame),
-      unjudgedCount: Math.min(options.unjudgedCount ?? LIMITS.producerWindow, LIMITS.producerWindow),
+      unjudgedCount: Math.min(options.unjudgedCount ?? FOLLOWER_LIMITS.producerWindow, FOLLOWER_LIMITS.producerWindow),
       renew: () => this.#connection.renew(),
       onElsewhere: () => this.#connection.move(),
       onReport: (session, code, message) => this.#reportListeners.tell({ session, code, message }),

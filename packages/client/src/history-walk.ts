@@ -1,4 +1,4 @@
-import { fromHead } from "@perdure/core";
+import { followedState } from "@perdure/core";
 import type { MessageStateJson, PageJson } from "@perdure/protocol";
 import type { PageFrame } from "@perdure/protocol/frames";
 import type { MessageView, RunView } from "./view.ts";
@@ -55,7 +55,7 @@ function viewOf(page: PageJson, known: (id: string) => boolean): HistoryPage {
   const { epoch = "0", messages = [], runs = [] } = page;
   const { messageById, runs: runViews } = new ViewBuilder().build({
     id: "",
-    state: fromHead({ epoch, messages, runs }),
+    state: followedState({ epoch, messages, runs }),
     pending: [],
     participant: "",
     member: undefined,

@@ -1,12 +1,4 @@
-import {
-  applyAccepted,
-  type Accepted,
-  fromHead,
-  mergePatch,
-  newSession,
-  type SessionState,
-  toHead,
-} from "@perdure/core";
+import { applyAccepted, type Accepted, followedState, mergePatch, type FollowedState, toHead } from "@perdure/core";
 import type { HeadJson } from "@perdure/protocol";
 import type { AppendTuple, AttachedFrame, Cursor, HiddenTuple, RecordFrame } from "@perdure/protocol/frames";
 
@@ -21,11 +13,11 @@ export type Taken = "applied" | "gap" | "old";
 
 /** The session as the server has told it: its confirmed state, kept by the core's own rules. */
 export class Mirror {
-  #state: SessionState = newSession();
+  #state: FollowedState = followedState();
   /** Part by the seq of its `part.opened`, which names it on the wire. */
   #partIds = new Map<number, string>();
 
-  get state(): SessionState {
+  get state(): FollowedState {
     return this.#state;
   }
 
@@ -41,12 +33,12 @@ export class Mirror {
   }
 
   restore(head: HeadJson): void {
-    this.#replace(fromHead(head));
+    this.#replace(followedState(head));
   }
 
   /** Knows nothing any more. */
   clear(): void {
-    this.#replace(newSession());
+    this.#replace(followedState());
   }
 
   /** Brings the state to where the answer says. False: it does not fit what is here, so a snapshot has to be asked for. */
@@ -56,7 +48,7 @@ export class Mirror {
         if (this.#state.epoch !== undefined) this.clear();
         return true;
       case "snapshot":
-        this.#replace(fromHead(frame.head ?? {}));
+        this.#replace(followedState(frame.head ?? {}));
         return true;
       case "patched":
         mergePatch(this.#state, frame.head ?? {});
@@ -77,7 +69,7 @@ export class Mirror {
     return "applied";
   }
 
-  #replace(state: SessionState): void {
+  #replace(state: FollowedState): void {
     this.#state = state;
     this.#partIds.clear();
   }

@@ -1,4 +1,4 @@
-import { CODES, isCode, LIMITS, PerdureError } from "@perdure/core";
+import { CODES, isCode, FOLLOWER_LIMITS, PerdureError } from "@perdure/core";
 import {
   type AttachedFrame,
   type ClientFrame,
@@ -115,8 +115,8 @@ export class SessionLink {
       ...(audience !== undefined && { au: audience }),
       ev: events,
     };
-    if (events.length <= LIMITS.eventsPerRecord) return this.#options.send(frame);
-    const message = `${events.length} events, and a record has ${LIMITS.eventsPerRecord}`;
+    if (events.length <= FOLLOWER_LIMITS.eventsPerRecord) return this.#options.send(frame);
+    const message = `${events.length} events, and a record has ${FOLLOWER_LIMITS.eventsPerRecord}`;
     return new PerdureError("invalid_record", message);
   }
 

@@ -1,4 +1,4 @@
-import { type Message, openTakeover, type Run, type SessionState } from "@perdure/core";
+import { type Message, openTakeover, type Run, type FollowedState } from "@perdure/core";
 import { Memo, sameItems } from "./memo.ts";
 import { type PendingItems, pendingItems, type PendingRecord } from "./pending.ts";
 import { Versions } from "./versions.ts";
@@ -19,7 +19,7 @@ import {
 
 export interface ViewInput {
   readonly id: string;
-  readonly state: SessionState;
+  readonly state: FollowedState;
   readonly pending: readonly PendingRecord[];
   /** This participant, once known. */
   readonly participant: string;
@@ -113,7 +113,7 @@ export class ViewBuilder {
   }
 }
 
-function observerCount({ members, observers }: SessionState): number {
+function observerCount({ members, observers }: FollowedState): number {
   let count = 0;
   for (const { role } of members.values()) if (role === "ROLE_OBSERVER") count += 1;
   for (const counted of observers.values()) count += counted.count;

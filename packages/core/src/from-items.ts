@@ -17,7 +17,7 @@ import { isFinal } from "./apply/receipts.ts";
 import { poolKey } from "./apply/pool.ts";
 import { usageKey } from "./apply/usage.ts";
 import { fromInt64 } from "./sparse.ts";
-import type { Budget, Control, Document, Request, SessionInfo, SessionState, Takeover, UsageTotal } from "./state.ts";
+import type { Budget, Control, Document, Request, SessionInfo, FollowedState, Takeover, UsageTotal } from "./state.ts";
 import { tombstoneKey } from "./tombstones.ts";
 import { reweigh, settle, unweigh, weighControl, weighDocument, weighRequest } from "./weight.ts";
 
@@ -38,12 +38,12 @@ export const infoOf = (json: SessionInfoJson): SessionInfo => ({
   createdMs: fromInt64(json.createdMs),
 });
 
-export function putParticipant(state: SessionState, json: ParticipantStateJson): void {
+export function putParticipant(state: FollowedState, json: ParticipantStateJson): void {
   const { participant = "" } = json;
   state.participants.set(participant, { name: "", removed: false, changed: 0, ...json, participant });
 }
 
-export function putMember(state: SessionState, json: MemberStateJson): void {
+export function putMember(state: FollowedState, json: MemberStateJson): void {
   const { member = "" } = json;
   state.members.set(member, {
     participant: "",
@@ -60,12 +60,12 @@ export function putMember(state: SessionState, json: MemberStateJson): void {
   });
 }
 
-export function putObserverCount(state: SessionState, json: ObserverCountJson): void {
+export function putObserverCount(state: FollowedState, json: ObserverCountJson): void {
   const { node = "" } = json;
   state.observers.set(node, { incarnation: 0, count: 0, changed: 0, ...json, node });
 }
 
-export function putAgent(state: SessionState, json: AgentStateJson): void {
+export function putAgent(state: FollowedState, json: AgentStateJson): void {
   const { instance = "" } = json;
   state.agents.set(instance, {
     agent: "",
@@ -84,7 +84,7 @@ export function putAgent(state: SessionState, json: AgentStateJson): void {
   });
 }
 
-export function putControl(state: SessionState, json: ControlStateJson): void {
+export function putControl(state: FollowedState, json: ControlStateJson): void {
   const { id = "" } = json;
   const before = state.controls.get(id);
   if (before !== undefined) unweigh(state, before);
@@ -112,7 +112,7 @@ export function putControl(state: SessionState, json: ControlStateJson): void {
   if (isFinal(control) && (control.kind !== "CONTROL_KIND_CANCEL" || runIsOver)) settle(state, control, true);
 }
 
-export function putRequest(state: SessionState, json: RequestStateJson): void {
+export function putRequest(state: FollowedState, json: RequestStateJson): void {
   const { id = "" } = json;
   const before = state.requests.get(id);
   if (before !== undefined) unweigh(state, before);
@@ -136,7 +136,7 @@ export function putRequest(state: SessionState, json: RequestStateJson): void {
   if (request.phase !== "REQUEST_PHASE_OPEN" && (run === undefined || run.settled)) settle(state, request, true);
 }
 
-export function putTakeover(state: SessionState, json: TakeoverStateJson): void {
+export function putTakeover(state: FollowedState, json: TakeoverStateJson): void {
   const { id = "" } = json;
   const before = state.takeovers.get(id);
   if (before !== undefined) unweigh(state, before);
@@ -162,7 +162,7 @@ export function putTakeover(state: SessionState, json: TakeoverStateJson): void 
   state.takeovers.set(id, takeover);
 }
 
-export function putBudget(state: SessionState, json: BudgetStateJson): void {
+export function putBudget(state: FollowedState, json: BudgetStateJson): void {
   const budget: Budget = {
     currency: "",
     phase: "BUDGET_PHASE_UNSPECIFIED",
@@ -178,7 +178,7 @@ export function putBudget(state: SessionState, json: BudgetStateJson): void {
   state.budgets.set(budget.currency, budget);
 }
 
-export function putDocument(state: SessionState, json: DocumentStateJson): void {
+export function putDocument(state: FollowedState, json: DocumentStateJson): void {
   const document: Document = {
     id: "",
     name: "",
@@ -195,7 +195,7 @@ export function putDocument(state: SessionState, json: DocumentStateJson): void 
   state.documents.set(document.id, document);
 }
 
-export function putPoolRun(state: SessionState, json: PoolRunJson): void {
+export function putPoolRun(state: FollowedState, json: PoolRunJson): void {
   const { session = "", epoch, runSeq = 0, runId = "" } = json.run ?? {};
   state.pool.set(poolKey(json.run), {
     phase: "POOL_PHASE_UNSPECIFIED",
@@ -208,7 +208,7 @@ export function putPoolRun(state: SessionState, json: PoolRunJson): void {
   });
 }
 
-export function putUsage(state: SessionState, json: UsageTotalJson): void {
+export function putUsage(state: FollowedState, json: UsageTotalJson): void {
   const total: UsageTotal = {
     provider: "",
     model: "",
@@ -227,7 +227,7 @@ export function putUsage(state: SessionState, json: UsageTotalJson): void {
   state.usage.set(usageKey(total), total);
 }
 
-export function putTombstone(state: SessionState, json: TombstoneJson): void {
+export function putTombstone(state: FollowedState, json: TombstoneJson): void {
   const { id = "", kind = "TOMBSTONE_KIND_UNSPECIFIED", changed = 0 } = json;
   state.tombstones.set(tombstoneKey(kind, id), { id, kind, changed });
 }

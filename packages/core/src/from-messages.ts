@@ -1,11 +1,11 @@
 import type { MessageStateJson, PartStateJson } from "@perdure/protocol";
 import { isVoidable } from "./apply/messages.ts";
 import { fromInt64 } from "./sparse.ts";
-import type { Message, Part, SessionState } from "./state.ts";
+import type { Message, Part, FollowedState } from "./state.ts";
 import { reweigh, settle, unweigh, weighMessage, weighPart } from "./weight.ts";
 
 /** A message's parts that the JSON does not name stay as they are. */
-export function putMessage(state: SessionState, json: MessageStateJson): void {
+export function putMessage(state: FollowedState, json: MessageStateJson): void {
   const { id = "", parts = [] } = json;
   const before = state.messages.get(id);
   if (before !== undefined) unweigh(state, before);
@@ -46,12 +46,12 @@ export function putMessage(state: SessionState, json: MessageStateJson): void {
   if (message.closed && !isVoidable(state, message)) release(state, message);
 }
 
-function hold(state: SessionState, message: Message, before: Message | undefined): void {
+function hold(state: FollowedState, message: Message, before: Message | undefined): void {
   if (before !== undefined) state.heldMessages.delete(before);
   state.heldMessages.add(message);
 }
 
-function release(state: SessionState, message: Message): void {
+function release(state: FollowedState, message: Message): void {
   settle(state, message, true);
   state.heldMessages.delete(message);
 }

@@ -2,11 +2,11 @@ import type { RunStateJson, StepStateJson } from "@perdure/protocol";
 import { isUnderWay, isUnfinished } from "./apply/lifecycle.ts";
 import { merged } from "./from-messages.ts";
 import { fromInt64 } from "./sparse.ts";
-import type { Run, SessionState, Step } from "./state.ts";
+import type { Run, FollowedState, Step } from "./state.ts";
 import { reweigh, settle, unweigh, weighRun, weighStep } from "./weight.ts";
 
 /** A run's steps that the JSON does not name stay as they are, and so does what it was requested with. */
-export function putRun(state: SessionState, json: RunStateJson): void {
+export function putRun(state: FollowedState, json: RunStateJson): void {
   const { id = "", steps = [] } = json;
   const before = state.runs.get(id);
   if (before !== undefined) forgetRun(state, before);
@@ -57,7 +57,7 @@ export function putRun(state: SessionState, json: RunStateJson): void {
   if (!isUnfinished(run)) settle(state, run, true);
 }
 
-function forgetRun(state: SessionState, run: Run): void {
+function forgetRun(state: FollowedState, run: Run): void {
   unweigh(state, run);
   state.attempts.delete(run.attempt);
 }

@@ -17,10 +17,10 @@ import {
   usageJson,
 } from "./head-items.ts";
 import { int64, sparse } from "./sparse.ts";
-import type { Producer, SessionState } from "./state.ts";
+import type { Producer, FollowedState } from "./state.ts";
 
 /** The whole state in the schema's JSON, with the ledger: what a keeper writes. `fromHead` makes an equal state of it. */
-export function toHead(state: SessionState): HeadJson {
+export function toHead(state: FollowedState): HeadJson {
   const { epoch, seq, rules, shedSeq, nextPage } = state;
   const live = epoch === undefined ? {} : { epoch: String(epoch), info: infoJson(state.info) };
   const pool = state.pool.size === 0 ? {} : { pool: { queue: [...state.pool.values()].map(poolRunJson) } };
@@ -51,7 +51,7 @@ export function toHead(state: SessionState): HeadJson {
   });
 }
 
-const ledgerJson = ({ ledger }: SessionState): LedgerJson =>
+const ledgerJson = ({ ledger }: FollowedState): LedgerJson =>
   sparse({ producers: [...ledger.producers.values()].map(producerJson), floor: ledger.floor });
 
 const producerJson = ({ participant, id, last, seq, refused }: Producer): ProducerStateJson =>
@@ -62,7 +62,7 @@ const producerJson = ({ participant, id, last, seq, refused }: Producer): Produc
     refused: refused.map((range) => ({ number: range.first, last: range.last, code: range.code })),
   });
 
-function usageStateJson(state: SessionState): { usage?: UsageStateJson } {
+function usageStateJson(state: FollowedState): { usage?: UsageStateJson } {
   if (state.usage.size === 0) return {};
   return { usage: sparse({ totals: [...state.usage.values()].map(usageJson), responseIds: [...state.responseIds] }) };
 }

@@ -1,24 +1,21 @@
+import { FOLLOWER_LIMITS, type FollowerLimits } from "./follower-limits.ts";
+
 /**
  * Every cap of a session's state. All nodes of an installation must use the same ones, since they decide verdicts.
  * Bytes are UTF-8, times are milliseconds of the log's clock.
  */
-export interface Limits {
-  readonly eventsPerRecord: number;
+export interface Limits extends FollowerLimits {
   /** Writers that the ledger remembers; the one silent for longest goes first. */
   readonly producers: number;
-  /** Numbers of one producer whose verdicts are remembered, and so the most it may have in flight. */
-  readonly producerWindow: number;
   /** Ranges of refused numbers remembered over all producers. */
   readonly refusals: number;
-  readonly participants: number;
-  /** Of them, how many may be remembered as removed. With members and agents less than `participants`. */
+  /** Of the participants, how many may be remembered as removed. With members and agents less than `participants`. */
   readonly removedParticipants: number;
   readonly members: number;
   /** Members from which on further observers are counted by their nodes. */
   readonly listedMembers: number;
   /** Nodes that count observers. */
   readonly observerNodes: number;
-  readonly agents: number;
   readonly openMessages: number;
   readonly partsPerMessage: number;
   readonly annotationsPerPart: number;
@@ -29,18 +26,12 @@ export interface Limits {
   readonly documents: number;
   readonly budgets: number;
   readonly poolQueue: number;
-  readonly usageTotals: number;
-  readonly usageResponseIds: number;
-  readonly tombstones: number;
-  readonly expiredNodes: number;
   /** All text of one open message. */
   readonly messageBytes: number;
   /** All text of one run with its steps. */
   readonly runBytes: number;
   /** Text of a part that may be changed by JSON Patch. */
   readonly patchedPartBytes: number;
-  /** Text of one document. */
-  readonly documentBytes: number;
   /** Weight of all documents. */
   readonly documentsBytes: number;
   /** Weight of everything that is not settled: open messages, unfinished runs, undecided requests and signals. */
@@ -64,16 +55,13 @@ export interface Limits {
 
 /** The defaults. */
 export const LIMITS: Limits = Object.freeze({
-  eventsPerRecord: 64,
+  ...FOLLOWER_LIMITS,
   producers: 4096,
-  producerWindow: 1024,
   refusals: 8192,
-  participants: 1024,
   removedParticipants: 255,
   members: 512,
   listedMembers: 256,
   observerNodes: 256,
-  agents: 256,
   openMessages: 128,
   partsPerMessage: 256,
   annotationsPerPart: 64,
@@ -84,14 +72,9 @@ export const LIMITS: Limits = Object.freeze({
   documents: 32,
   budgets: 16,
   poolQueue: 10_000,
-  usageTotals: 64,
-  usageResponseIds: 256,
-  tombstones: 1024,
-  expiredNodes: 64,
   messageBytes: 512 * 1024,
   runBytes: 512 * 1024,
   patchedPartBytes: 64 * 1024,
-  documentBytes: 256 * 1024,
   documentsBytes: 384 * 1024,
   heldBytes: 2 * 1024 * 1024,
   settledBytes: 64 * 1024,

@@ -1,7 +1,7 @@
 import type { EventJson } from "@perdure/protocol";
 import { PerdureError } from "./errors.ts";
 import { jsonText } from "./json-text.ts";
-import { LIMITS } from "./limits.ts";
+import { FOLLOWER_LIMITS } from "./follower-limits.ts";
 
 const PATCH_BYTES = 64 * 1024;
 
@@ -73,6 +73,6 @@ export class SharedDocument {
   }
 
   #text(value: unknown): string {
-    return jsonText(`the document ${this.name}`, value, LIMITS.documentBytes);
+    return jsonText(`the document ${this.name}`, value, FOLLOWER_LIMITS.documentBytes);
   }
 }

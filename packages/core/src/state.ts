@@ -21,7 +21,8 @@ import type {
   TombstoneJson,
   UsageTotalJson,
 } from "@perdure/protocol";
-import { type Limits, LIMITS } from "./limits.ts";
+import type { FollowerLimits } from "./follower-limits.ts";
+import type { Limits } from "./limits.ts";
 
 /** A *State message of the schema inside the state: every field there, int64 as number; `Sometimes` may be absent. */
 type Item<Json, Int64 extends keyof Json = never, Sometimes extends keyof Json = never> = {
@@ -105,10 +106,10 @@ export interface Ledger {
 }
 
 /**
- * The folded state of a session. Owned by one holder and changed in place, by `fold`, `applyAccepted` and `mergePatch`
+ * The folded state of a session, as those have it who follow it. Owned by one holder and changed in place, by `fold`, `applyAccepted` and `mergePatch`
  * only; others read. Maps keep the order of creation. Below `limits` stands what follows from the rest.
  */
-export interface SessionState {
+export interface FollowedState {
   /** Undefined: the name has no life yet. */
   epoch: number | undefined;
   covered: number;
@@ -144,7 +145,7 @@ export interface SessionState {
   /** Node -> its latest life that is over. */
   readonly expiredNodes: Map<string, number>;
 
-  readonly limits: Limits;
+  readonly limits: FollowerLimits;
   readonly parts: Map<string, Part>;
   readonly steps: Map<string, Step>;
   /** Fencing token -> the run whose latest attempt it is. */
@@ -158,6 +159,11 @@ export interface SessionState {
   latestProducer: Producer | undefined;
   /** While a record of several events is being judged: how to take back what it did so far. */
   undo: (() => void)[] | undefined;
+}
+
+/** The state of those who judge. */
+export interface SessionState extends FollowedState {
+  readonly limits: Limits;
 }
 
 /** The rules that a life begins under, unless its first record names later ones. */
@@ -178,7 +184,7 @@ const noInfo = (): SessionInfo => ({
 });
 
 /** A name without a life yet. */
-export function newSession(limits: Limits = LIMITS): SessionState {
+export function emptyState<Caps extends FollowerLimits>(limits: Caps): FollowedState & { readonly limits: Caps } {
   return {
     epoch: undefined,
     covered: -1,

@@ -1,4 +1,4 @@
-import type { SessionState } from "./state.ts";
+import type { FollowedState } from "./state.ts";
 
 /*
  * A record of several events is accepted or refused as a whole. Its events are judged one by one, each on what the
@@ -7,7 +7,7 @@ import type { SessionState } from "./state.ts";
  */
 
 /** Says that the fields of `item` are about to change; gives it back. */
-export function touch<T extends object>(state: SessionState, item: T): T {
+export function touch<T extends object>(state: FollowedState, item: T): T {
   state.undo?.push(restorer(item, { ...item }));
   return item;
 }
@@ -20,13 +20,13 @@ const restorer =
   };
 
 /** Adds an entry to a map that has no such key, at its end. */
-export function add<K, V>(state: SessionState, map: Map<K, V>, key: K, value: V): void {
+export function add<K, V>(state: FollowedState, map: Map<K, V>, key: K, value: V): void {
   map.set(key, value);
   state.undo?.push(() => map.delete(key));
 }
 
 /** Takes an entry out of a map or a set. */
-export function drop<K>(state: SessionState, from: Map<K, unknown> | Set<K>, key: K): void {
+export function drop<K>(state: FollowedState, from: Map<K, unknown> | Set<K>, key: K): void {
   if (state.undo !== undefined) state.undo.push(from instanceof Map ? refillMap(from) : refillSet(from));
   from.delete(key);
 }
@@ -49,20 +49,20 @@ function refillSet<T>(set: Set<T>): () => void {
 }
 
 /** Adds to a set, at its end. */
-export function include<T>(state: SessionState, set: Set<T>, value: T): void {
+export function include<T>(state: FollowedState, set: Set<T>, value: T): void {
   if (set.has(value)) return;
   set.add(value);
   state.undo?.push(() => set.delete(value));
 }
 
 /** Begins a record of several events. */
-export function beginUndo(state: SessionState): void {
+export function beginUndo(state: FollowedState): void {
   const before = { ...state };
   state.undo = [() => Object.assign(state, before)];
 }
 
 /** Ends it: all that was done stays, or is taken back, the latest first. */
-export function endUndo(state: SessionState, keep: boolean): void {
+export function endUndo(state: FollowedState, keep: boolean): void {
   const steps = state.undo ?? [];
   state.undo = undefined;
   if (!keep) for (const step of steps.toReversed()) step();

@@ -1,4 +1,15 @@
-import type { Control, Document, Message, Part, Request, Run, SessionState, Step, Takeover, Weighed } from "./state.ts";
+import type {
+  Control,
+  Document,
+  Message,
+  Part,
+  Request,
+  Run,
+  FollowedState,
+  Step,
+  Takeover,
+  Weighed,
+} from "./state.ts";
 import { touch } from "./undo.ts";
 
 /** What an item weighs beside its texts: about what its numbers, names of fields and short ids take in JSON. */
@@ -70,7 +81,7 @@ export const weighDocument = ({ name, content, changedBy }: Pick<Document, "name
   itemBytes.document + textBytes([name, content, changedBy]);
 
 /** Takes note that an item weighs `weight` now. */
-export function reweigh(state: SessionState, item: Weighed, weight: number): void {
+export function reweigh(state: FollowedState, item: Weighed, weight: number): void {
   const delta = weight - item.weight;
   touch(state, item).weight = weight;
   if (item.settled) state.settledWeight += delta;
@@ -78,7 +89,7 @@ export function reweigh(state: SessionState, item: Weighed, weight: number): voi
 }
 
 /** Moves an item between what is held and what may leave for a page. */
-export function settle(state: SessionState, item: Weighed, settled: boolean): void {
+export function settle(state: FollowedState, item: Weighed, settled: boolean): void {
   if (item.settled === settled) return;
   touch(state, item).settled = settled;
   state.settledWeight += settled ? item.weight : -item.weight;
@@ -86,7 +97,7 @@ export function settle(state: SessionState, item: Weighed, settled: boolean): vo
 }
 
 /** Takes an item's weight away, because the item goes. */
-export function unweigh(state: SessionState, item: Weighed): void {
+export function unweigh(state: FollowedState, item: Weighed): void {
   if (item.settled) state.settledWeight -= item.weight;
   else state.heldWeight -= item.weight;
 }

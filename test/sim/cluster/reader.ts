@@ -1,4 +1,4 @@
-import { project, type SessionState } from "@perdure/core";
+import { project, type FollowedState } from "@perdure/core";
 import type { AttachedFrame, Cursor, UpdateFrame } from "@perdure/protocol";
 import { sessionKey } from "@perdure/protocol";
 import { parseServerFrame } from "@perdure/protocol/frames";
@@ -75,12 +75,12 @@ export class Reader implements SocketTap {
   }
 
   /** Where the reader stands in each session that it follows now. */
-  *states(): Iterable<readonly [sessionKey: string, state: SessionState]> {
+  *states(): Iterable<readonly [sessionKey: string, state: FollowedState]> {
     for (const [key, { mirror, handle }] of this.#followed) if (handle !== undefined) yield [key, mirror.state];
   }
 
   /** Writes down what the reader shows now, to be compared. */
-  look(key: string, state: SessionState, how: string): void {
+  look(key: string, state: FollowedState, how: string): void {
     if (state.epoch === undefined) return;
     this.#recorder.seen.push({
       reader: this.#name,

@@ -19,14 +19,14 @@ const SIMULATED: Readonly<Record<string, string>> = {
 /** Small caps, so that a short run meets them: shedding, forgotten writers, expired numbers. */
 const SMALL_CAPS: readonly SourcePatch[] = (
   [
-    ["producers: 4096,", "producers: 64,"],
-    ["producerWindow: 1024,", "producerWindow: 32,"],
-    ["tombstones: 1024,", "tombstones: 5,"],
-    ["settledBytes: 64 * 1024,", "settledBytes: 6 * 1024,"],
-    ["settledKeptBytes: 32 * 1024,", "settledKeptBytes: 3 * 1024,"],
-    ["pageBytes: 64 * 1024,", "pageBytes: 3 * 1024,"],
+    ["limits", "producers: 4096,", "producers: 64,"],
+    ["follower-limits", "producerWindow: 1024,", "producerWindow: 32,"],
+    ["follower-limits", "tombstones: 1024,", "tombstones: 5,"],
+    ["limits", "settledBytes: 64 * 1024,", "settledBytes: 6 * 1024,"],
+    ["limits", "settledKeptBytes: 32 * 1024,", "settledKeptBytes: 3 * 1024,"],
+    ["limits", "pageBytes: 64 * 1024,", "pageBytes: 3 * 1024,"],
   ] as const
-).map(([find, replace]) => ({ file: "packages/core/src/limits.ts", find, replace }));
+).map(([name, find, replace]) => ({ file: `packages/core/src/${name}.ts`, find, replace }));
 
 /** An agent keeps as many records as the ledger remembers numbers. */
 const SMALL_OUTBOX: SourcePatch = {

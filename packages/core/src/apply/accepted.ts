@@ -1,7 +1,7 @@
 import type { Accepted } from "../api.ts";
 import { contextOf } from "../context.ts";
 import { rulesVersionFor } from "../rules-version.ts";
-import type { SessionState } from "../state.ts";
+import type { FollowedState } from "../state.ts";
 import { APPLIERS, applyEvent } from "./table.ts";
 
 /**
@@ -9,7 +9,7 @@ import { APPLIERS, applyEvent } from "./table.ts";
  * goes on also where the events are hidden. A record that the state has already changes nothing. Of rules that are later
  * than this code knows the latest known serve: what they add is not shown.
  */
-export function applyAccepted(state: SessionState, accepted: Accepted): void {
+export function applyAccepted(state: FollowedState, accepted: Accepted): void {
   if (accepted.seq === 0 || accepted.seq <= state.seq) return;
   const version = rulesVersionFor(state, accepted.events);
   const context = contextOf(accepted, { appliers: APPLIERS[version - 1] ?? APPLIERS.at(-1) ?? {} });

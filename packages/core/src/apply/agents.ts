@@ -2,7 +2,7 @@ import type { LostReasonJson } from "@perdure/protocol";
 import { type Context, writer } from "../context.ts";
 import type { Body } from "../kinds.ts";
 import { sparse } from "../sparse.ts";
-import type { Agent, SessionState } from "../state.ts";
+import type { Agent, FollowedState } from "../state.ts";
 import { bury } from "../tombstones.ts";
 import { add, drop, touch } from "../undo.ts";
 import { noteParticipant } from "./session.ts";
@@ -15,13 +15,13 @@ export const isHere = (agent: Agent | undefined): boolean =>
 export const isAlive = (agent: Agent | undefined): boolean =>
   isHere(agent) || agent?.presence === "AGENT_PRESENCE_LOST";
 
-function comeBack(state: SessionState, agent: Agent, now: Partial<Agent>): void {
+function comeBack(state: FollowedState, agent: Agent, now: Partial<Agent>): void {
   Object.assign(touch(state, agent), now, { presence: "AGENT_PRESENCE_HERE", lostMs: 0, busyDelayMs: 0 });
   delete agent.lostReason;
 }
 
 /** The dead are remembered, so that they stay fenced, as long as there is room. */
-function forgetDeadAgent(state: SessionState, seq: number): void {
+function forgetDeadAgent(state: FollowedState, seq: number): void {
   for (const [instance, agent] of state.agents) {
     if (isAlive(agent)) continue;
     drop(state, state.agents, instance);
@@ -31,7 +31,7 @@ function forgetDeadAgent(state: SessionState, seq: number): void {
 }
 
 export function loseAgent(
-  state: SessionState,
+  state: FollowedState,
   agent: Agent,
   reason: LostReasonJson | undefined,
   context: Context,
@@ -45,7 +45,7 @@ export function loseAgent(
 }
 
 export const agentAppliers = {
-  agentJoined(state: SessionState, body: Body<"agentJoined">, context: Context): void {
+  agentJoined(state: FollowedState, body: Body<"agentJoined">, context: Context): void {
     const instance = body.instance ?? "";
     noteParticipant(state, writer(context), context.actor.role, "", context.seq);
     const agent: Agent = {
@@ -68,7 +68,7 @@ export const agentAppliers = {
     add(state, state.agents, instance, agent);
   },
 
-  agentProgress(state: SessionState, body: Body<"agentProgress">, context: Context): void {
+  agentProgress(state: FollowedState, body: Body<"agentProgress">, context: Context): void {
     const run = state.runs.get(body.runId ?? "");
     if (run === undefined) return;
     touch(state, run).progress = {
@@ -80,7 +80,7 @@ export const agentAppliers = {
     run.changed = context.seq;
   },
 
-  agentBusy(state: SessionState, body: Body<"agentBusy">, context: Context): void {
+  agentBusy(state: FollowedState, body: Body<"agentBusy">, context: Context): void {
     const agent = state.agents.get(body.instance ?? "");
     if (agent === undefined || !isHere(agent)) return;
     touch(state, agent).busyDelayMs = body.delayMs ?? 0;
@@ -88,12 +88,12 @@ export const agentAppliers = {
     agent.changed = context.seq;
   },
 
-  agentLost(state: SessionState, body: Body<"agentLost">, context: Context): void {
+  agentLost(state: FollowedState, body: Body<"agentLost">, context: Context): void {
     const agent = state.agents.get(body.instance ?? "");
     if (agent !== undefined) loseAgent(state, agent, body.reason, context);
   },
 
-  agentResumed(state: SessionState, body: Body<"agentResumed">, context: Context): void {
+  agentResumed(state: FollowedState, body: Body<"agentResumed">, context: Context): void {
     const agent = state.agents.get(body.instance ?? "");
     if (agent === undefined) return;
     comeBack(state, agent, {
@@ -104,14 +104,14 @@ export const agentAppliers = {
     });
   },
 
-  agentCrashed(state: SessionState, body: Body<"agentCrashed">, context: Context): void {
+  agentCrashed(state: FollowedState, body: Body<"agentCrashed">, context: Context): void {
     const agent = state.agents.get(body.instance ?? "");
     if (agent === undefined) return;
     touch(state, agent).presence = "AGENT_PRESENCE_CRASHED";
     agent.changed = context.seq;
   },
 
-  agentLeft(state: SessionState, body: Body<"agentLeft">, context: Context): void {
+  agentLeft(state: FollowedState, body: Body<"agentLeft">, context: Context): void {
     const agent = state.agents.get(body.instance ?? "");
     if (agent === undefined) return;
     touch(state, agent).presence = "AGENT_PRESENCE_LEFT";

@@ -2,12 +2,12 @@ import type { Context } from "../context.ts";
 import { writer } from "../context.ts";
 import type { Body } from "../kinds.ts";
 import { fromInt64 } from "../sparse.ts";
-import type { Budget, SessionState } from "../state.ts";
+import type { Budget, FollowedState } from "../state.ts";
 import { bury } from "../tombstones.ts";
 import { add, drop, touch } from "../undo.ts";
 import { holdRuns } from "./holds.ts";
 
-function reach(state: SessionState, phase: Budget["phase"], body: Body<"budgetWarned">, context: Context): void {
+function reach(state: FollowedState, phase: Budget["phase"], body: Body<"budgetWarned">, context: Context): void {
   const budget = state.budgets.get(body.currency ?? "");
   if (budget === undefined) return;
   touch(state, budget).phase = phase;
@@ -19,7 +19,7 @@ function reach(state: SessionState, phase: Budget["phase"], body: Body<"budgetWa
 
 export const budgetAppliers = {
   /** Begins a budget, or begins it anew: what is spent is looked at again. */
-  budgetSet(state: SessionState, body: Body<"budgetSet">, context: Context): void {
+  budgetSet(state: FollowedState, body: Body<"budgetSet">, context: Context): void {
     const { currency = "", warnAt = 0 } = body;
     const budget: Budget = {
       currency,
@@ -38,7 +38,7 @@ export const budgetAppliers = {
     holdRuns(state, context.seq);
   },
 
-  budgetLifted(state: SessionState, body: Body<"budgetLifted">, context: Context): void {
+  budgetLifted(state: FollowedState, body: Body<"budgetLifted">, context: Context): void {
     const { currency = "" } = body;
     if (!state.budgets.has(currency)) return;
     drop(state, state.budgets, currency);
@@ -46,9 +46,9 @@ export const budgetAppliers = {
     holdRuns(state, context.seq);
   },
 
-  budgetWarned: (state: SessionState, body: Body<"budgetWarned">, context: Context): void =>
+  budgetWarned: (state: FollowedState, body: Body<"budgetWarned">, context: Context): void =>
     reach(state, "BUDGET_PHASE_WARNED", body, context),
 
-  budgetExhausted: (state: SessionState, body: Body<"budgetExhausted">, context: Context): void =>
+  budgetExhausted: (state: FollowedState, body: Body<"budgetExhausted">, context: Context): void =>
     reach(state, "BUDGET_PHASE_EXHAUSTED", body, context),
 };

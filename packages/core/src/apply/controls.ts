@@ -1,7 +1,7 @@
 import type { ControlKindJson } from "@perdure/protocol";
 import { type Context, newItemId, writer } from "../context.ts";
 import type { Body } from "../kinds.ts";
-import type { Control, SessionState } from "../state.ts";
+import type { Control, FollowedState } from "../state.ts";
 import { add } from "../undo.ts";
 import { reweigh, weighControl } from "../weight.ts";
 import { endRun } from "./ending.ts";
@@ -14,7 +14,7 @@ interface Signal {
   readonly agent?: string;
 }
 
-function addControl(state: SessionState, kind: ControlKindJson, signal: Signal, context: Context): void {
+function addControl(state: FollowedState, kind: ControlKindJson, signal: Signal, context: Context): void {
   const control: Control = {
     id: newItemId(context),
     kind,
@@ -39,22 +39,22 @@ function addControl(state: SessionState, kind: ControlKindJson, signal: Signal, 
 
 export const controlAppliers = {
   /** A cancel ends a run that nobody has at once; for the others the agent must act. */
-  controlCancel(state: SessionState, body: Body<"controlCancel">, context: Context): void {
+  controlCancel(state: FollowedState, body: Body<"controlCancel">, context: Context): void {
     const { runId = "", reason = "" } = body;
     addControl(state, "CONTROL_KIND_CANCEL", { runId, text: reason }, context);
     const run = state.runs.get(runId);
     if (run !== undefined && !isUnderWay(run)) endRun(state, run, "cancelled", context);
   },
 
-  controlSteer: (state: SessionState, body: Body<"controlSteer">, context: Context): void =>
+  controlSteer: (state: FollowedState, body: Body<"controlSteer">, context: Context): void =>
     addControl(state, "CONTROL_KIND_STEER", body, context),
 
-  controlRedirect: (state: SessionState, body: Body<"controlRedirect">, context: Context): void =>
+  controlRedirect: (state: FollowedState, body: Body<"controlRedirect">, context: Context): void =>
     addControl(state, "CONTROL_KIND_REDIRECT", body, context),
 
-  controlPause: (state: SessionState, body: Body<"controlPause">, context: Context): void =>
+  controlPause: (state: FollowedState, body: Body<"controlPause">, context: Context): void =>
     addControl(state, "CONTROL_KIND_PAUSE", body, context),
 
-  controlResume: (state: SessionState, body: Body<"controlResume">, context: Context): void =>
+  controlResume: (state: FollowedState, body: Body<"controlResume">, context: Context): void =>
     addControl(state, "CONTROL_KIND_RESUME", body, context),
 };

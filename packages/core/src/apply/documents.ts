@@ -2,14 +2,14 @@ import type { AudienceJson } from "@perdure/protocol";
 import { type Context, newItemId, writer } from "../context.ts";
 import { patchJson } from "../json-patch.ts";
 import type { Body } from "../kinds.ts";
-import type { Document, SessionState } from "../state.ts";
+import type { Document, FollowedState } from "../state.ts";
 import { bury } from "../tombstones.ts";
 import { add, drop, touch } from "../undo.ts";
 import { weighDocument } from "../weight.ts";
 
 /** The document of a name for an audience. */
 export function documentOf(
-  state: SessionState,
+  state: FollowedState,
   name: string | undefined,
   audience: AudienceJson,
 ): Document | undefined {
@@ -19,7 +19,7 @@ export function documentOf(
   return undefined;
 }
 
-function begin(state: SessionState, name: string, context: Context): Document {
+function begin(state: FollowedState, name: string, context: Context): Document {
   const document: Document = {
     id: newItemId(context),
     name,
@@ -34,7 +34,7 @@ function begin(state: SessionState, name: string, context: Context): Document {
   return document;
 }
 
-function change(state: SessionState, document: Document, content: string, context: Context): void {
+function change(state: FollowedState, document: Document, content: string, context: Context): void {
   touch(state, document).content = content;
   document.changedBy = writer(context);
   document.timeMs = context.timeMs;
@@ -45,24 +45,24 @@ function change(state: SessionState, document: Document, content: string, contex
 }
 
 /** Takes a document out of the state without a trace. */
-export function forgetDocument(state: SessionState, document: Document): void {
+export function forgetDocument(state: FollowedState, document: Document): void {
   state.documentWeight -= document.weight;
   drop(state, state.documents, document.id);
 }
 
 export const documentAppliers = {
-  documentReplaced(state: SessionState, body: Body<"documentReplaced">, context: Context): void {
+  documentReplaced(state: FollowedState, body: Body<"documentReplaced">, context: Context): void {
     const document = documentOf(state, body.name, context.audience) ?? begin(state, body.name ?? "", context);
     change(state, document, body.content ?? "", context);
   },
 
-  documentPatched(state: SessionState, body: Body<"documentPatched">, context: Context): void {
+  documentPatched(state: FollowedState, body: Body<"documentPatched">, context: Context): void {
     const document = documentOf(state, body.name, context.audience);
     const content = document && patchJson(document.content, body.patch ?? "");
     if (document !== undefined && content !== undefined) change(state, document, content, context);
   },
 
-  documentRemoved(state: SessionState, body: Body<"documentRemoved">, context: Context): void {
+  documentRemoved(state: FollowedState, body: Body<"documentRemoved">, context: Context): void {
     const document = documentOf(state, body.name, context.audience);
     if (document === undefined) return;
     forgetDocument(state, document);

@@ -1,6 +1,6 @@
 import type { FinishReasonJson } from "@perdure/protocol";
 import type { Context } from "../context.ts";
-import type { Run, SessionState } from "../state.ts";
+import type { Run, FollowedState } from "../state.ts";
 import { drop, touch } from "../undo.ts";
 import { reweigh, settle, weighRun } from "../weight.ts";
 import { settleTakeovers } from "./floor.ts";
@@ -11,7 +11,7 @@ import { withdraw } from "./requests.ts";
 import { endStep } from "./steps.ts";
 
 /** Takes a run to the phase that the event leads to. */
-export function move(state: SessionState, run: Run, event: RunEvent, seq: number): void {
+export function move(state: FollowedState, run: Run, event: RunEvent, seq: number): void {
   const next = runTransitions[run.phase][event];
   touch(state, run).changed = seq;
   if (isPhase(next)) run.phase = next;
@@ -26,7 +26,7 @@ const finishOf: Readonly<Record<"completed" | "failed" | "cancelled", FinishReas
 };
 
 /** Ends a run and everything that is open in it: steps, messages, requests, signals. Fences its attempt. */
-export function endRun(state: SessionState, run: Run, event: keyof typeof finishOf, context: Context): void {
+export function endRun(state: FollowedState, run: Run, event: keyof typeof finishOf, context: Context): void {
   move(state, run, event, context.seq);
   run.endedMs = context.timeMs;
   drop(state, state.attempts, run.attempt);

@@ -1,25 +1,25 @@
 import { type Context, writer } from "../context.ts";
 import type { Body } from "../kinds.ts";
-import type { SessionState } from "../state.ts";
+import type { FollowedState } from "../state.ts";
 import { bury } from "../tombstones.ts";
 import { add, drop, touch } from "../undo.ts";
 import { loseAgent } from "./agents.ts";
 import { watchHolder } from "./floor.ts";
 import { noteParticipant } from "./session.ts";
 
-function removeMember(state: SessionState, member: string, seq: number): void {
+function removeMember(state: FollowedState, member: string, seq: number): void {
   if (!state.members.has(member)) return;
   drop(state, state.members, member);
   bury(state, "TOMBSTONE_KIND_MEMBER", member, seq);
 }
 
-function forgetObservers(state: SessionState, node: string, seq: number): void {
+function forgetObservers(state: FollowedState, node: string, seq: number): void {
   if (!state.observers.has(node)) return;
   drop(state, state.observers, node);
   bury(state, "TOMBSTONE_KIND_OBSERVERS", node, seq);
 }
 
-function rememberExpiry(state: SessionState, node: string, incarnation: number): void {
+function rememberExpiry(state: FollowedState, node: string, incarnation: number): void {
   const latest = Math.max(incarnation, state.expiredNodes.get(node) ?? 0);
   drop(state, state.expiredNodes, node);
   add(state, state.expiredNodes, node, latest);
@@ -30,7 +30,7 @@ function rememberExpiry(state: SessionState, node: string, incarnation: number):
 }
 
 export const memberAppliers = {
-  memberJoined(state: SessionState, body: Body<"memberJoined">, context: Context): void {
+  memberJoined(state: FollowedState, body: Body<"memberJoined">, context: Context): void {
     const member = body.member ?? "";
     const participant = body.participant ?? writer(context);
     const role = body.role ?? "ROLE_UNSPECIFIED";
@@ -52,19 +52,19 @@ export const memberAppliers = {
     watchHolder(state, context);
   },
 
-  memberUpdated(state: SessionState, body: Body<"memberUpdated">, context: Context): void {
+  memberUpdated(state: FollowedState, body: Body<"memberUpdated">, context: Context): void {
     const member = state.members.get(body.member ?? "");
     if (member === undefined) return;
     touch(state, member).watching = body.watching ?? false;
     member.changed = context.seq;
   },
 
-  memberLeft(state: SessionState, body: Body<"memberLeft">, context: Context): void {
+  memberLeft(state: FollowedState, body: Body<"memberLeft">, context: Context): void {
     removeMember(state, body.member ?? "", context.seq);
     watchHolder(state, context);
   },
 
-  observersCounted(state: SessionState, body: Body<"observersCounted">, context: Context): void {
+  observersCounted(state: FollowedState, body: Body<"observersCounted">, context: Context): void {
     const { node = "", incarnation = 0, count = 0 } = body;
     if (count === 0) return forgetObservers(state, node, context.seq);
     const known = state.observers.get(node);
@@ -74,7 +74,7 @@ export const memberAppliers = {
   },
 
   /** Takes away every connection that the ended life of the node held. */
-  nodeExpired(state: SessionState, body: Body<"nodeExpired">, context: Context): void {
+  nodeExpired(state: FollowedState, body: Body<"nodeExpired">, context: Context): void {
     const node = body.node ?? "";
     const incarnation = body.incarnation ?? 0;
     const isGone = (held: { node: string; incarnation: number }): boolean =>

@@ -1,7 +1,7 @@
 import type { FinishReasonJson } from "@perdure/protocol";
 import { type Context, newItemId, writer } from "../context.ts";
 import type { Body } from "../kinds.ts";
-import type { Message, SessionState } from "../state.ts";
+import type { Message, FollowedState } from "../state.ts";
 import { bury } from "../tombstones.ts";
 import { add, drop, include, touch } from "../undo.ts";
 import { reweigh, settle, unweigh, utf8Bytes, weighMessage } from "../weight.ts";
@@ -10,7 +10,7 @@ import { closePart } from "./parts.ts";
 
 /** Closes a message with its open parts, where it is open, and settles it unless its step may be done again. */
 export function closeMessage(
-  state: SessionState,
+  state: FollowedState,
   message: Message,
   finish: FinishReasonJson | undefined,
   seq: number,
@@ -25,26 +25,26 @@ export function closeMessage(
 }
 
 /** Whether the message may still be taken away, because the step it is written in may be done again. */
-export function isVoidable(state: SessionState, message: Message): boolean {
+export function isVoidable(state: FollowedState, message: Message): boolean {
   const step = state.steps.get(message.stepId);
   return step !== undefined && step.phase !== "STEP_PHASE_DONE" && isUnfinished(step.run);
 }
 
 /** Lets a message leave for a page once nothing can happen to it by itself. */
-function settleMessage(state: SessionState, message: Message): void {
+function settleMessage(state: FollowedState, message: Message): void {
   if (!message.closed || isVoidable(state, message)) return;
   settle(state, message, true);
   drop(state, state.heldMessages, message);
 }
 
 /** Takes a message away with its parts. */
-export function removeMessage(state: SessionState, message: Message, seq: number): void {
+export function removeMessage(state: FollowedState, message: Message, seq: number): void {
   forgetMessage(state, message);
   bury(state, "TOMBSTONE_KIND_MESSAGE", message.id, seq);
 }
 
 /** Takes a message out of the state without a trace. */
-export function forgetMessage(state: SessionState, message: Message): void {
+export function forgetMessage(state: FollowedState, message: Message): void {
   unweigh(state, message);
   for (const part of message.parts) drop(state, state.parts, part.id);
   drop(state, state.messages, message.id);
@@ -52,7 +52,7 @@ export function forgetMessage(state: SessionState, message: Message): void {
 }
 
 export const messageAppliers = {
-  messageOpened(state: SessionState, body: Body<"messageOpened">, context: Context): void {
+  messageOpened(state: FollowedState, body: Body<"messageOpened">, context: Context): void {
     const message: Message = {
       id: newItemId(context),
       opened: context.seq,
@@ -81,7 +81,7 @@ export const messageAppliers = {
     reweigh(state, message, weighMessage(message));
   },
 
-  messageUpdated(state: SessionState, body: Body<"messageUpdated">, context: Context): void {
+  messageUpdated(state: FollowedState, body: Body<"messageUpdated">, context: Context): void {
     const message = state.messages.get(body.messageId ?? "");
     if (message === undefined) return;
     touch(state, message).changed = context.seq;
@@ -91,12 +91,12 @@ export const messageAppliers = {
     reweigh(state, message, message.weight + grown);
   },
 
-  messageRemoved(state: SessionState, body: Body<"messageRemoved">, context: Context): void {
+  messageRemoved(state: FollowedState, body: Body<"messageRemoved">, context: Context): void {
     const message = state.messages.get(body.messageId ?? "");
     if (message !== undefined) removeMessage(state, message, context.seq);
   },
 
-  messageClosed(state: SessionState, body: Body<"messageClosed">, context: Context): void {
+  messageClosed(state: FollowedState, body: Body<"messageClosed">, context: Context): void {
     const message = state.messages.get(body.messageId ?? "");
     if (message !== undefined) closeMessage(state, message, body.finish, context.seq);
   },

@@ -3,7 +3,7 @@ import { type Context, newItemId } from "../context.ts";
 import { patchJson } from "../json-patch.ts";
 import type { Body } from "../kinds.ts";
 import { sparse } from "../sparse.ts";
-import type { Part, SessionState } from "../state.ts";
+import type { Part, FollowedState } from "../state.ts";
 import { add, touch } from "../undo.ts";
 import { reweigh, textBytes, utf8Bytes, weighPart } from "../weight.ts";
 
@@ -13,7 +13,7 @@ function specOf(part: PartSpecJson | undefined): PartSpecJson {
   return sparse({ ...rest, sizeBytes: sizeBytes === "0" ? "" : sizeBytes });
 }
 
-function replaceText(state: SessionState, part: Part, text: string, seq: number): void {
+function replaceText(state: FollowedState, part: Part, text: string, seq: number): void {
   part.text = text;
   part.pendingSurrogate = 0;
   part.changed = seq;
@@ -21,21 +21,21 @@ function replaceText(state: SessionState, part: Part, text: string, seq: number)
 }
 
 /** Closes a part. Half a character that still waits for its other half is given up. */
-export function closePart(state: SessionState, part: Part, finish: FinishReasonJson | undefined, seq: number): void {
+export function closePart(state: FollowedState, part: Part, finish: FinishReasonJson | undefined, seq: number): void {
   touch(state, part).closed = true;
   part.pendingSurrogate = 0;
   if (finish !== undefined && finish !== "FINISH_REASON_UNSPECIFIED") part.finish = finish;
   part.changed = seq;
 }
 
-function reweighPart(state: SessionState, part: Part, weight: number): void {
+function reweighPart(state: FollowedState, part: Part, weight: number): void {
   const grown = weight - part.weight;
   part.weight = weight;
   reweigh(state, part.message, part.message.weight + grown);
 }
 
 export const partAppliers = {
-  partOpened(state: SessionState, body: Body<"partOpened">, context: Context): void {
+  partOpened(state: FollowedState, body: Body<"partOpened">, context: Context): void {
     const message = state.messages.get(body.messageId ?? "");
     const id = newItemId(context);
     if (message === undefined || state.parts.has(id)) return;
@@ -58,7 +58,7 @@ export const partAppliers = {
   },
 
   /** Appends text. Where the reader has more than the writer expected, as after a patch, what overlaps is replaced. */
-  partAppended(state: SessionState, body: Body<"partAppended">, context: Context): void {
+  partAppended(state: FollowedState, body: Body<"partAppended">, context: Context): void {
     const part = state.parts.get(body.partId ?? "");
     const { at = 0, text = "" } = body;
     if (part === undefined || at > part.text.length) return;
@@ -68,21 +68,21 @@ export const partAppliers = {
     reweighPart(state, part, part.weight + utf8Bytes(text));
   },
 
-  partSet(state: SessionState, body: Body<"partSet">, context: Context): void {
+  partSet(state: FollowedState, body: Body<"partSet">, context: Context): void {
     const part = state.parts.get(body.partId ?? "");
     if (part === undefined) return;
     touch(state, part).spec = specOf(body.part);
     replaceText(state, part, body.part?.text ?? "", context.seq);
   },
 
-  partPatched(state: SessionState, body: Body<"partPatched">, context: Context): void {
+  partPatched(state: FollowedState, body: Body<"partPatched">, context: Context): void {
     const part = state.parts.get(body.partId ?? "");
     const text = part && patchJson(part.text, body.patch ?? "");
     if (part === undefined || text === undefined) return;
     replaceText(state, touch(state, part), text, context.seq);
   },
 
-  partAnnotated(state: SessionState, body: Body<"partAnnotated">, context: Context): void {
+  partAnnotated(state: FollowedState, body: Body<"partAnnotated">, context: Context): void {
     const part = state.parts.get(body.partId ?? "");
     if (part === undefined) return;
     const annotation = sparse({ ...body.annotation });
@@ -92,7 +92,7 @@ export const partAppliers = {
     reweighPart(state, part, part.weight + grown);
   },
 
-  partClosed(state: SessionState, body: Body<"partClosed">, context: Context): void {
+  partClosed(state: FollowedState, body: Body<"partClosed">, context: Context): void {
     const part = state.parts.get(body.partId ?? "");
     if (part !== undefined) closePart(state, part, body.finish, context.seq);
   },

@@ -2,7 +2,7 @@ import type { RunRefJson } from "@perdure/protocol";
 import type { Context } from "../context.ts";
 import type { Body } from "../kinds.ts";
 import { fromInt64 } from "../sparse.ts";
-import type { PoolRun, SessionState } from "../state.ts";
+import type { PoolRun, FollowedState } from "../state.ts";
 import { bury } from "../tombstones.ts";
 import { add, drop, touch } from "../undo.ts";
 
@@ -10,10 +10,10 @@ import { add, drop, touch } from "../undo.ts";
 export const poolKey = (run: RunRefJson | undefined): string =>
   `${run?.session ?? ""}:${fromInt64(run?.epoch)}:${run?.runSeq ?? 0}`;
 
-export const pooled = (state: SessionState, run: RunRefJson | undefined): PoolRun | undefined =>
+export const pooled = (state: FollowedState, run: RunRefJson | undefined): PoolRun | undefined =>
   state.pool.get(poolKey(run));
 
-function assign(state: SessionState, run: PoolRun, phase: PoolRun["phase"], instance: string, seq: number): void {
+function assign(state: FollowedState, run: PoolRun, phase: PoolRun["phase"], instance: string, seq: number): void {
   touch(state, run).phase = phase;
   run.instance = instance;
   run.offeredMs = 0;
@@ -21,7 +21,7 @@ function assign(state: SessionState, run: PoolRun, phase: PoolRun["phase"], inst
 }
 
 export const poolAppliers = {
-  poolQueued(state: SessionState, body: Body<"poolQueued">, context: Context): void {
+  poolQueued(state: FollowedState, body: Body<"poolQueued">, context: Context): void {
     const { run } = body;
     const key = poolKey(run);
     if (state.pool.has(key)) return;
@@ -40,7 +40,7 @@ export const poolAppliers = {
     });
   },
 
-  poolOffered(state: SessionState, body: Body<"poolOffered">, context: Context): void {
+  poolOffered(state: FollowedState, body: Body<"poolOffered">, context: Context): void {
     const run = pooled(state, body.run);
     if (run === undefined) return;
     assign(state, run, "POOL_PHASE_OFFERED", body.instance ?? "", context.seq);
@@ -48,17 +48,17 @@ export const poolAppliers = {
     run.offers += 1;
   },
 
-  poolTaken(state: SessionState, body: Body<"poolTaken">, context: Context): void {
+  poolTaken(state: FollowedState, body: Body<"poolTaken">, context: Context): void {
     const run = pooled(state, body.run);
     if (run !== undefined) assign(state, run, "POOL_PHASE_TAKEN", body.instance ?? "", context.seq);
   },
 
-  poolReturned(state: SessionState, body: Body<"poolReturned">, context: Context): void {
+  poolReturned(state: FollowedState, body: Body<"poolReturned">, context: Context): void {
     const run = pooled(state, body.run);
     if (run !== undefined) assign(state, run, "POOL_PHASE_QUEUED", "", context.seq);
   },
 
-  poolFreed(state: SessionState, body: Body<"poolFreed">, context: Context): void {
+  poolFreed(state: FollowedState, body: Body<"poolFreed">, context: Context): void {
     const key = poolKey(body.run);
     if (!state.pool.has(key)) return;
     drop(state, state.pool, key);

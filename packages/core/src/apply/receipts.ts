@@ -1,7 +1,7 @@
 import type { ReceiptLevelJson, ReceiptStateJson } from "@perdure/protocol";
 import type { Context } from "../context.ts";
 import type { Body } from "../kinds.ts";
-import type { Control, SessionState } from "../state.ts";
+import type { Control, FollowedState } from "../state.ts";
 import { touch } from "../undo.ts";
 import { settle } from "../weight.ts";
 
@@ -19,7 +19,7 @@ export const isFinal = ({ receipt }: Control): boolean =>
 
 /** The run is over: a cancel has been obeyed where it was cancelled; all else came too late. */
 export function settleControl(
-  state: SessionState,
+  state: FollowedState,
   control: Control,
   event: "completed" | "failed" | "cancelled",
   seq: number,
@@ -34,7 +34,7 @@ export function settleControl(
 }
 
 export const receiptAppliers = {
-  controlReceipt(state: SessionState, body: Body<"controlReceipt">, context: Context): void {
+  controlReceipt(state: FollowedState, body: Body<"controlReceipt">, context: Context): void {
     const control = state.controls.get(body.controlId ?? "");
     if (control === undefined) return;
     touch(state, control).receipt = receiptLevels[body.state ?? "RECEIPT_STATE_UNSPECIFIED"];

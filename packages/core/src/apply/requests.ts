@@ -2,7 +2,7 @@ import type { ChoiceJson, RequestOpenedJson } from "@perdure/protocol";
 import { type Context, newItemId, writer } from "../context.ts";
 import type { Body } from "../kinds.ts";
 import { sparse } from "../sparse.ts";
-import type { Request, SessionState } from "../state.ts";
+import type { Request, FollowedState } from "../state.ts";
 import { add, touch } from "../undo.ts";
 import { reweigh, settle, weighRequest } from "../weight.ts";
 
@@ -12,7 +12,7 @@ const questionOf = (body: Body<"requestOpened">): RequestOpenedJson =>
   sparse({ ...body, choices: (body.choices ?? []).map(choiceOf), roles: [...(body.roles ?? [])] });
 
 // A decided request stays as long as its run, since another attempt may need the answer.
-function decide(state: SessionState, request: Request, phase: Request["phase"], seq: number): void {
+function decide(state: FollowedState, request: Request, phase: Request["phase"], seq: number): void {
   request.phase = phase;
   request.changed = seq;
   reweigh(state, request, weighRequest(request));
@@ -21,7 +21,7 @@ function decide(state: SessionState, request: Request, phase: Request["phase"], 
 }
 
 /** Settles a request whose run is over: nobody waits for the answer any more. */
-export function withdraw(state: SessionState, request: Request, seq: number): void {
+export function withdraw(state: FollowedState, request: Request, seq: number): void {
   if (request.phase === "REQUEST_PHASE_OPEN") {
     touch(state, request).phase = "REQUEST_PHASE_WITHDRAWN";
     request.changed = seq;
@@ -30,7 +30,7 @@ export function withdraw(state: SessionState, request: Request, seq: number): vo
 }
 
 export const requestAppliers = {
-  requestOpened(state: SessionState, body: Body<"requestOpened">, context: Context): void {
+  requestOpened(state: FollowedState, body: Body<"requestOpened">, context: Context): void {
     const expiresInMs = body.expiresInMs ?? 0;
     const request: Request = {
       id: newItemId(context),
@@ -51,7 +51,7 @@ export const requestAppliers = {
     reweigh(state, request, weighRequest(request));
   },
 
-  requestAnswered(state: SessionState, body: Body<"requestAnswered">, context: Context): void {
+  requestAnswered(state: FollowedState, body: Body<"requestAnswered">, context: Context): void {
     const request = state.requests.get(body.requestId ?? "");
     if (request === undefined) return;
     touch(state, request).answeredBy = writer(context);
@@ -60,14 +60,14 @@ export const requestAppliers = {
     decide(state, request, "REQUEST_PHASE_ANSWERED", context.seq);
   },
 
-  requestExpired(state: SessionState, body: Body<"requestExpired">, context: Context): void {
+  requestExpired(state: FollowedState, body: Body<"requestExpired">, context: Context): void {
     const request = state.requests.get(body.requestId ?? "");
     if (request === undefined) return;
     touch(state, request).payload = request.request.defaultPayload ?? "";
     decide(state, request, "REQUEST_PHASE_EXPIRED", context.seq);
   },
 
-  requestWithdrawn(state: SessionState, body: Body<"requestWithdrawn">, context: Context): void {
+  requestWithdrawn(state: FollowedState, body: Body<"requestWithdrawn">, context: Context): void {
     const request = state.requests.get(body.requestId ?? "");
     if (request !== undefined) decide(state, touch(state, request), "REQUEST_PHASE_WITHDRAWN", context.seq);
   },

@@ -1,6 +1,6 @@
 import { type Context, newItemId, writer } from "../context.ts";
 import type { Body } from "../kinds.ts";
-import type { Run, SessionState } from "../state.ts";
+import type { Run, FollowedState } from "../state.ts";
 import { add, drop, touch } from "../undo.ts";
 import { reweigh, weighRun } from "../weight.ts";
 import { endRun, move } from "./ending.ts";
@@ -9,10 +9,10 @@ import { holdRun } from "./holds.ts";
 import { supersedeAttempt } from "./steps.ts";
 
 /** The agent that a request asks: the one it names, else the session's default. Empty: none. */
-export const agentOf = (state: SessionState, body: Body<"runRequested">): string =>
+export const agentOf = (state: FollowedState, body: Body<"runRequested">): string =>
   body.agent === undefined || body.agent === "" ? (state.info.policy.defaultAgent ?? "") : body.agent;
 
-function isCancelPending(state: SessionState, { id }: Run): boolean {
+function isCancelPending(state: FollowedState, { id }: Run): boolean {
   for (const { kind, runId, settled } of state.controls.values()) {
     if (kind === "CONTROL_KIND_CANCEL" && runId === id && !settled) return true;
   }
@@ -20,7 +20,7 @@ function isCancelPending(state: SessionState, { id }: Run): boolean {
 }
 
 export const runAppliers = {
-  runRequested(state: SessionState, body: Body<"runRequested">, context: Context): void {
+  runRequested(state: FollowedState, body: Body<"runRequested">, context: Context): void {
     const run: Run = {
       id: newItemId(context),
       requested: context.seq,
@@ -58,7 +58,7 @@ export const runAppliers = {
     reweigh(state, run, weighRun(run));
   },
 
-  runAccepted(state: SessionState, body: Body<"runAccepted">, context: Context): void {
+  runAccepted(state: FollowedState, body: Body<"runAccepted">, context: Context): void {
     const run = state.runs.get(body.runId ?? "");
     if (run === undefined) return;
     supersedeAttempt(state, run, context);
@@ -73,7 +73,7 @@ export const runAppliers = {
     delete run.progress;
   },
 
-  runSuspended(state: SessionState, body: Body<"runSuspended">, context: Context): void {
+  runSuspended(state: FollowedState, body: Body<"runSuspended">, context: Context): void {
     const run = state.runs.get(body.runId ?? "");
     if (run === undefined) return;
     move(state, run, "suspended", context.seq);
@@ -81,21 +81,21 @@ export const runAppliers = {
     run.waitsForRequestId = body.requestId ?? "";
   },
 
-  runResumed(state: SessionState, body: Body<"runResumed">, context: Context): void {
+  runResumed(state: FollowedState, body: Body<"runResumed">, context: Context): void {
     const run = state.runs.get(body.runId ?? "");
     if (run === undefined) return;
     move(state, run, "resumed", context.seq);
     holdRun(state, run, context.seq);
   },
 
-  runCompleted(state: SessionState, body: Body<"runCompleted">, context: Context): void {
+  runCompleted(state: FollowedState, body: Body<"runCompleted">, context: Context): void {
     const run = state.runs.get(body.runId ?? "");
     if (run === undefined) return;
     touch(state, run).result = body.result ?? "";
     endRun(state, run, "completed", context);
   },
 
-  runFailed(state: SessionState, body: Body<"runFailed">, context: Context): void {
+  runFailed(state: FollowedState, body: Body<"runFailed">, context: Context): void {
     const run = state.runs.get(body.runId ?? "");
     if (run === undefined) return;
     touch(state, run).code = body.code ?? "";
@@ -105,12 +105,12 @@ export const runAppliers = {
     endRun(state, run, "failed", context);
   },
 
-  runCancelled(state: SessionState, body: Body<"runCancelled">, context: Context): void {
+  runCancelled(state: FollowedState, body: Body<"runCancelled">, context: Context): void {
     const run = state.runs.get(body.runId ?? "");
     if (run !== undefined) endRun(state, run, "cancelled", context);
   },
 
-  runOrphaned(state: SessionState, body: Body<"runOrphaned">, context: Context): void {
+  runOrphaned(state: FollowedState, body: Body<"runOrphaned">, context: Context): void {
     const run = state.runs.get(body.runId ?? "");
     if (run === undefined) return;
     drop(state, state.attempts, run.attempt);

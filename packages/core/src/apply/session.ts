@@ -2,7 +2,7 @@ import type { RoleJson, SessionPolicyJson, TakeoverOutcomeJson } from "@perdure/
 import { type Context, writer } from "../context.ts";
 import type { Body } from "../kinds.ts";
 import { sparse } from "../sparse.ts";
-import { FIRST_RULES, type SessionState } from "../state.ts";
+import { FIRST_RULES, type FollowedState } from "../state.ts";
 import { bury } from "../tombstones.ts";
 import { add, drop, touch } from "../undo.ts";
 import { closeMessage } from "./messages.ts";
@@ -15,7 +15,7 @@ import { isUnfinished } from "./lifecycle.ts";
 const policyOf = (policy: SessionPolicyJson | undefined): SessionPolicyJson => sparse({ ...policy });
 
 /** Whoever has the floor has it no more. */
-function releaseFloor(state: SessionState, outcome: TakeoverOutcomeJson, context: Context): void {
+function releaseFloor(state: FollowedState, outcome: TakeoverOutcomeJson, context: Context): void {
   const takeover = claimedTakeover(state);
   if (takeover === undefined) return;
   touch(state, takeover).outcome = outcome;
@@ -25,7 +25,7 @@ function releaseFloor(state: SessionState, outcome: TakeoverOutcomeJson, context
 
 /** Remembers who takes part, under which role and name. */
 export function noteParticipant(
-  state: SessionState,
+  state: FollowedState,
   id: string,
   role: RoleJson | undefined,
   name: string,
@@ -45,7 +45,7 @@ export function noteParticipant(
 }
 
 // There is always one: members, agents and removed participants have smaller caps, together.
-function forgetAbsentParticipant(state: SessionState, seq: number): void {
+function forgetAbsentParticipant(state: FollowedState, seq: number): void {
   const present = new Set<string>();
   for (const { participant } of state.members.values()) present.add(participant);
   for (const { participant } of state.agents.values()) present.add(participant);
@@ -58,7 +58,7 @@ function forgetAbsentParticipant(state: SessionState, seq: number): void {
 }
 
 export const sessionAppliers = {
-  sessionCreated(state: SessionState, body: Body<"sessionCreated">, context: Context): void {
+  sessionCreated(state: FollowedState, body: Body<"sessionCreated">, context: Context): void {
     state.epoch = context.epoch;
     state.rules = Math.max(FIRST_RULES, body.rules ?? 0);
     state.info = {
@@ -74,7 +74,7 @@ export const sessionAppliers = {
     };
   },
 
-  sessionUpdated(state: SessionState, body: Body<"sessionUpdated">, context: Context): void {
+  sessionUpdated(state: FollowedState, body: Body<"sessionUpdated">, context: Context): void {
     const info = touch(state, state.info);
     if (body.title !== undefined) info.title = body.title;
     if (body.tags !== undefined) info.tags = [...(body.tags.values ?? [])];
@@ -84,7 +84,7 @@ export const sessionAppliers = {
   },
 
   /** Ends the session and all that is open in it. */
-  sessionClosed(state: SessionState, body: Body<"sessionClosed">, context: Context): void {
+  sessionClosed(state: FollowedState, body: Body<"sessionClosed">, context: Context): void {
     const info = touch(state, state.info);
     info.closed = true;
     info.closedReason = body.reason ?? "";
@@ -98,11 +98,11 @@ export const sessionAppliers = {
     else releaseFloor(state, "TAKEOVER_OUTCOME_RESOLVED", context);
   },
 
-  rulesUpgraded(state: SessionState, body: Body<"rulesUpgraded">): void {
+  rulesUpgraded(state: FollowedState, body: Body<"rulesUpgraded">): void {
     state.rules = body.version ?? 0;
   },
 
-  participantInvited(state: SessionState, body: Body<"participantInvited">, context: Context): void {
+  participantInvited(state: FollowedState, body: Body<"participantInvited">, context: Context): void {
     noteParticipant(state, body.participant ?? "", body.role, body.name ?? "", context.seq);
     const participant = state.participants.get(body.participant ?? "");
     if (participant?.removed !== true) return;
@@ -110,7 +110,7 @@ export const sessionAppliers = {
     participant.changed = context.seq;
   },
 
-  participantRemoved(state: SessionState, body: Body<"participantRemoved">, context: Context): void {
+  participantRemoved(state: FollowedState, body: Body<"participantRemoved">, context: Context): void {
     const id = body.participant ?? "";
     if (!state.participants.has(id)) noteParticipant(state, id, undefined, "", context.seq);
     const participant = state.participants.get(id);

@@ -1,13 +1,13 @@
 import { type Context, newItemId } from "../context.ts";
 import type { Body } from "../kinds.ts";
-import type { Run, SessionState, Step } from "../state.ts";
+import type { Run, FollowedState, Step } from "../state.ts";
 import { bury } from "../tombstones.ts";
 import { add, drop, touch } from "../undo.ts";
 import { reweigh, weighStep } from "../weight.ts";
 import { closeMessage, removeMessage } from "./messages.ts";
 
 /** Ends a step and its messages. Once it is done they stay; after a failure it may be done again. Forgets what it replaced. */
-export function endStep(state: SessionState, step: Step, failed: boolean, context: Context): void {
+export function endStep(state: FollowedState, step: Step, failed: boolean, context: Context): void {
   touch(state, step).phase = failed ? "STEP_PHASE_FAILED" : "STEP_PHASE_DONE";
   step.endedMs = context.timeMs;
   step.changed = context.seq;
@@ -20,7 +20,7 @@ export function endStep(state: SessionState, step: Step, failed: boolean, contex
   forgetReplaced(state, step, context.seq);
 }
 
-function forgetReplaced(state: SessionState, successor: Step, seq: number): void {
+function forgetReplaced(state: FollowedState, successor: Step, seq: number): void {
   const { run } = successor;
   const replaced = run.steps.filter(({ key, phase }) => key === successor.key && phase === "STEP_PHASE_SUPERSEDED");
   if (replaced.length === 0) return;
@@ -33,7 +33,7 @@ function forgetReplaced(state: SessionState, successor: Step, seq: number): void
 }
 
 /** Voids a step that is not done: its messages are taken away, its open sub-steps voided too. Those that closed stay. */
-export function supersedeStep(state: SessionState, step: Step, context: Context): void {
+export function supersedeStep(state: FollowedState, step: Step, context: Context): void {
   if (step.phase === "STEP_PHASE_SUPERSEDED" || step.phase === "STEP_PHASE_DONE") return;
   touch(state, step).phase = "STEP_PHASE_SUPERSEDED";
   step.result = "";
@@ -50,21 +50,21 @@ export function supersedeStep(state: SessionState, step: Step, context: Context)
 }
 
 /** Voids what earlier attempts left unfinished: open steps, and messages left open. What they closed stays. */
-export function supersedeAttempt(state: SessionState, run: Run, context: Context): void {
+export function supersedeAttempt(state: FollowedState, run: Run, context: Context): void {
   for (const step of run.steps) if (step.phase === "STEP_PHASE_OPEN") supersedeStep(state, step, context);
   for (const message of [...state.heldMessages]) {
     if (message.runId === run.id && !message.closed) removeMessage(state, message, context.seq);
   }
 }
 
-function reweighStep(state: SessionState, step: Step): void {
+function reweighStep(state: FollowedState, step: Step): void {
   const grown = weighStep(step) - step.weight;
   step.weight += grown;
   reweigh(state, step.run, step.run.weight + grown);
 }
 
 export const stepAppliers = {
-  stepStarted(state: SessionState, body: Body<"stepStarted">, context: Context): void {
+  stepStarted(state: FollowedState, body: Body<"stepStarted">, context: Context): void {
     const run = state.runs.get(body.runId ?? "");
     const id = newItemId(context);
     if (run === undefined || state.steps.has(id)) return;
@@ -90,7 +90,7 @@ export const stepAppliers = {
     reweighStep(state, step);
   },
 
-  stepClosed(state: SessionState, body: Body<"stepClosed">, context: Context): void {
+  stepClosed(state: FollowedState, body: Body<"stepClosed">, context: Context): void {
     const step = state.steps.get(body.stepId ?? "");
     if (step === undefined) return;
     touch(state, step).result = body.result ?? "";
@@ -98,7 +98,7 @@ export const stepAppliers = {
     endStep(state, step, step.error !== "", context);
   },
 
-  stepSuperseded(state: SessionState, body: Body<"stepSuperseded">, context: Context): void {
+  stepSuperseded(state: FollowedState, body: Body<"stepSuperseded">, context: Context): void {
     const step = state.steps.get(body.stepId ?? "");
     if (step !== undefined) supersedeStep(state, step, context);
   },

@@ -1,7 +1,7 @@
 import type { EventJson } from "@perdure/protocol";
 import type { Context } from "../context.ts";
 import type { AnyEvent, Body, EventKind } from "../kinds.ts";
-import type { SessionState } from "../state.ts";
+import type { FollowedState } from "../state.ts";
 import { agentAppliers } from "./agents.ts";
 import { budgetAppliers } from "./budgets.ts";
 import { controlAppliers } from "./controls.ts";
@@ -18,7 +18,7 @@ import { stepAppliers } from "./steps.ts";
 import { takeoverAppliers } from "./takeovers.ts";
 import { usageAppliers } from "./usage.ts";
 
-type Apply<K extends EventKind> = (state: SessionState, body: Body<K>, context: Context) => void;
+type Apply<K extends EventKind> = (state: FollowedState, body: Body<K>, context: Context) => void;
 
 // Passed on.
 const nothing = (): void => undefined;
@@ -62,14 +62,14 @@ export function eventKind(event: EventJson): EventKind | undefined {
 export const APPLIERS: readonly Partial<Appliers>[] = [appliers];
 
 /** Applies an accepted event. Kinds that are not known are skipped. */
-export function applyEvent(state: SessionState, event: EventJson, context: Context): void {
+export function applyEvent(state: FollowedState, event: EventJson, context: Context): void {
   const kind = eventKind(event);
   if (kind !== undefined) applyKind(state, kind, event, context);
 }
 
 /** Applies an accepted event of a known kind. */
 export function applyKind<K extends EventKind>(
-  state: SessionState,
+  state: FollowedState,
   kind: K,
   event: Pick<AnyEvent, K>,
   context: Context,

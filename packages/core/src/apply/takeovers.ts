@@ -1,13 +1,13 @@
 import { type Context, newItemId, writer } from "../context.ts";
 import type { Body } from "../kinds.ts";
-import type { SessionState, Takeover } from "../state.ts";
+import type { FollowedState, Takeover } from "../state.ts";
 import { add, touch } from "../undo.ts";
 import { endRun } from "./ending.ts";
 import { endTakeover, giveFloor, openTakeover, settleTakeovers } from "./floor.ts";
 import { holdRuns } from "./holds.ts";
 import { isUnfinished } from "./lifecycle.ts";
 
-function begin(state: SessionState, asked: Partial<Takeover>, context: Context): Takeover {
+function begin(state: FollowedState, asked: Partial<Takeover>, context: Context): Takeover {
   const takeover: Takeover = {
     id: newItemId(context),
     opened: context.seq,
@@ -33,14 +33,14 @@ function begin(state: SessionState, asked: Partial<Takeover>, context: Context):
 }
 
 export const takeoverAppliers = {
-  takeoverRequested(state: SessionState, body: Body<"takeoverRequested">, context: Context): void {
+  takeoverRequested(state: FollowedState, body: Body<"takeoverRequested">, context: Context): void {
     const { reason = "", summary = "", team = "", expiresInMs = 0, urgency = "URGENCY_NORMAL" } = body;
     const dueMs = expiresInMs === 0 ? 0 : context.timeMs + expiresInMs;
     begin(state, { reason, summary, team, urgency, requestedBy: writer(context), dueMs }, context);
   },
 
   /** An operator has the floor: what is at work waits, and every run that has not ended remembers which takeover it was. */
-  takeoverClaimed(state: SessionState, _body: Body<"takeoverClaimed">, context: Context): void {
+  takeoverClaimed(state: FollowedState, _body: Body<"takeoverClaimed">, context: Context): void {
     const takeover = openTakeover(state) ?? begin(state, {}, context);
     touch(state, takeover).phase = "TAKEOVER_PHASE_CLAIMED";
     takeover.claimedMs = context.timeMs;
@@ -54,7 +54,7 @@ export const takeoverAppliers = {
     holdRuns(state, context.seq);
   },
 
-  takeoverTransferred(state: SessionState, body: Body<"takeoverTransferred">, context: Context): void {
+  takeoverTransferred(state: FollowedState, body: Body<"takeoverTransferred">, context: Context): void {
     const takeover = state.takeovers.get(body.takeoverId ?? "");
     if (takeover === undefined) return;
     touch(state, takeover).note = body.note ?? "";
@@ -62,7 +62,7 @@ export const takeoverAppliers = {
   },
 
   /** The floor is nobody's any more: the runs go on, or end with the matter. */
-  takeoverReleased(state: SessionState, body: Body<"takeoverReleased">, context: Context): void {
+  takeoverReleased(state: FollowedState, body: Body<"takeoverReleased">, context: Context): void {
     const takeover = state.takeovers.get(body.takeoverId ?? "");
     if (takeover === undefined) return;
     touch(state, takeover).note = body.note ?? "";
@@ -74,12 +74,12 @@ export const takeoverAppliers = {
     holdRuns(state, context.seq);
   },
 
-  takeoverExpired(state: SessionState, body: Body<"takeoverExpired">, context: Context): void {
+  takeoverExpired(state: FollowedState, body: Body<"takeoverExpired">, context: Context): void {
     const takeover = state.takeovers.get(body.takeoverId ?? "");
     if (takeover !== undefined) endTakeover(state, takeover, "TAKEOVER_PHASE_EXPIRED", context);
   },
 
-  takeoverWithdrawn(state: SessionState, body: Body<"takeoverWithdrawn">, context: Context): void {
+  takeoverWithdrawn(state: FollowedState, body: Body<"takeoverWithdrawn">, context: Context): void {
     const takeover = state.takeovers.get(body.takeoverId ?? "");
     if (takeover !== undefined) endTakeover(state, takeover, "TAKEOVER_PHASE_WITHDRAWN", context);
   },

@@ -2,7 +2,7 @@ import type { AudienceJson } from "@perdure/protocol";
 import type { Context } from "../context.ts";
 import type { Body } from "../kinds.ts";
 import { fromInt64 } from "../sparse.ts";
-import type { SessionState, UsageTotal } from "../state.ts";
+import type { FollowedState, UsageTotal } from "../state.ts";
 import { add, drop, include, touch } from "../undo.ts";
 
 type Identity = Pick<UsageTotal, "provider" | "model" | "currency" | "audience">;
@@ -12,7 +12,7 @@ export const usageKey = ({ provider, model, currency, audience }: Identity): str
   [provider, model, currency, audience].join("\n");
 
 /** Under what a report is summed: under "other" where its audience has no more room for models. */
-export function usageIdentity(state: SessionState, body: Body<"usageReported">, audience: AudienceJson): Identity {
+export function usageIdentity(state: FollowedState, body: Body<"usageReported">, audience: AudienceJson): Identity {
   const { provider = "", model = "", currency = "" } = body;
   const own = { provider, model, currency, audience };
   if (state.usage.has(usageKey(own)) || totalsOf(state, audience) < state.limits.usageTotals) return own;
@@ -20,7 +20,7 @@ export function usageIdentity(state: SessionState, body: Body<"usageReported">, 
 }
 
 /** How many sums readers of an audience see. Others do not count, since not every reader knows of them. */
-export function totalsOf(state: SessionState, audience: AudienceJson): number {
+export function totalsOf(state: FollowedState, audience: AudienceJson): number {
   let count = 0;
   for (const total of state.usage.values()) if (total.audience === audience) count += 1;
   return count;
@@ -51,7 +51,7 @@ function addReport(total: UsageTotal, body: Body<"usageReported">): void {
 // Sums stay where numbers are exact, which int64 can hold too.
 const sum = (before: number, more = 0): number => Math.min(before + more, Number.MAX_SAFE_INTEGER);
 
-function rememberResponse(state: SessionState, responseId: string): void {
+function rememberResponse(state: FollowedState, responseId: string): void {
   if (responseId === "") return;
   include(state, state.responseIds, responseId);
   for (const oldest of state.responseIds) {
@@ -61,7 +61,7 @@ function rememberResponse(state: SessionState, responseId: string): void {
 }
 
 export const usageAppliers = {
-  usageReported(state: SessionState, body: Body<"usageReported">, context: Context): void {
+  usageReported(state: FollowedState, body: Body<"usageReported">, context: Context): void {
     const identity = usageIdentity(state, body, context.audience);
     const key = usageKey(identity);
     if (!state.usage.has(key)) add(state, state.usage, key, emptyTotal(identity));

@@ -1,14 +1,14 @@
 import type { HeadJson, TombstoneJson } from "@perdure/protocol";
 import { forgetDocument } from "../apply/documents.ts";
 import { forgetMessage } from "../apply/messages.ts";
-import { readItems } from "../from-head.ts";
+import { readItems } from "../read-head.ts";
 import { infoOf } from "../from-items.ts";
 import { fromInt64 } from "../sparse.ts";
-import type { SessionState } from "../state.ts";
+import type { FollowedState } from "../state.ts";
 import { reweigh } from "../weight.ts";
 
 /** Brings a reader's state up to date with a patch made for its seq and level. */
-export function mergePatch(state: SessionState, patch: HeadJson): void {
+export function mergePatch(state: FollowedState, patch: HeadJson): void {
   const { tombstones = [], ...items } = patch;
   for (const tombstone of tombstones) takeAway(state, tombstone);
   if (patch.epoch !== undefined) state.epoch = fromInt64(patch.epoch);
@@ -18,7 +18,7 @@ export function mergePatch(state: SessionState, patch: HeadJson): void {
   state.seq = Math.max(state.seq, patch.seq ?? 0);
 }
 
-function takeAway(state: SessionState, { kind, id = "" }: TombstoneJson): void {
+function takeAway(state: FollowedState, { kind, id = "" }: TombstoneJson): void {
   if (kind === "TOMBSTONE_KIND_PARTICIPANT") state.participants.delete(id);
   else if (kind === "TOMBSTONE_KIND_MEMBER") state.members.delete(id);
   else if (kind === "TOMBSTONE_KIND_OBSERVERS") state.observers.delete(id);
@@ -30,17 +30,17 @@ function takeAway(state: SessionState, { kind, id = "" }: TombstoneJson): void {
   else if (kind === "TOMBSTONE_KIND_BUDGET") state.budgets.delete(id.slice("budget:".length));
 }
 
-function takeDocument(state: SessionState, id: string): void {
+function takeDocument(state: FollowedState, id: string): void {
   const document = state.documents.get(id);
   if (document !== undefined) forgetDocument(state, document);
 }
 
-function takeMessage(state: SessionState, id: string): void {
+function takeMessage(state: FollowedState, id: string): void {
   const message = state.messages.get(id);
   if (message !== undefined) forgetMessage(state, message);
 }
 
-function takeStep(state: SessionState, id: string): void {
+function takeStep(state: FollowedState, id: string): void {
   const step = state.steps.get(id);
   if (step === undefined) return;
   const { run } = step;

@@ -26,11 +26,11 @@ import {
   usageJson,
 } from "../head-items.ts";
 import { sparse } from "../sparse.ts";
-import type { Message, Part, Run, SessionState } from "../state.ts";
+import type { Message, Part, Run, FollowedState } from "../state.ts";
 import { shownBudget, shownTakeover } from "./for-staff.ts";
 
 /** The state as a reader of this level gets it: nothing above the level, no ledger, no offsets, no unfinished characters. */
-export const project = (state: SessionState, level: Level): HeadJson =>
+export const project = (state: FollowedState, level: Level): HeadJson =>
   sparse({
     ...itemsSince(state, 0, level),
     shedSeq: state.shedSeq,
@@ -41,13 +41,13 @@ export const project = (state: SessionState, level: Level): HeadJson =>
  * What changed after `seq`, as a reader of this level gets it: items whole (of messages and runs only the parts and
  * steps that changed; of runs that the reader has, not what they were requested with), and tombstones of what is gone. Undefined where the state no longer knows all of that.
  */
-export function patchSince(state: SessionState, seq: number, level: Level): HeadJson | undefined {
+export function patchSince(state: FollowedState, seq: number, level: Level): HeadJson | undefined {
   if (seq < state.shedSeq || seq > state.seq) return undefined;
   const tombstones = [...state.tombstones.values()].filter(({ changed }) => changed > seq);
   return sparse({ ...itemsSince(state, seq, level), tombstones });
 }
 
-function itemsSince(state: SessionState, seq: number, level: Level): HeadJson {
+function itemsSince(state: FollowedState, seq: number, level: Level): HeadJson {
   const isNew = ({ changed }: { changed: number }): boolean => changed > seq;
   const isShown = ({ audience, changed }: Shown): boolean => changed > seq && covers(level, audience);
   const pool = [...state.pool.values()].filter(isNew).map(poolRunJson);
