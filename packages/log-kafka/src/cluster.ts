@@ -72,6 +72,7 @@ export class Cluster {
   /** Connections of their own, one to each broker that is asked for. */
   newPool(options: Pick<ConnectionOptions, "requestTimeout"> = {}): ConnectionPool {
     const pool = new ConnectionPool(this.settings.clientId, { ...this.settings.connection, ...options });
+    guardConnections(pool);
     this.#pools.add(pool);
     return pool;
   }
@@ -245,6 +246,17 @@ export class Cluster {
     const backoff = new Backoff(this.closing);
     while (this.#reachable === false && (await backoff.wait())) await this.refresh().catch(() => undefined);
   }
+}
+
+/**
+ * The client emits a second error of a connection (one that is reset after its password was refused) to nobody, which
+ * would end the process, and leaves the timer of its next login running after a broker has closed it.
+ */
+export function guardConnections(pool: ConnectionPool): void {
+  pool.on("connecting", ({ connection }) => {
+    connection.on("error", () => undefined);
+    connection.once("close", () => void connection.close());
+  });
 }
 
 const checkedConnections = new WeakSet<Connection>();

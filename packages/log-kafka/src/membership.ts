@@ -2,6 +2,7 @@ import type { Group, GroupListener, Ownership } from "@perdure/log";
 import { Consumer } from "@platformatic/kafka";
 import type { GroupAssignment } from "@platformatic/kafka";
 import { Backoff, waited } from "./backoff.ts";
+import { guardConnections } from "./cluster.ts";
 import type { Cluster } from "./cluster.ts";
 import { Transactor } from "./transactor.ts";
 import type { TransactorAccess } from "./transactor.ts";
@@ -157,7 +158,7 @@ export class Membership implements Group {
 
 function newConsumer(cluster: Cluster, groupId: string): Consumer {
   const { settings } = cluster;
-  return new Consumer({
+  const consumer = new Consumer({
     ...settings.connection,
     clientId: settings.clientId,
     bootstrapBrokers: [...settings.brokers],
@@ -169,4 +170,6 @@ function newConsumer(cluster: Cluster, groupId: string): Consumer {
     retries: 10,
     retryDelay: 50,
   });
+  guardConnections(consumer.connections);
+  return consumer;
 }

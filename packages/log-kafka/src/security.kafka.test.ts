@@ -1,5 +1,7 @@
 import { execFileSync } from "node:child_process";
+import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
+import { connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -113,6 +115,35 @@ describe("a broker that asks for TLS and a password", () => {
   test.each(MECHANISMS)("refuses a wrong password by %s, and that is said", async (mechanism) => {
     const status = await refusal({ ...secure, sasl: sasl("wrong", mechanism) });
     expect(status.message).toMatch(/authentication failed/i);
+  });
+
+  test("may reset the connection of a refused password, which ends nobody's process", async () => {
+    const resets = Promise.withResolvers<void>();
+    let resetCount = 0;
+    // What a broker says goes through; whoever says goodbye is reset.
+    const between = createServer({ allowHalfOpen: true }, (client) => {
+      const [, port] = secure.brokers[0]?.split(":") ?? [];
+      const server = connect(Number(port), "localhost");
+      client.on("data", (chunk) => server.write(chunk));
+      server.on("data", (chunk) => client.write(chunk));
+      for (const socket of [client, server]) socket.on("error", () => socket.destroy());
+      client.on("end", () => {
+        client.resetAndDestroy();
+        server.destroy();
+        resetCount += 1;
+        if (resetCount === 3) resets.resolve();
+      });
+    }).listen(0, "localhost");
+    await once(between, "listening");
+    const address = between.address();
+    const port = typeof address === "object" && address !== null ? address.port : 0;
+    const ended = new AbortController();
+    const { signal } = ended;
+    const opening = openKafkaLog({ ...secure, brokers: [`localhost:${port}`], sasl: sasl("wrong"), signal });
+    await Promise.race([opening, resets.promise]);
+    ended.abort();
+    await expect(opening).rejects.toMatchObject({ code: "closed" });
+    between.close();
   });
 
   test("is not trusted without its authority, and that is said", async () => {
