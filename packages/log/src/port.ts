@@ -76,6 +76,7 @@ export interface Tail {
   add(partition: number, fromOffset: number): void;
   /** No callback for the partition starts after this returns. */
   remove(partition: number): void;
+  /** Settles when callbacks that run have ended, so it is not to be waited for within one. */
   close(): Promise<void>;
 }
 
@@ -104,7 +105,10 @@ export interface GroupListener {
    * began can become visible any more.
    */
   onAssigned(ownerships: readonly Ownership[]): void;
-  /** Partitions no longer owned; nothing of theirs may be checkpointed any more. Comes before the next `onAssigned`. */
+  /**
+   * Partitions no longer owned; nothing of theirs may be checkpointed any more. Comes before the next `onAssigned`, also
+   * for those that it brings back where others may have owned them meanwhile.
+   */
   onRevoked(partitions: readonly number[]): void;
 }
 
