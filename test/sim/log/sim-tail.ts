@@ -13,6 +13,8 @@ export class SimTail implements Tail {
   readonly #listener: TailListener;
   readonly #partitionOf: (partition: number) => BrokerPartition;
   readonly #followers = new Map<number, Follower>();
+  /** The last one of each partition, which may be in a callback though it follows no longer. */
+  readonly #latest = new Map<number, Follower>();
   #closed = false;
 
   constructor(
@@ -29,7 +31,6 @@ export class SimTail implements Tail {
 
   add(partition: number, fromOffset: number): void {
     if (this.#closed) return;
-    const before = this.#followers.get(partition);
     this.remove(partition);
     const parts = {
       caller: this.#caller,
@@ -39,7 +40,9 @@ export class SimTail implements Tail {
       find: () => this.#partitionOf(partition),
       onFailed: () => this.#followers.delete(partition),
     };
-    this.#followers.set(partition, new Follower(parts, fromOffset, before?.delivered ?? Promise.resolve()));
+    const follower = new Follower(parts, fromOffset, this.#latest.get(partition)?.delivered ?? Promise.resolve());
+    this.#followers.set(partition, follower);
+    this.#latest.set(partition, follower);
   }
 
   remove(partition: number): void {
@@ -49,7 +52,7 @@ export class SimTail implements Tail {
 
   async close(): Promise<void> {
     this.#closed = true;
-    const delivering = [...this.#followers.values()].map(({ delivered }) => delivered);
+    const delivering = [...this.#latest.values()].map(({ delivered }) => delivered);
     for (const partition of [...this.#followers.keys()]) this.remove(partition);
     await Promise.all(delivering);
   }
@@ -69,11 +72,12 @@ class Follower {
   #position: number;
   #stopped = false;
   /** Settles when no callback is running. */
-  delivered: Promise<void> = Promise.resolve();
+  delivered: Promise<void>;
 
   constructor(parts: FollowerParts, fromOffset: number, after: Promise<void>) {
     this.#parts = parts;
     this.#position = fromOffset;
+    this.delivered = after;
     void after.then(() => this.#run());
   }
 
@@ -117,13 +121,16 @@ class Follower {
   async #deliver({ entries, nextOffset, end }: Fetched): Promise<void> {
     this.#position = nextOffset;
     const { listener, partition } = this.#parts;
+    // Known before the callback begins: it may follow its own partition anew.
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.delivered = promise;
     try {
       const held = listener.onEntries(partition, entries, nextOffset, end);
-      if (held === undefined) return;
-      this.delivered = held.catch(() => undefined);
-      await held;
+      if (held !== undefined) await held;
     } catch (cause) {
       throw new LogError("unavailable", "the listener of this tail failed; add the partition again", { cause });
+    } finally {
+      resolve();
     }
   }
 
