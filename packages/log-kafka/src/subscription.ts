@@ -113,10 +113,10 @@ export class Subscription {
       resolve();
       this.#goOn();
     };
+    // Where the partition cannot go on for another reason already, that one is told.
     const failed = (cause: unknown): void => {
-      this.#holding = undefined;
-      resolve();
-      this.#failListener(cause);
+      this.fail(new LogError("unavailable", "the listener of this tail failed; add the partition again", { cause }));
+      ended();
     };
     try {
       const held = this.#listener.onEntries(this.partition, entries, nextOffset, end);
@@ -137,9 +137,5 @@ export class Subscription {
       this.#deliver(waiting);
       if (!this.#isStopped) this.#owner?.wants(this);
     }
-  }
-
-  #failListener(cause: unknown): void {
-    this.fail(new LogError("unavailable", "the listener of this tail failed; add the partition again", { cause }));
   }
 }
