@@ -194,6 +194,26 @@ describe("a tail", () => {
     expect(fetchCount).toBe(1);
   });
 
+  test("that is closed while its fetch is on its way asks for nothing more where that is refused", async () => {
+    const log = await provisioned();
+    await log.bounds("events", 0);
+    const fetching = new Gate();
+    let askedCount = 0;
+    proxy.answering = async (exchange) => {
+      if (exchange.api === Api.metadata) askedCount += 1;
+      if (exchange.api !== Api.fetch) return exchange.answer;
+      await fetching.hold(exchange);
+      return REFUSED_FETCH;
+    };
+    const tail = log.tail("events", new Listener());
+    tail.add(0, 0);
+    await fetching.reached;
+    await tail.close();
+    fetching.open();
+    for (let round = 0; round < 50; round += 1) await log.bounds("events", 0);
+    expect(askedCount).toBe(0);
+  });
+
   test("that pauses between two fetches keeps one fetch session on each of its connections", async () => {
     const log = await provisioned({ fetchPauseMs: 300, longPollMs: 200 });
     const listener = new Listener();

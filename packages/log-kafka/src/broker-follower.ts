@@ -163,7 +163,7 @@ export class BrokerFollower {
     this.#wanted.clear();
     this.#keys.clear();
     this.#snapshot = undefined;
-    this.#owner.onMoved(subscriptions);
+    if (subscriptions.length > 0) this.#owner.onMoved(subscriptions);
   }
 
   #dispatch(response: fetchV13.FetchResponse, asked: ReadonlyMap<string, Wanted>): void {
