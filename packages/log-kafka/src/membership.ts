@@ -86,9 +86,11 @@ export class Membership implements Group {
   /** Leaves before it closes: a consumer that is closed while it joins would go on with its heartbeats for ever. */
   async #close(): Promise<void> {
     this.#owned = new Map();
-    const leaving = new Promise<void>((resolve) => this.#consumer.leaveGroup(true, () => resolve()));
+    const left = new AbortController();
+    this.#consumer.leaveGroup(true, () => left.abort());
     // After that time the group has let it go by itself.
-    await Promise.race([leaving, waited(this.#cluster.settings.group.sessionTimeoutMs, this.#cluster.closing)]);
+    const ended = AbortSignal.any([left.signal, this.#cluster.closing]);
+    await waited(this.#cluster.settings.group.sessionTimeoutMs, ended);
     await this.#consumer.close(true).catch(() => this.#consumer.connections.close());
     this.#onClosed();
   }
