@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, test } from "vitest";
+import { beforeEach, describe, expect, test, vi } from "vitest";
 import { type KeyValueStore, memoryStore } from "./environment.ts";
 import type { OutboxEntry } from "./outbox-entry.ts";
 import { OutboxStore } from "./outbox-store.ts";
@@ -45,6 +45,17 @@ describe("what a page left behind", () => {
     const [first, second] = [page("first"), page("second")];
     expect(await takenBy(first)).toEqual(["gone/s1/12", "gone/s2/12"]);
     expect(await takenBy(second)).toEqual([]);
+  });
+
+  test("is read for the session that asks, and no other", async () => {
+    await leftBehind("gone", SESSIONS);
+    const next = page("next");
+    await next.identify(ann);
+    const read = vi.spyOn(store, "getItem");
+    expect(next.left("s1")).toHaveLength(1);
+    expect(new Set(read.mock.calls.map(([key]) => key))).toEqual(
+      new Set(["perdure:outbox:gone:s1:gone:1", "perdure:outbox:gone:s1:gone:2"]),
+    );
   });
 
   test("is not touched while that page lives", async () => {

@@ -54,14 +54,14 @@ export class OutboxStore implements LaneStore {
   /** The server has said who this is. Resolves when what the same participant left behind is this page's to send. */
   async identify(identity: Identity): Promise<void> {
     this.#identity = identity;
-    for (const { page } of this.#stored()) {
+    for (const { page } of this.#stored((lane) => !this.#pages.has(lane.page))) {
       if (!this.#pages.has(page) && (await this.#hold(page, true))) this.#pages.add(page);
     }
   }
 
   /** What is stored for a session, and no other page sends. */
   left(session: string): readonly StoredLane[] {
-    return this.#stored().filter((lane) => lane.session === session && this.#pages.has(lane.page));
+    return this.#stored((lane) => lane.session === session && this.#pages.has(lane.page));
   }
 
   /** False: there is no room, or nobody knows yet whose it is. */
@@ -80,12 +80,13 @@ export class OutboxStore implements LaneStore {
     this.#closed.resolve();
   }
 
-  /** What is stored of this participant. */
-  #stored(): StoredLane[] {
+  /** What is stored of this participant in those lanes. Keys tell which they are, so that nothing else is read. */
+  #stored(isWanted: (lane: LaneName) => boolean): StoredLane[] {
     if (this.#identity === undefined) return [];
     const lanes = new Map<string, LaneName & { readonly entries: OutboxEntry[] }>();
     for (const key of this.#kept.keysAfter(this.#start)) {
       const [, page = "", session = "", producer = "", number] = KEY_PATTERN.exec(key) ?? [];
+      if (!isWanted({ page, session, producer })) continue;
       const { tenant, participant, entry } = fieldsOf(this.#kept.read(this.#start + key));
       const isOwn = tenant === this.#identity.tenant && participant === this.#identity.participant;
       if (!isOwn || !isEntry(entry) || entry.number !== Number(number)) continue;
