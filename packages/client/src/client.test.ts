@@ -2,7 +2,7 @@ import { newSession, PerdureError, toHead } from "@perdure/core";
 import { PROTOCOL_VERSION } from "@perdure/protocol/frames";
 import { beforeEach, describe, expect, test } from "vitest";
 import { type Client, type ClientOptions, createClient } from "./client.ts";
-import { type ClientStorage, type KeyValueStore, memoryStore } from "./environment.ts";
+import { type ClientStorage, type KeyValueStore, type LockManager, memoryStore } from "./environment.ts";
 import { FakeLocks } from "./testing/fake-locks.ts";
 import { FakeNetwork } from "./testing/fake-socket.ts";
 import { ManualClock } from "./testing/manual-clock.ts";
@@ -70,11 +70,14 @@ const codeOf = (sent: Promise<unknown>): Promise<unknown> =>
     (error: unknown) => (error instanceof PerdureError ? error.code : error),
   );
 
-function answer(id: number): void {
+function created() {
   const state = newSession();
   Object.assign(state, { epoch: 5, seq: 10 });
-  const head = toHead(state);
-  network.socket.receive({ t: "attached", id, h: 7, member: "m", how: "snapshot", epoch: "5", seq: 10, head });
+  return { epoch: "5", seq: 10, head: toHead(state) };
+}
+
+function answer(id: number): void {
+  network.socket.receive({ t: "attached", id, h: 7, member: "m", how: "snapshot", ...created() });
 }
 
 describe("SPEC 9: a session that is closed before its attach was answered", () => {
@@ -179,6 +182,41 @@ describe("SPEC 1: what is on its way", () => {
     expect(socket.sentOf("send")).toMatchObject([{ p: "page-c1" }, { p: "page", n: 1 }]);
     socket.receive({ t: "ack", h: 7, p: "page", n: 1, s: 11 });
     expect(await outcome).toBe("applied");
+  });
+
+  test("waits for the next attach also where the word that the creation came too late is lost", async () => {
+    const { session, socket } = await attaching();
+    const outcome = codeOf(session.send("hello"));
+    socket.receive({ t: "attached", id: 1, h: 7, member: "m", how: "new", seq: 0 });
+    socket.receive({ t: "detached", h: 7, code: "catching_up", retryAfterMs: 100 });
+    socket.receive({ t: "ack", h: 7, p: "page-c1", n: 1, s: 0, code: "not_attached", message: "" });
+    clock.advance(1_000);
+    socket.receive({ t: "attached", id: 2, h: 7, member: "m", how: "new", seq: 0 });
+    expect(socket.sentOf("send")).toMatchObject([{ p: "page-c1" }, { p: "page-c2" }]);
+    socket.receive({ t: "ack", h: 7, p: "page-c2", n: 1, s: 1, code: "already_exists", message: "" });
+    socket.receive({ t: "update", h: 7, how: "snapshot", ...created() });
+    socket.receive({ t: "ack", h: 7, p: "page", n: 1, s: 11 });
+    expect(await outcome).toBe("applied");
+  });
+
+  test("begins the session that a page which is gone did not get to, also where that is known after the attach", async () => {
+    void codeOf(client.session("trip").send("hello"));
+    await welcomed();
+    client.close();
+    let open: () => void = () => undefined;
+    const opened = new Promise<void>((resolve) => {
+      open = resolve;
+    });
+    const slowLocks: LockManager = {
+      request: (name, options, call) => opened.then(() => locks.request(name, options, call)),
+    };
+    client = newClient({ page: "second", locks: slowLocks });
+    const { socket } = await attaching();
+    socket.receive({ t: "attached", id: 1, h: 7, member: "m", how: "new", seq: 0 });
+    expect(socket.sentOf("send")).toEqual([]);
+    open();
+    await settle();
+    expect(socket.sentOf("send")).toMatchObject([{ p: "second-c1" }]);
   });
 
   test("does not need a storage: one that throws at everything changes nothing", async () => {

@@ -197,6 +197,7 @@ export class SessionEngine {
         if (code !== "closed") this.#context.onReport(this.id, code, what);
       });
     }
+    this.#createIfNew();
   }
 
   onConnection(state: ConnectionState, self: Self | undefined): void {
@@ -207,8 +208,7 @@ export class SessionEngine {
       this.#link.connected();
     } else if (state.phase !== "open" && before === "open") {
       this.#link.disconnected();
-      this.#outbox.detached();
-      this.#creation.detached();
+      this.#letGo();
     }
     this.#statusChanged();
   }
@@ -252,6 +252,7 @@ export class SessionEngine {
         break;
       case "detached":
         this.#link.onDetached(frame);
+        this.#letGo();
         break;
       case "page":
         this.pages.onPage(frame);
@@ -330,6 +331,12 @@ export class SessionEngine {
     this.#mirror.clear();
     this.#link.member = undefined;
     this.#changed();
+  }
+
+  /** Acknowledgements that were on their way lead nowhere now: the next attach asks again. */
+  #letGo(): void {
+    this.#outbox.detached();
+    this.#creation.detached();
   }
 
   #attached(): void {
