@@ -106,8 +106,9 @@ export interface Ledger {
 }
 
 /**
- * The folded state of a session, as those have it who follow it. Owned by one holder and changed in place, by `fold`, `applyAccepted` and `mergePatch`
- * only; others read. Maps keep the order of creation. Below `limits` stands what follows from the rest.
+ * The folded state of a session, as those have it who follow it. Owned by one holder and changed in place, by `fold`,
+ * `applyAccepted` and `mergePatch` only; others read. Maps keep the order of creation. Below `limits` stands what
+ * follows from the rest.
  */
 export interface FollowedState {
   /** Undefined: the name has no life yet. */
