@@ -7,7 +7,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { freePorts } from "../../../tools/kafka/broker.ts";
 import { startBrokers } from "../../../tools/kafka/brokers.ts";
 import type { Brokers } from "../../../tools/kafka/brokers.ts";
-import { AnswerProxy, Api, Gate } from "../test/answer-proxy.ts";
+import { type Answering, AnswerProxy, Api, Gate } from "../test/answer-proxy.ts";
 import { openKafkaLog } from "./index.ts";
 
 const ENTRY = { key: new Uint8Array(1), value: new Uint8Array(1) };
@@ -69,5 +69,42 @@ test("what waits at a broker that is slow goes out at the one that leads it sinc
   await slow;
   await log.append("slow", 0, ENTRY);
   expect(asked).toEqual(["slow", "slow"]);
+  await log.close();
+});
+
+/** In a metadata answer, between a topic's name and its first leader: id, kind, a count, and that partition's code and number. */
+const LEADER_AFTER = 16 + 1 + 1 + 2 + 4;
+
+test("what waits at a broker that is slow waits for a leader where there is none now, and goes out once", async () => {
+  const addresses = proxies.map(({ address }) => address);
+  const log = await openKafkaLog({ brokers: addresses, topicPrefix: "", replication: { factor: 1, minInSync: 1 } });
+  const topics = ["busy", "orphaned"];
+  await log.provision(topics.map((name) => ({ name, partitions: 1, cleanup: "none" })));
+  for (const topic of topics) {
+    await move(topic, 1);
+    await log.append(topic, 0, ENTRY);
+  }
+  const gate = new Gate();
+  const asked: string[] = [];
+  const answering: Answering = ({ api, request, answer }) => {
+    if (api === Api.metadata && answer.includes("orphaned")) {
+      answer.writeInt32BE(-1, answer.indexOf("orphaned") + "orphaned".length + LEADER_AFTER);
+    }
+    if (api !== Api.produce) return answer;
+    asked.push(...topics.filter((topic) => request.includes(topic)));
+    return gate.hold({ api, request, answer });
+  };
+  for (const proxy of proxies) proxy.answering = answering;
+  const busy = log.append("busy", 0, ENTRY);
+  await gate.reached;
+  const waiting = log.append("orphaned", 0, ENTRY);
+  await expect(log.bounds("not there", 0)).rejects.toMatchObject({ code: "no_such_topic" });
+  const next = log.append("orphaned", 0, ENTRY);
+  gate.open();
+  await busy;
+  await log.append("busy", 0, ENTRY);
+  expect(asked).toEqual(["busy", "busy"]);
+  for (const proxy of proxies) proxy.reset();
+  expect(await Promise.all([waiting, next])).toMatchObject([{ offset: 1 }, { offset: 2 }]);
   await log.close();
 });

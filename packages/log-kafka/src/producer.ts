@@ -31,7 +31,7 @@ export class LogProducer {
   readonly #identities: ProducerIdentities;
   readonly #pools: readonly ConnectionPool[];
   readonly #channels = new Map<string, ProduceChannel>();
-  readonly #offeredTo = new Map<PartitionProducer, ProduceChannel>();
+  readonly #offeredTo = new Map<PartitionProducer, ProduceChannel | undefined>();
   readonly #topics = new Map<string, readonly PartitionProducer[]>();
   readonly #inLine = new Map<string, InLine[]>();
   readonly #partitionSettings: PartitionProducerSettings;
@@ -122,25 +122,24 @@ export class LogProducer {
 
   #wake(producer: PartitionProducer): void {
     if (producer.isBusy || !producer.hasWork) return;
-    const leader = this.#cluster.knownTopic(producer.topic)?.leaders[producer.index] ?? -1;
-    const slot = producer.index % this.#pools.length;
-    const pool = this.#pools[slot];
-    if (leader < 0 || pool === undefined) {
-      producer.stall(Date.now());
-      void this.#tryLater(producer, "retry_elsewhere");
-      return;
-    }
+    const channel = this.#channelOf(producer);
     // One that waits at the broker which led it before goes out here alone: two batches in flight would be confused.
-    const channel = this.#channel(leader, slot, pool);
     const before = this.#offeredTo.get(producer);
     if (before !== channel) {
       before?.withdraw(producer);
       this.#offeredTo.set(producer, channel);
     }
-    channel.offer(producer);
+    if (channel !== undefined) return channel.offer(producer);
+    producer.stall(Date.now());
+    void this.#tryLater(producer, "retry_elsewhere");
   }
 
-  #channel(leader: number, slot: number, pool: ConnectionPool): ProduceChannel {
+  /** Undefined where the partition has no leader now. */
+  #channelOf({ topic, index }: PartitionProducer): ProduceChannel | undefined {
+    const leader = this.#cluster.knownTopic(topic)?.leaders[index] ?? -1;
+    const slot = index % this.#pools.length;
+    const pool = this.#pools[slot];
+    if (leader < 0 || pool === undefined) return undefined;
     const name = `${leader}/${slot}`;
     const known = this.#channels.get(name);
     if (known !== undefined) return known;
