@@ -96,3 +96,17 @@ test("what is sent by somebody already is not taken over once more", () => {
   for (let times = 0; times < 2; times += 1) page.adopt(left, () => undefined);
   expect([sent, page.size]).toEqual([["gone:4"], 1]);
 });
+
+test("SPEC 5: what an earlier page wrote is shown and sent before what is written here, which may follow it", () => {
+  const page = pageCalled("page");
+  void page.add(draft, 0);
+  page.adopt(
+    { page: "gone", session: "trip", producer: "gone", entries: [{ number: 1, born: 0, ...draft() }] },
+    () => undefined,
+  );
+  page.detached();
+  sent = [];
+  page.attached();
+  expect(sent).toEqual(["gone:1", "page:1"]);
+  expect(page.pending.map(({ producer }) => producer)).toEqual(["gone", "page"]);
+});

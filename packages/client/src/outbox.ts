@@ -82,6 +82,8 @@ export class Outbox {
   adopt(stored: StoredLane, onRefused: (entry: OutboxEntry, error: unknown) => void): void {
     if (this.#lanes.has(stored.producer)) return;
     const lane = this.#lane(stored);
+    // What is written here may follow it, so it comes first.
+    if (this.#own !== undefined) this.#putLast(this.#own);
     for (const entry of stored.entries) {
       lane.add(entry, true).catch((error: unknown) => {
         if (!isStandIn(entry)) onRefused(entry, error);
@@ -129,5 +131,10 @@ export class Outbox {
     const lane = new OutboxLane({ ...this.#options, name: { page, session, producer } });
     this.#lanes.set(producer, lane);
     return lane;
+  }
+
+  #putLast(lane: OutboxLane): void {
+    this.#lanes.delete(lane.producer);
+    this.#lanes.set(lane.producer, lane);
   }
 }
