@@ -10,6 +10,8 @@ export interface OutboxEntry {
   readonly epoch?: string;
   readonly audience?: AudienceJson;
   readonly events: readonly EventJson[];
+  /** What it follows is another message now than when it may have been sent. Not part of what is sent. */
+  readonly isMoved?: boolean;
 }
 
 const isCount = (value: unknown): boolean => Number.isInteger(value) && Number(value) >= 0;
@@ -22,16 +24,17 @@ export function isEntry(value: unknown): value is OutboxEntry {
 }
 
 /** Takes the number of a record that nobody takes, and whoever wrote that has been told. */
-export const standInFor = (entry: OutboxEntry): OutboxEntry => ({ ...entry, events: REFUSED_BY_ALL });
+export const standInFor = (entry: OutboxEntry): OutboxEntry => ({ ...entry, events: REFUSED_BY_ALL, isMoved: false });
 
 export const isStandIn = ({ events: [event, ...more] }: OutboxEntry): boolean =>
   event?.messageClosed !== undefined && event.messageClosed.messageId === undefined && more.length === 0;
 
-/** The record under another number, by which the items that it makes are called. */
+/** The record under another number, by which the items that it makes are called: one that was not sent yet. */
 export function renumbered(entry: OutboxEntry, producer: string, number: number): OutboxEntry {
-  const source = JSON.stringify({ ...entry, number });
+  const unsent: OutboxEntry = { ...entry, number, isMoved: false };
+  const source = JSON.stringify(unsent);
   const renamed: unknown = JSON.parse(source.replaceAll(`"${producer}:${entry.number}:`, `"${producer}:${number}:`));
-  return isEntry(renamed) ? renamed : { ...entry, number };
+  return isEntry(renamed) ? renamed : unsent;
 }
 
 /** The record with `instead` of each message that its messages follow; the same record where nothing is different. */
@@ -43,7 +46,7 @@ export function reparented(entry: OutboxEntry, instead: (parentId: string) => st
     if (messageOpened === undefined || parentId === before) return event;
     return { messageOpened: { ...messageOpened, parentId } };
   });
-  return events.every((event, index) => event === entry.events[index]) ? entry : { ...entry, events };
+  return events.every((event, index) => event === entry.events[index]) ? entry : { ...entry, events, isMoved: true };
 }
 
 /** What the record's message follows. */

@@ -40,8 +40,6 @@ interface Waiting {
   /** Sendings on this connection that have had no answer. */
   unanswered: number;
   isKept: boolean;
-  /** What it follows is another message now than when it may have been sent. */
-  isMoved: boolean;
 }
 
 /** One producer's records in one session, kept and sent in order until each has its verdict. */
@@ -83,7 +81,7 @@ export class OutboxLane {
     const { promise, resolve, reject } = Promise.withResolvers<IdOf>();
     const settle = (result: IdOf | PerdureError): void =>
       result instanceof PerdureError ? reject(result) : resolve(result);
-    this.#put({ entry, settle, unanswered: 0, isKept, isMoved: false });
+    this.#put({ entry, settle, unanswered: 0, isKept });
     return promise;
   }
 
@@ -123,7 +121,7 @@ export class OutboxLane {
     if (expected === ack.n && !isStandIn(waiting.entry)) return this.#giveUp(waiting, error);
     // So was what it stands in for: that had been sent twice.
     if (expected === ack.n && waiting.unanswered > 0) return;
-    if (code === "not_found" && waiting.isMoved) return this.#sendAnew(waiting);
+    if (code === "not_found" && waiting.entry.isMoved === true) return this.#sendAnew(waiting);
     this.#settle(waiting, error);
     this.#moveFrom(waiting.entry);
   }
@@ -195,13 +193,7 @@ export class OutboxLane {
     const { entry } = waiting;
     const number = this.nextNumber;
     this.#follow(entry.number, (id) => renumberedId(id, number));
-    this.#put({
-      ...waiting,
-      entry: renumbered(entry, this.producer, number),
-      unanswered: 0,
-      isKept: false,
-      isMoved: false,
-    });
+    this.#put({ ...waiting, entry: renumbered(entry, this.producer, number), unanswered: 0, isKept: false });
     this.#take(waiting);
   }
 
@@ -216,9 +208,7 @@ export class OutboxLane {
     const ids = `${this.producer}:${number}:`;
     for (const waiting of this.#waiting.values()) {
       const entry = reparented(waiting.entry, (parentId) => (parentId.startsWith(ids) ? instead(parentId) : parentId));
-      if (entry === waiting.entry) continue;
-      waiting.isMoved = true;
-      this.#change(waiting, entry);
+      if (entry !== waiting.entry) this.#change(waiting, entry);
     }
   }
 

@@ -110,3 +110,18 @@ test("SPEC 5: what an earlier page wrote is shown and sent before what is writte
   expect(sent).toEqual(["gone:1", "page:1"]);
   expect(page.pending.map(({ producer }) => producer)).toEqual(["gone", "page"]);
 });
+
+test("SPEC 10: what followed a message that was refused goes on also where its page ended before its own answer", async () => {
+  const gone = pageCalled("gone");
+  const message = (parentId: string) => () => ({ events: [{ messageOpened: { parentId } }] });
+  for (const parentId of ["there", "gone:1:0"]) gone.add(message(parentId), 0).catch(() => undefined);
+  gone.onAck({ t: "ack", h: 1, p: "gone", n: 1, s: 4, code: "session_full" });
+  const page = pageCalled("page");
+  const losses: number[] = [];
+  const entries = [...stored.values()].map((text): unknown => JSON.parse(text)).filter(isEntry);
+  page.adopt({ page: "gone", session: "trip", producer: "gone", entries }, ({ number }) => losses.push(number));
+  page.onAck({ t: "ack", h: 1, p: "gone", n: 2, s: 4, code: "not_found" });
+  page.onAck({ t: "ack", h: 1, p: "gone", n: 3, s: 5 });
+  await Promise.resolve();
+  expect([sent, losses, stored.size]).toEqual([["gone:1", "gone:2", "gone:2", "gone:3"], [], 0]);
+});
