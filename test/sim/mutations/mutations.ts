@@ -213,8 +213,8 @@ const ofCore: readonly Mutation[] = [
   ),
   mutation(
     "fencing off by one",
-    [`${CORE}/apply/runs.ts`, "  drop(state, state.attempts, run.attempt);\n  add(", "  add("],
-    [`${CORE}/apply/runs.ts`, "  drop(state, state.attempts, run.attempt);\n  // Whoever", "  // Whoever"],
+    [`${CORE}/apply/runs.ts`, "drop(state, state.attempts, run.attempt);\n    add(", "add("],
+    [`${CORE}/apply/runs.ts`, "drop(state, state.attempts, run.attempt);\n    // Whoever", "// Whoever"],
     [
       `${CORE}/fold.ts`,
       "run.instance === actor.instance && run.agentParticipant === participant;",
