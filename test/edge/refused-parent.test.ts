@@ -1,6 +1,6 @@
-import { type Client, createClient, PerdureError } from "@perdure/client";
+import { type Client, createClient } from "@perdure/client";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { token, urlOf, World } from "./support.ts";
+import { codeOf, token, urlOf, World } from "./support.ts";
 
 let world: World;
 let client: Client;
@@ -13,12 +13,6 @@ afterEach(async () => {
   client.close();
   await world.close();
 });
-
-const codeOf = (sent: Promise<unknown>): Promise<unknown> =>
-  sent.then(
-    () => "applied",
-    (error: unknown) => (error instanceof PerdureError ? error.code : error),
-  );
 
 test("SPEC 10.8: what is sent right behind a message that the session refuses follows the one before that", async () => {
   const session = client.session("s");

@@ -1,3 +1,4 @@
+import { PerdureError } from "@perdure/client";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -244,3 +245,10 @@ export class StubAgent {
 }
 
 const ignore = { onAccepted: () => undefined, onLost: () => undefined };
+
+/** What became of a send: `applied`, or the code of its refusal. */
+export const codeOf = (sent: Promise<unknown>): Promise<unknown> =>
+  sent.then(
+    () => "applied",
+    (error: unknown) => (error instanceof PerdureError ? error.code : error),
+  );

@@ -1,11 +1,11 @@
 import { mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { type Client, createClient, memoryStore, PerdureError } from "@perdure/client";
+import { type Client, createClient, memoryStore } from "@perdure/client";
 import { openEmbeddedLog } from "@perdure/log-embedded";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { TcpProxy } from "../../tools/proxy/tcp-proxy.ts";
-import { token, urlOf, World } from "./support.ts";
+import { codeOf, token, urlOf, World } from "./support.ts";
 
 const ENTRY_BYTES = 4_096;
 
@@ -24,12 +24,6 @@ afterEach(async () => {
   client.close();
   await world.close();
 });
-
-const codeOf = (sent: Promise<unknown>): Promise<unknown> =>
-  sent.then(
-    () => "applied",
-    (error: unknown) => (error instanceof PerdureError ? error.code : error),
-  );
 
 test("SPEC 12: what the log does not take is told so, and what was sent before, with and after it counts", async () => {
   const session = client.session("s");

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import type { Log } from "@perdure/log";
 import { type Admin, Kafka, logLevel } from "kafkajs";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { freePorts } from "../../../tools/kafka/broker.ts";
@@ -43,15 +44,21 @@ async function move(topic: string, nodeId: number): Promise<void> {
   while ((await leader()) !== nodeId) await sleep(20);
 }
 
-test("what waits at a broker that is slow goes out at the one that leads it since, and there alone", async () => {
+/** A log with topics of one partition that the first broker leads, and that were written to. */
+async function openAtFirstBroker(topics: readonly string[]): Promise<Log> {
   const addresses = proxies.map(({ address }) => address);
   const log = await openKafkaLog({ brokers: addresses, topicPrefix: "", replication: { factor: 1, minInSync: 1 } });
-  const topics = ["slow", "moved"];
   await log.provision(topics.map((name) => ({ name, partitions: 1, cleanup: "none" })));
   for (const topic of topics) {
     await move(topic, 1);
     await log.append(topic, 0, ENTRY);
   }
+  return log;
+}
+
+test("what waits at a broker that is slow goes out at the one that leads it since, and there alone", async () => {
+  const topics = ["slow", "moved"];
+  const log = await openAtFirstBroker(topics);
   const gate = new Gate();
   const asked: string[] = [];
   proxies[0]?.change(Api.produce, (exchange) => {
@@ -77,14 +84,8 @@ test("what waits at a broker that is slow goes out at the one that leads it sinc
 const LEADER_AFTER = 16 + 1 + 1 + 2 + 4;
 
 test("what waits at a broker that is slow waits for a leader where there is none now, and goes out once", async () => {
-  const addresses = proxies.map(({ address }) => address);
-  const log = await openKafkaLog({ brokers: addresses, topicPrefix: "", replication: { factor: 1, minInSync: 1 } });
   const topics = ["busy", "orphaned"];
-  await log.provision(topics.map((name) => ({ name, partitions: 1, cleanup: "none" })));
-  for (const topic of topics) {
-    await move(topic, 1);
-    await log.append(topic, 0, ENTRY);
-  }
+  const log = await openAtFirstBroker(topics);
   const gate = new Gate();
   const asked: string[] = [];
   const answering: Answering = ({ api, request, answer }) => {
