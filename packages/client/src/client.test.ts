@@ -2,10 +2,11 @@ import { newSession, PerdureError, toHead } from "@perdure/core";
 import { PROTOCOL_VERSION } from "@perdure/protocol/frames";
 import { beforeEach, describe, expect, test } from "vitest";
 import { type Client, type ClientOptions, createClient } from "./client.ts";
-import { type ClientStorage, type KeyValueStore, type LockManager, memoryStore } from "./environment.ts";
+import { type ClientStorage, type LockManager, memoryStore } from "./environment.ts";
 import { FakeLocks } from "./testing/fake-locks.ts";
 import { FakeNetwork } from "./testing/fake-socket.ts";
 import { ManualClock } from "./testing/manual-clock.ts";
+import { deniedStore } from "./testing/denied-store.ts";
 
 let network: FakeNetwork;
 let client: Client;
@@ -220,19 +221,7 @@ describe("SPEC 1: what is on its way", () => {
   });
 
   test("does not need a storage: one that throws at everything changes nothing", async () => {
-    const denied = (): never => {
-      throw new Error("SecurityError");
-    };
-    const store: KeyValueStore = {
-      getItem: denied,
-      setItem: denied,
-      removeItem: denied,
-      key: denied,
-      get length() {
-        return denied();
-      },
-    };
-    client = newClient({ storage: { tab: store, device: store } });
+    client = newClient({ storage: { tab: deniedStore, device: deniedStore } });
     const { session, socket } = await attaching();
     answer(1);
     const outcome = codeOf(session.send("hello"));

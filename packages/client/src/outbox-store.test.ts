@@ -3,6 +3,7 @@ import { type KeyValueStore, memoryStore } from "./environment.ts";
 import type { OutboxEntry } from "./outbox-entry.ts";
 import { OutboxStore } from "./outbox-store.ts";
 import { FakeLocks } from "./testing/fake-locks.ts";
+import { deniedStore } from "./testing/denied-store.ts";
 
 const ann = { tenant: "acme", participant: "ann" };
 const SESSIONS = ["s1", "s2"];
@@ -142,18 +143,7 @@ test("SPEC 11: each change writes one record, however many wait", async () => {
 });
 
 test("a storage that throws at everything is as good as none", async () => {
-  const denied = (): never => {
-    throw new Error("SecurityError");
-  };
-  store = {
-    getItem: denied,
-    setItem: denied,
-    removeItem: denied,
-    key: denied,
-    get length() {
-      return denied();
-    },
-  };
+  store = deniedStore;
   const outbox = page("denied");
   const name = { page: "denied", session: "s1", producer: "denied" };
   expect([await takenBy(outbox), outbox.keep(name, entry(1))]).toEqual([[], false]);
