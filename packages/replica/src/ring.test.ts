@@ -1,5 +1,7 @@
+import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { Ring } from "./ring.ts";
+import { PackedValues } from "./packed-values.ts";
+import { type RawRecord, Ring } from "./ring.ts";
 
 const bytes = (count: number): Uint8Array => new Uint8Array(count);
 const roomy = { ringBytes: 1_000_000, ringRecords: 1_000 };
@@ -66,4 +68,86 @@ describe("Ring", () => {
     expect(ring.size).toBe(10);
     expect(offsets(ring, "t/even")).toEqual([2, 4, 6, 8, 10]);
   });
+
+  it("has what a plain list of records would have, whatever comes and goes", () => {
+    fc.assert(
+      fc.property(caps, fc.array(step, { maxLength: 300 }), (limits, steps) => {
+        const ring = new Ring(0, limits);
+        let kept: Kept[] = [];
+        let offset = 0;
+        for (const { session, size, gap, covered } of steps) {
+          offset += gap;
+          const record = { offset, timeMs: offset + 0.5, value: new Uint8Array(size).fill(offset) };
+          ring.push(`t/${session}`, record);
+          kept = held([...kept, { ...record, session }], limits);
+          if (covered > 0) {
+            ring.trim(offset - covered);
+            kept = kept.filter((each) => each.offset > offset - covered);
+          }
+          expect(ring.size).toBe(kept.length);
+          expect(ring.heldBytes).toBe(sum(kept));
+        }
+        for (const session of sessions) {
+          const its = kept.filter((each) => each.session === session);
+          const expected = its.map(({ offset: at, timeMs, value }) => [at, timeMs, value && [...value]]);
+          const found = ring
+            .after(`t/${session}`, -1)
+            .map(({ offset: at, timeMs, value }) => [at, timeMs, value && [...value]]);
+          expect(found).toEqual(expected);
+          const middle = its[Math.floor(its.length / 2)]?.offset ?? 0;
+          expect(offsets(ring, `t/${session}`, middle)).toEqual(
+            its.filter((each) => each.offset > middle).map((each) => each.offset),
+          );
+        }
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it("takes little more than its records, and nothing when it is empty", () => {
+    const values = new PackedValues();
+    const places = Array.from({ length: 10_000 }, () => values.append(bytes(150)));
+    expect(values.heldBytes).toBeLessThan(10_000 * 150 * 1.1);
+    values.dropBefore(places[9_000] ?? 0);
+    expect(values.heldBytes).toBeLessThan(1_000 * 150 + 2 * 65_536);
+    values.dropBefore(Number.POSITIVE_INFINITY);
+    expect(values.heldBytes).toBe(0);
+    expect(values.at(values.append(Uint8Array.of(7)), 1)).toEqual(Buffer.of(7));
+  });
 });
+
+const sessions = [0, 1, 2, 3, 4];
+const caps = fc.record({
+  ringBytes: fc.integer({ min: 50, max: 3_000 }),
+  ringRecords: fc.integer({ min: 10, max: 200 }),
+});
+const step = fc.record({
+  session: fc.constantFrom(...sessions),
+  size: fc.integer({ min: 0, max: 40 }),
+  gap: fc.integer({ min: 1, max: 3 }),
+  covered: fc.oneof(
+    { weight: 9, arbitrary: fc.constant(0) },
+    { weight: 1, arbitrary: fc.integer({ min: 1, max: 60 }) },
+  ),
+});
+
+interface Kept extends Omit<RawRecord, "value"> {
+  readonly session: number;
+  readonly value: Uint8Array | undefined;
+}
+
+const sum = (records: readonly Kept[]): number =>
+  records.reduce((bytesOf, { value }) => bytesOf + (value?.length ?? 0), 0);
+
+/** The same caps as the ring's, on a list. */
+function held(
+  records: readonly Kept[],
+  { ringBytes, ringRecords }: { ringBytes: number; ringRecords: number },
+): Kept[] {
+  const capped = [...records];
+  for (let oldest = 0; sum(capped) > ringBytes; oldest += 1) {
+    const record = capped[oldest];
+    if (record !== undefined) capped[oldest] = { ...record, value: undefined };
+  }
+  return capped.length > ringRecords ? capped.slice(Math.ceil(ringRecords / 10)) : capped;
+}
