@@ -2,6 +2,7 @@ import { LaneQueue, LogError } from "@perdure/log";
 import type { Appended, LogLimits, NewEntry, QueuedItem } from "@perdure/log";
 import { Backoff } from "./backoff.ts";
 import { produceVerdict } from "./protocol-errors.ts";
+import type { ProduceChannel } from "./produce-channel.ts";
 import type { BatchAnswer } from "./produce-request.ts";
 import type { ProducerIdentity } from "./producer-identity.ts";
 
@@ -52,6 +53,8 @@ export class PartitionProducer {
   #stalledSinceMs: number | undefined;
   /** True from when a batch has been taken, or could not be, until it may be taken (again). */
   isBusy = false;
+  /** Where it was last offered. */
+  offeredTo: ProduceChannel | undefined;
 
   constructor(place: { readonly topic: string; readonly index: number }, settings: PartitionProducerSettings) {
     this.topic = place.topic;

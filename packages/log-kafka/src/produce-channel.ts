@@ -24,7 +24,8 @@ export class ProduceChannel {
   readonly #leader: number;
   readonly #pool: ConnectionPool;
   readonly #onAnswer: (producer: PartitionProducer, after: AfterAnswer) => void;
-  readonly #ready = new Set<PartitionProducer>();
+  /** Each once. */
+  #ready: PartitionProducer[] = [];
   #isSending = false;
 
   constructor(
@@ -42,7 +43,7 @@ export class ProduceChannel {
 
   /** The partition has something to write here. */
   offer(producer: PartitionProducer): void {
-    this.#ready.add(producer);
+    if (!this.#ready.includes(producer)) this.#ready.push(producer);
     if (this.#isSending) return;
     this.#isSending = true;
     // One microtask later, so that all that one turn hands in shares the first request.
@@ -51,11 +52,11 @@ export class ProduceChannel {
 
   /** Takes an offer back that has not gone out yet. */
   withdraw(producer: PartitionProducer): void {
-    this.#ready.delete(producer);
+    this.#ready = this.#ready.filter((other) => other !== producer);
   }
 
   async #run(): Promise<void> {
-    while (this.#ready.size > 0) {
+    while (this.#ready.length > 0) {
       const identity = this.#identities.current ?? (await this.#identities.obtain().catch(() => undefined));
       if (identity === undefined) this.#failReady();
       else await this.#sendNext(identity);
@@ -64,9 +65,7 @@ export class ProduceChannel {
   }
 
   #failReady(): void {
-    const producers = [...this.#ready];
-    this.#ready.clear();
-    for (const producer of producers) {
+    for (const producer of this.#ready.splice(0)) {
       producer.stall(Date.now());
       this.#onAnswer(producer, "retry_elsewhere");
     }
@@ -87,11 +86,11 @@ export class ProduceChannel {
     let bytes = 0;
     for (const producer of this.#ready) {
       if (bytes >= REQUEST_BYTES) break;
-      this.#ready.delete(producer);
       const batch = producer.takeBatch(identity);
       sent.push({ producer, batch });
       for (const item of batch.items) bytes += item.sizeBytes;
     }
+    this.#ready = this.#ready.slice(sent.length);
     return sent;
   }
 

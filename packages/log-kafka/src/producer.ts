@@ -31,7 +31,6 @@ export class LogProducer {
   readonly #identities: ProducerIdentities;
   readonly #pools: readonly ConnectionPool[];
   readonly #channels = new Map<string, ProduceChannel>();
-  readonly #offeredTo = new Map<PartitionProducer, ProduceChannel | undefined>();
   readonly #topics = new Map<string, readonly PartitionProducer[]>();
   readonly #inLine = new Map<string, InLine[]>();
   readonly #partitionSettings: PartitionProducerSettings;
@@ -124,11 +123,8 @@ export class LogProducer {
     if (producer.isBusy || !producer.hasWork) return;
     const channel = this.#channelOf(producer);
     // One that waits at the broker which led it before goes out here alone: two batches in flight would be confused.
-    const before = this.#offeredTo.get(producer);
-    if (before !== channel) {
-      before?.withdraw(producer);
-      this.#offeredTo.set(producer, channel);
-    }
+    if (producer.offeredTo !== channel) producer.offeredTo?.withdraw(producer);
+    producer.offeredTo = channel;
     if (channel !== undefined) return channel.offer(producer);
     producer.stall(Date.now());
     void this.#tryLater(producer, "retry_elsewhere");

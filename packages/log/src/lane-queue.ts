@@ -1,3 +1,5 @@
+import { PassingMap } from "./passing-map.ts";
+
 /** What a lane queue holds: something of a known size that belongs to a lane. */
 export interface QueuedItem {
   readonly lane: string;
@@ -19,7 +21,7 @@ interface Lane<Item> {
 export class LaneQueue<Item extends QueuedItem> {
   readonly #laneBytesMax: number;
   readonly #totalBytesMax: number;
-  readonly #lanes = new Map<string, Lane<Item>>();
+  readonly #lanes = new PassingMap<string, Lane<Item>>();
   #turns: Lane<Item>[] = [];
   #waiting = 0;
   #bytes = 0;

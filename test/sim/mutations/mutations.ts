@@ -145,8 +145,8 @@ const ofReplica: readonly Mutation[] = [
   ]),
   mutation("verdict of another record", [
     `${REPLICA}/publications.ts`,
-    "    const verdict = this.#early.get(offset);",
-    "    const verdict = this.#early.get(offset) ?? [...this.#early.values()].at(-1);",
+    "    const early = this.#early.find((each) => each.offset === offset);",
+    "    const early = this.#early.find((each) => each.offset === offset) ?? this.#early.at(-1);",
   ]),
 ];
 
