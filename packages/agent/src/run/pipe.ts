@@ -57,18 +57,22 @@ export async function pipe(
 /** The chunks of an iterable, one at a time; ends with the reason when the run has to stop, even in a wait for a chunk. */
 async function* untilStopped(source: AsyncIterable<Chunk> | Iterable<Chunk>, scope: RunScope): AsyncGenerator<Chunk> {
   const iterator = Symbol.asyncIterator in source ? source[Symbol.asyncIterator]() : source[Symbol.iterator]();
-  const stopped = Promise.withResolvers<never>();
-  // Heard only while a chunk is awaited.
-  stopped.promise.catch(() => undefined);
-  const onStop = (): void => stopped.reject(scope.signal.reason);
+  let giveUp: ((reason: unknown) => void) | undefined;
+  const onStop = (): void => giveUp?.(scope.signal.reason);
   scope.signal.addEventListener("abort", onStop, { once: true });
   let exhausted = false;
   try {
     for (;;) {
       await scope.unpaused();
-      const next = await Promise.race([iterator.next(), stopped.promise]);
-      exhausted = next.done ?? false;
-      if (exhausted) return;
+      // A promise of its own for each: a race with one that outlives all of them would keep every chunk until the end.
+      const next = await new Promise<IteratorResult<Chunk, unknown>>((resolve, reject) => {
+        giveUp = reject;
+        Promise.resolve(iterator.next()).then(resolve, reject);
+      });
+      if (next.done === true) {
+        exhausted = true;
+        return;
+      }
       yield next.value;
     }
   } finally {
