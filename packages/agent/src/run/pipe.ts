@@ -66,6 +66,8 @@ async function* untilStopped(source: AsyncIterable<Chunk> | Iterable<Chunk>, sco
       await scope.unpaused();
       // A promise of its own for each: a race with one that outlives all of them would keep every chunk until the end.
       const next = await new Promise<IteratorResult<Chunk, unknown>>((resolve, reject) => {
+        // It may have had to stop since `unpaused` looked, with nobody to hear it then.
+        scope.signal.throwIfAborted();
         giveUp = reject;
         Promise.resolve(iterator.next()).then(resolve, reject);
       });
@@ -78,8 +80,12 @@ async function* untilStopped(source: AsyncIterable<Chunk> | Iterable<Chunk>, sco
   } finally {
     scope.signal.removeEventListener("abort", onStop);
     // Not awaited: a generator that hangs in its own await would never let go.
-    if (!exhausted) void Promise.resolve(iterator.return?.()).catch(() => undefined);
+    if (!exhausted) void letGo(iterator).catch(() => undefined);
   }
+}
+
+async function letGo(iterator: AsyncIterator<Chunk> | Iterator<Chunk>): Promise<void> {
+  await iterator.return?.();
 }
 
 async function closeAfter(writer: MessageWriter, scope: RunScope): Promise<void> {
