@@ -1,5 +1,6 @@
 import type { Verdict } from "@perdure/core";
 import { type Appended, LogError } from "@perdure/log";
+import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { Publications } from "./publications.ts";
 
@@ -66,4 +67,59 @@ describe("Publications", () => {
     await expect(two.applied).rejects.toBe(lost);
     await expect(two.stored).resolves.toEqual({ partition: 0, offset: 2 });
   });
+
+  it("keeps verdicts only as long as an append is on its way that began before them, also if there always is one", async () => {
+    const publications = new Publications();
+    const begin = () => {
+      const { promise, resolve } = Promise.withResolvers<Appended>();
+      return { resolve, applied: publications.add(promise).applied };
+    };
+    let last = begin();
+    for (let offset = 0; offset < 200; offset += 10) {
+      const next = begin();
+      for (let passed = offset; passed < offset + 10; passed += 1) publications.judged(passed, verdict(passed));
+      last.resolve({ partition: 0, offset });
+      expect(await last.applied).toEqual(verdict(offset));
+      expect(publications.earlyCount).toBeLessThanOrEqual(20);
+      last = next;
+    }
+  });
+
+  it("tells each writer the verdict on its own record, in whatever order both come (SPEC 4)", async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(moment, { maxLength: 120 }), async (moments) => {
+        const publications = new Publications();
+        const onTheirWay: { resolve: (appended: Appended) => void; offset: number }[] = [];
+        const told: Promise<Verdict>[] = [];
+        const offsets: number[] = [];
+        let next = 0;
+        let judged = 0;
+        const acknowledge = async (at: number): Promise<void> => {
+          const [append] = onTheirWay.splice(at % Math.max(1, onTheirWay.length), 1);
+          append?.resolve({ partition: 0, offset: append.offset });
+          await Promise.resolve();
+        };
+        for (const { kind, at } of moments) {
+          if (kind === "own") {
+            const { promise, resolve } = Promise.withResolvers<Appended>();
+            told.push(publications.add(promise).applied);
+            offsets.push(next);
+            onTheirWay.push({ resolve, offset: next++ });
+          } else if (kind === "others") next += 1;
+          else if (kind === "judged" && judged < next) publications.judged(judged, verdict(judged++));
+          else if (kind === "acknowledged") await acknowledge(at);
+        }
+        for (; judged < next; judged += 1) publications.judged(judged, verdict(judged));
+        while (onTheirWay.length > 0) await acknowledge(0);
+        expect(await Promise.all(told)).toEqual(offsets.map(verdict));
+        expect([publications.openCount, publications.earlyCount]).toEqual([0, 0]);
+      }),
+      { seed: 5, numRuns: 500 },
+    );
+  });
+});
+
+const moment = fc.record({
+  kind: fc.constantFrom("own", "own", "others", "judged", "judged", "acknowledged"),
+  at: fc.nat({ max: 20 }),
 });

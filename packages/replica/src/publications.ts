@@ -1,10 +1,8 @@
 import type { Verdict } from "@perdure/core";
-import type { Appended } from "@perdure/log";
+import { type Appended, PassingMap } from "@perdure/log";
 import type { Publication } from "./api.ts";
 
 interface Waiting {
-  /** Where its record lies; undefined until the log has said so. */
-  offset: number | undefined;
   readonly resolve: (verdict: Verdict) => void;
   readonly reject: (error: Error) => void;
 }
@@ -14,16 +12,24 @@ interface Judged {
   readonly verdict: Verdict;
 }
 
+/** Appends on their way to the log that began at about the same time, and the verdicts that came since, by offset. */
+class Wave {
+  storingCount = 0;
+  readonly early: Judged[] = [];
+}
+
 /**
  * What one session's writers of this process wait for: the verdict on the record at the offset that the log gave it.
- * The tail may pass that offset before the log's acknowledgement arrives, so verdicts are kept while one is on its way.
- * Few wait at once, and mostly the first is the one that is meant: lists, which unlike Maps leave nothing behind.
+ * The tail may pass that offset before the log's acknowledgement arrives, so a verdict is kept as long as an append is
+ * on its way that had begun before it.
  */
 export class Publications {
-  readonly #waiting: Waiting[] = [];
-  readonly #early: Judged[] = [];
-  /** How many have no offset yet. */
-  #storingCount = 0;
+  readonly #storing = new PassingMap<Waiting, Wave>();
+  /** By offset. */
+  readonly #stored = new PassingMap<number, Waiting>();
+  /** Of those before the present ones; when none of them is on its way, nobody asks for what came before the present. */
+  #before = new Wave();
+  #present = new Wave();
   readonly #onSettled: () => void;
   #failure: Error | undefined;
 
@@ -34,7 +40,12 @@ export class Publications {
 
   /** How many have no verdict yet. */
   get openCount(): number {
-    return this.#waiting.length;
+    return this.#storing.size + this.#stored.size;
+  }
+
+  /** Verdicts that are kept for an acknowledgement still to come. */
+  get earlyCount(): number {
+    return this.#before.early.length + this.#present.early.length;
   }
 
   /** `stored`: what the log answers. */
@@ -42,53 +53,75 @@ export class Publications {
     const { promise: applied, resolve, reject } = Promise.withResolvers<Verdict>();
     // Whoever waits for one of the two must not be ended by the other.
     applied.catch(() => undefined);
-    const waiting: Waiting = { offset: undefined, resolve, reject };
-    this.#waiting.push(waiting);
-    this.#storingCount += 1;
+    const waiting: Waiting = { resolve, reject };
+    this.#storing.set(waiting, this.#present);
+    this.#present.storingCount += 1;
     stored.then(
-      ({ offset }) => this.#stored(waiting, offset),
+      ({ offset }) => this.#noteStored(waiting, offset),
       (error: unknown) => this.#refused(waiting, error),
     );
     return { stored, applied };
   }
 
-  /** The fold has passed `offset`. */
+  /** The fold has passed `offset`, which is behind every one that it passed before. */
   judged(offset: number, verdict: Verdict): void {
-    const waiting = this.#waiting.find((each) => each.offset === offset);
-    if (waiting !== undefined) this.#settle(waiting, () => waiting.resolve(verdict));
-    else if (this.#storingCount > 0) this.#early.push({ offset, verdict });
+    const waiting = this.#stored.get(offset);
+    if (waiting === undefined) {
+      if (this.#storing.size > 0) this.#present.early.push({ offset, verdict });
+      return;
+    }
+    this.#stored.delete(offset);
+    waiting.resolve(verdict);
+    this.#onSettled();
   }
 
   /** Nothing is judged here any more. */
   fail(error: Error): void {
     this.#failure = error;
-    for (const waiting of this.#waiting.splice(0)) waiting.reject(error);
-    this.#early.length = 0;
+    for (const waiting of [...this.#stored.values(), ...this.#storing.keys()]) waiting.reject(error);
+    this.#stored.clear();
+    this.#storing.clear();
+    this.#before = this.#present = new Wave();
   }
 
-  #stored(waiting: Waiting, offset: number): void {
+  #noteStored(waiting: Waiting, offset: number): void {
     if (this.#failure !== undefined) return;
-    waiting.offset = offset;
-    const early = this.#early.find((each) => each.offset === offset);
-    this.#noteStored();
-    if (early !== undefined) this.#settle(waiting, () => waiting.resolve(early.verdict));
+    const verdict = verdictAt(this.#present.early, offset) ?? verdictAt(this.#before.early, offset);
+    this.#noteAnswered(waiting);
+    if (verdict === undefined) {
+      this.#stored.set(offset, waiting);
+      return;
+    }
+    waiting.resolve(verdict);
+    this.#onSettled();
   }
 
   #refused(waiting: Waiting, error: unknown): void {
     if (this.#failure !== undefined) return;
-    this.#noteStored();
-    const reason = error instanceof Error ? error : new Error("the log refused the record", { cause: error });
-    this.#settle(waiting, () => waiting.reject(reason));
-  }
-
-  #noteStored(): void {
-    this.#storingCount -= 1;
-    if (this.#storingCount === 0) this.#early.length = 0;
-  }
-
-  #settle(waiting: Waiting, tell: () => void): void {
-    this.#waiting.splice(this.#waiting.indexOf(waiting), 1);
-    tell();
+    this.#noteAnswered(waiting);
+    waiting.reject(error instanceof Error ? error : new Error("the log refused the record", { cause: error }));
     this.#onSettled();
   }
+
+  #noteAnswered(waiting: Waiting): void {
+    const wave = this.#storing.get(waiting);
+    this.#storing.delete(waiting);
+    if (wave !== undefined) wave.storingCount -= 1;
+    while (this.#before.storingCount === 0 && this.earlyCount > 0) {
+      this.#before = this.#present;
+      this.#present = new Wave();
+    }
+  }
+}
+
+function verdictAt(judged: readonly Judged[], offset: number): Verdict | undefined {
+  let low = 0;
+  let high = judged.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((judged[middle]?.offset ?? offset) < offset) low = middle + 1;
+    else high = middle;
+  }
+  const found = judged[low];
+  return found?.offset === offset ? found.verdict : undefined;
 }

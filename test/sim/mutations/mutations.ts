@@ -145,8 +145,8 @@ const ofReplica: readonly Mutation[] = [
   ]),
   mutation("verdict of another record", [
     `${REPLICA}/publications.ts`,
-    "    const early = this.#early.find((each) => each.offset === offset);",
-    "    const early = this.#early.find((each) => each.offset === offset) ?? this.#early.at(-1);",
+    "    const verdict = verdictAt(this.#present.early, offset) ?? verdictAt(this.#before.early, offset);",
+    "    const verdict = verdictAt(this.#present.early, offset) ?? this.#present.early.at(-1)?.verdict;",
   ]),
 ];
 
