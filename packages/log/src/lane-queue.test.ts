@@ -1,7 +1,14 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
+import { setFlagsFromString } from "node:v8";
+import { createContext, Script } from "node:vm";
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { LaneQueue } from "./lane-queue.ts";
 import type { QueuedItem } from "./lane-queue.ts";
+
+setFlagsFromString("--expose-gc");
+const withCollector = createContext();
+const collectGarbage = (): void => void new Script("gc()").runInContext(withCollector);
 
 interface Item extends QueuedItem {
   readonly number: number;
@@ -56,6 +63,24 @@ describe("LaneQueue", () => {
     if (taken !== undefined) queue.release(taken);
     expect(queue.offer(item("a", 6))).toBe(true);
     expect(queue.heldBytes).toBe(30);
+  });
+
+  test("lets go of what was taken from a lane in which something always waits", async () => {
+    const queue = new LaneQueue<Item>(WIDE);
+    const taken: WeakRef<Item>[] = [];
+    for (let number = 0; number < 1_000; number += 1) {
+      queue.offer(item("busy", number));
+      if (number < 2) continue;
+      for (const each of queue.take(1)) {
+        queue.release(each);
+        taken.push(new WeakRef(each));
+      }
+    }
+    // A WeakRef holds what it refers to until the turn ends.
+    await nextTurn();
+    collectGarbage();
+    expect(taken.filter((each) => each.deref() !== undefined).length).toBeLessThan(50);
+    expect(queue.waitingCount).toBe(2);
   });
 
   test("never loses, doubles or reorders an item of a lane, and ends empty", () => {

@@ -6,6 +6,9 @@ export interface QueuedItem {
   readonly sizeBytes: number;
 }
 
+/** Items that were taken leave their lane's list when there are so many of them, and no fewer than those that wait. */
+const FEWEST_TAKEN = 16;
+
 interface Lane<Item> {
   readonly items: Item[];
   /** Where the first waiting item stands; what is before it has been taken. */
@@ -95,11 +98,11 @@ export class LaneQueue<Item extends QueuedItem> {
   /** Takes the lane's first item off and gives the lane its next turn behind all others. */
   #advance(lane: Lane<Item>): void {
     lane.first += 1;
-    if (lane.first === lane.items.length) {
-      lane.items.length = 0;
+    const waiting = lane.items.length - lane.first;
+    if (waiting === 0 || (lane.first >= FEWEST_TAKEN && lane.first >= waiting)) {
+      lane.items.splice(0, lane.first);
       lane.first = 0;
-    } else {
-      this.#turns.push(lane);
     }
+    if (waiting > 0) this.#turns.push(lane);
   }
 }
