@@ -53,7 +53,7 @@ export class PartitionProducer {
   #stalledSinceMs: number | undefined;
   /** True from when a batch has been taken, or could not be, until it may be taken (again). */
   isBusy = false;
-  /** Where it was last offered. */
+  /** Where its next batch waits to be taken: at one broker only, since two batches in flight would be confused. */
   offeredTo: ProduceChannel | undefined;
 
   constructor(place: { readonly topic: string; readonly index: number }, settings: PartitionProducerSettings) {

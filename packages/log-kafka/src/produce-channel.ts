@@ -24,7 +24,7 @@ export class ProduceChannel {
   readonly #leader: number;
   readonly #pool: ConnectionPool;
   readonly #onAnswer: (producer: PartitionProducer, after: AfterAnswer) => void;
-  /** Each once. */
+  /** Those that still say that they were offered here. */
   #ready: PartitionProducer[] = [];
   #isSending = false;
 
@@ -41,18 +41,15 @@ export class ProduceChannel {
     this.#onAnswer = onAnswer;
   }
 
-  /** The partition has something to write here. */
+  /** The partition has something to write here, and no longer where it was offered before, if that has not gone out. */
   offer(producer: PartitionProducer): void {
-    if (!this.#ready.includes(producer)) this.#ready.push(producer);
+    if (producer.offeredTo === this) return;
+    producer.offeredTo = this;
+    this.#ready.push(producer);
     if (this.#isSending) return;
     this.#isSending = true;
     // One microtask later, so that all that one turn hands in shares the first request.
     queueMicrotask(() => void this.#run());
-  }
-
-  /** Takes an offer back that has not gone out yet. */
-  withdraw(producer: PartitionProducer): void {
-    this.#ready = this.#ready.filter((other) => other !== producer);
   }
 
   async #run(): Promise<void> {
@@ -66,6 +63,7 @@ export class ProduceChannel {
 
   #failReady(): void {
     for (const producer of this.#ready.splice(0)) {
+      if (!this.#takeUp(producer)) continue;
       producer.stall(Date.now());
       this.#onAnswer(producer, "retry_elsewhere");
     }
@@ -73,6 +71,7 @@ export class ProduceChannel {
 
   async #sendNext(identity: ProducerIdentity): Promise<void> {
     const sent = this.#takeBatches(identity);
+    if (sent.length === 0) return;
     const answers = await this.#send(sent).catch(() => undefined);
     const nowMs = Date.now();
     for (const { producer } of sent) {
@@ -84,14 +83,24 @@ export class ProduceChannel {
   #takeBatches(identity: ProducerIdentity): Sent[] {
     const sent: Sent[] = [];
     let bytes = 0;
+    let seen = 0;
     for (const producer of this.#ready) {
       if (bytes >= REQUEST_BYTES) break;
+      seen += 1;
+      if (!this.#takeUp(producer)) continue;
       const batch = producer.takeBatch(identity);
       sent.push({ producer, batch });
       for (const item of batch.items) bytes += item.sizeBytes;
     }
-    this.#ready = this.#ready.slice(sent.length);
+    this.#ready = this.#ready.slice(seen);
     return sent;
+  }
+
+  /** False: it has been offered elsewhere since, or has no place to go now. */
+  #takeUp(producer: PartitionProducer): boolean {
+    if (producer.offeredTo !== this) return false;
+    producer.offeredTo = undefined;
+    return true;
   }
 
   async #send(sent: readonly Sent[]): Promise<ProduceAnswers> {

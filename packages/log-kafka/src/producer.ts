@@ -122,10 +122,8 @@ export class LogProducer {
   #wake(producer: PartitionProducer): void {
     if (producer.isBusy || !producer.hasWork) return;
     const channel = this.#channelOf(producer);
-    // One that waits at the broker which led it before goes out here alone: two batches in flight would be confused.
-    if (producer.offeredTo !== channel) producer.offeredTo?.withdraw(producer);
-    producer.offeredTo = channel;
     if (channel !== undefined) return channel.offer(producer);
+    producer.offeredTo = undefined;
     producer.stall(Date.now());
     void this.#tryLater(producer, "retry_elsewhere");
   }
