@@ -1,8 +1,9 @@
-// `./dev bench latency`: from an agent's token to
-// the client's socket, beside raw Kafka through the same client, interleaved in one run, on one broker with acks=all.
+// `./dev bench latency`: from an agent's token to the client's socket, beside raw Kafka through the same client and a
+// bare relay over the same hops, in turns in one run, on one broker with acks=all. Who reads is in a process of its own.
 import { startCluster } from "./stand/cluster.ts";
 import { openFloor } from "./latency/floor.ts";
 import { openPath } from "./latency/path.ts";
+import { openRelay } from "./latency/relay.ts";
 import { type Comparison, compare } from "./latency/report.ts";
 import { measureRounds } from "./latency/rounds.ts";
 import { print } from "./measure/report.ts";
@@ -49,10 +50,11 @@ try {
 
 async function measure(rate: number): Promise<Comparison> {
   const sessions = Math.max(1, Math.round(rate / tokensPerSecondAndSession));
-  const floor = await openFloor(cluster.brokers, cluster.partitions, sessions);
-  const path = await openPath(cluster, sessions);
-  const measured = await measureRounds({ floor, path }, { rate, rounds, seconds });
-  await path.close();
-  await floor.close();
+  const { brokers, partitions } = cluster;
+  const raw = await openFloor(brokers, partitions, sessions);
+  const relay = await openRelay(brokers, partitions, sessions);
+  const whole = await openPath(cluster, sessions);
+  const measured = await measureRounds({ raw, relay, whole }, { rate, rounds, seconds });
+  for (const carrier of [whole, relay, raw]) await carrier.close();
   return compare(rate, sessions, measured);
 }

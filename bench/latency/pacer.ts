@@ -6,7 +6,7 @@ import { setTimeout as sleep } from "node:timers/promises";
  * open-loop load does, so that a stall of the system under test is not hidden by waiting for it.
  */
 export async function pace(perSecond: number, durationMs: number, emit: (index: number) => void): Promise<number> {
-  const total = Math.floor((perSecond * durationMs) / 1_000);
+  const total = tokensIn(perSecond, durationMs);
   const startMs = performance.now();
   for (let sent = 0; sent < total;) {
     const due = Math.min(total, Math.floor(((performance.now() - startMs) * perSecond) / 1_000) + 1);
@@ -16,3 +16,6 @@ export async function pace(perSecond: number, durationMs: number, emit: (index: 
   }
   return total;
 }
+
+/** How often `pace` emits. */
+export const tokensIn = (perSecond: number, durationMs: number): number => Math.floor((perSecond * durationMs) / 1_000);

@@ -1,25 +1,20 @@
 import type { Cluster } from "../stand/cluster.ts";
-import { pace } from "./pacer.ts";
+import { Reader } from "./reader.ts";
 import type { Carrier } from "./rounds.ts";
-import { Series } from "./series.ts";
-import { openStreams } from "./streams.ts";
+import { openWriters } from "./writers.ts";
 
-export interface Path extends Carrier {
-  close(): Promise<void>;
-}
-
-/** The whole way: agent -> ingest -> Kafka -> edge -> WebSocket client, one client a session, agent and clients here. */
-export async function openPath(cluster: Cluster, sessionCount: number): Promise<Path> {
-  let current = new Series();
-  const streams = await openStreams(cluster, sessionCount, (_session, text) => current.arrived(text));
+/** The whole way: agent -> ingest -> Kafka -> edge -> WebSocket clients, one a session, in a process of their own. */
+export async function openPath(cluster: Cluster, sessionCount: number): Promise<Carrier> {
+  const writers = await openWriters(cluster, sessionCount);
+  const { edgeUrl: url } = cluster;
+  const { userToken: token, sessions, agent } = writers;
+  const reader = await Reader.open({ t: "viewers", url, token, sessions, agent });
   return {
-    run: async (perSecond, durationMs) => {
-      const series = new Series();
-      current = series;
-      await pace(perSecond, durationMs, (index) => streams.push(index % sessionCount, series.next()));
-      await series.settled();
-      return series;
+    run: (perSecond, durationMs) =>
+      reader.measure(perSecond, durationMs, (index, text) => writers.push(index % sessionCount, text)),
+    close: async () => {
+      await writers.close();
+      await reader.close();
     },
-    close: () => streams.close(),
   };
 }

@@ -1,22 +1,26 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { OtherPrograms } from "./other-programs.ts";
 import { Samples } from "./samples.ts";
-import type { Series } from "./series.ts";
 
-/** Something that carries tokens: writes them for a while, and waits until all have arrived. */
+/** Something that carries tokens: writes them for a while, and says how long each took when all have arrived. */
 export interface Carrier {
-  run(perSecond: number, durationMs: number): Promise<Series>;
+  run(perSecond: number, durationMs: number): Promise<Samples>;
+  close(): Promise<void>;
 }
 
-export interface Compared {
-  readonly floor: Carrier;
-  readonly path: Carrier;
+/** What is measured in turns. */
+export interface Compared<Each> {
+  /** Raw Kafka. */
+  readonly raw: Each;
+  /** The hops of the whole path, with nothing of perdure's between them. */
+  readonly relay: Each;
+  readonly whole: Each;
 }
 
 export interface RoundOptions {
   readonly rate: number;
   readonly rounds: number;
-  /** Seconds of the floor, and then of the path, in each round. */
+  /** Seconds of each in a round. */
   readonly seconds: number;
 }
 
@@ -41,31 +45,31 @@ const coveredWithinMs = 9_000;
 const othersShareMax = 0.05;
 
 /**
- * Raw Kafka and the whole path in turns. Of the seconds of each those count in which other programs let them be, however
- * long they took; where these are fewer than half of what was asked for, the least disturbed ones.
+ * All of them in turns. Of the seconds of each those count in which other programs let them be, however long they took;
+ * where these are fewer than half of what was asked for, the least disturbed ones.
  */
 export async function measureRounds(
-  { floor, path }: Compared,
+  { raw, relay, whole }: Compared<Carrier>,
   { rate, rounds, seconds }: RoundOptions,
-): Promise<{ raw: Measured; whole: Measured }> {
-  await floor.run(rate, warmUpMs);
-  await path.run(rate, warmUpMs);
-  const raw: Second[] = [];
-  const whole: Second[] = [];
+): Promise<Compared<Measured>> {
+  const measured: Compared<Second[]> = { raw: [], relay: [], whole: [] };
+  for (const carrier of [raw, relay, whole]) await carrier.run(rate, warmUpMs);
   for (let round = 1; round <= rounds; round += 1) {
     await sleep(coveredWithinMs);
-    raw.push(...(await secondsOf(floor, rate, seconds)));
-    whole.push(...(await secondsOf(path, rate, seconds)));
-    process.stderr.write(`${rate} tokens/s, round ${round} of ${rounds}: raw ${lineOf(raw)}; path ${lineOf(whole)}\n`);
+    measured.raw.push(...(await secondsOf(raw, rate, seconds)));
+    measured.relay.push(...(await secondsOf(relay, rate, seconds)));
+    measured.whole.push(...(await secondsOf(whole, rate, seconds)));
+    const soFar = `raw ${lineOf(measured.raw)}; relay ${lineOf(measured.relay)}; whole ${lineOf(measured.whole)}`;
+    process.stderr.write(`${rate} tokens/s, round ${round} of ${rounds}: ${soFar}\n`);
   }
-  return { raw: quietest(raw), whole: quietest(whole) };
+  return { raw: quietest(measured.raw), relay: quietest(measured.relay), whole: quietest(measured.whole) };
 }
 
 async function secondsOf(carrier: Carrier, rate: number, count: number): Promise<Second[]> {
   const others = new OtherPrograms();
   const made: Second[] = [];
   while (made.length < count) {
-    const [{ samples }, othersShare] = await others.during(() => carrier.run(rate, 1_000));
+    const [samples, othersShare] = await others.during(() => carrier.run(rate, 1_000));
     made.push({ samples, othersShare });
   }
   return made;

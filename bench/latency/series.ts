@@ -4,6 +4,9 @@ import { Samples } from "./samples.ts";
 /** Every token is this long, so that a merged append can be taken apart again. */
 export const tokenLength = 10;
 
+/** A token that says which one it is. */
+export const tokenOf = (number: number): string => String(number).padStart(tokenLength - 1, "0") + " ";
+
 /** Tokens on their way, each known by its number, and how long each took. */
 export class Series {
   readonly #sentMs: number[] = [];
@@ -13,7 +16,7 @@ export class Series {
 
   /** A token that says which one it is; its clock starts now. */
   next(): string {
-    const token = String(this.#sentMs.length).padStart(tokenLength - 1, "0") + " ";
+    const token = tokenOf(this.#sentMs.length);
     this.#sentMs.push(performance.now());
     return token;
   }

@@ -1,11 +1,6 @@
-import { connectAgent } from "@perdure/agent";
-import { mintToken } from "@perdure/service-kit";
 import type { Cluster } from "../stand/cluster.ts";
-import { TokenQueue } from "./token-queue.ts";
 import { openViewer } from "./viewer.ts";
-
-const hourMs = 3_600_000;
-const agentName = "bench";
+import { openWriters } from "./writers.ts";
 
 /** Sessions in which an agent writes and somebody reads; both here. */
 export interface Streams {
@@ -20,38 +15,16 @@ export async function openStreams(
   sessionCount: number,
   onText: (session: number, text: string) => void,
 ): Promise<Streams> {
-  const agentToken = await mintToken(
-    cluster.secret,
-    { participant: "agent", tenant: "bench", role: "agent", sessions: ["*"] },
-    hourMs,
-  );
-  const userToken = await mintToken(
-    cluster.secret,
-    { participant: "user", tenant: "bench", role: "user", sessions: ["*"], mayCreate: true },
-    hourMs,
-  );
-  const ids = Array.from({ length: sessionCount }, (_, index) => `bench-${sessionCount}-${index}`);
-  const queues = ids.map(() => new TokenQueue());
-  const agent = await connectAgent({
-    url: cluster.ingestUrl,
-    getToken: () => agentToken,
-    name: agentName,
-    capacity: sessionCount,
-  });
-  const serving = agent.serve(async (run) => {
-    const queue = queues[ids.indexOf(run.session.id)];
-    if (queue !== undefined) await run.pipe(queue);
-  });
+  const writers = await openWriters(cluster, sessionCount);
+  const { userToken, sessions, agent } = writers;
   const viewers = await Promise.all(
-    ids.map((id, index) => openViewer(cluster.edgeUrl, userToken, id, agentName, (text) => onText(index, text))),
+    sessions.map((id, index) => openViewer(cluster.edgeUrl, userToken, id, agent, (text) => onText(index, text))),
   );
   await Promise.all(viewers.map((viewer) => viewer.begun));
   return {
-    push: (session, token) => queues[session]?.push(token),
+    push: (session, token) => writers.push(session, token),
     close: async () => {
-      for (const queue of queues) queue.end();
-      await agent.close();
-      await serving;
+      await writers.close();
       for (const viewer of viewers) viewer.close();
     },
   };

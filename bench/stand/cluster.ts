@@ -2,9 +2,9 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Log } from "@perdure/log";
-import { openKafkaLog } from "@perdure/log-kafka";
 import { topicSpecs } from "@perdure/replica";
 import { type Broker, freePorts, startBroker } from "../../tools/kafka/broker.ts";
+import { openBenchLog } from "./bench-log.ts";
 import { type RunningService, startService } from "./service-process.ts";
 
 export type ServiceName = "keeper" | "ingest" | "edge";
@@ -91,11 +91,7 @@ export class Cluster {
 
   /** The cluster's log, with its topics, for who writes to it directly. Closed with the cluster. */
   async openLog(): Promise<Log> {
-    const log = await openKafkaLog({
-      brokers: this.brokers.split(","),
-      topicPrefix: this.topicPrefix,
-      replication: { factor: 1, minInSync: 1 },
-    });
+    const log = await openBenchLog(this.brokers, this.topicPrefix);
     this.onStop(() => log.close());
     await log.provision(topicSpecs(this.partitions));
     return log;

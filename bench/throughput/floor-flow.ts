@@ -1,5 +1,5 @@
 import { keyBytes } from "@perdure/protocol";
-import { recordOf, textOf } from "../latency/floor.ts";
+import { recordOf, textOf } from "../latency/record.ts";
 import type { Cluster } from "../stand/cluster.ts";
 import { type Flow, Window } from "./window.ts";
 
