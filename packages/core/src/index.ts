@@ -1,4 +1,5 @@
 export type { Accepted, Due, FoldResult, Level, PoolSignal, Position, RecordDraft, Refused, Verdict } from "./api.ts";
+export { acceptedRecord } from "./accepted-record.ts";
 export { applyAccepted } from "./apply/accepted.ts";
 export { isAlive, isHere } from "./apply/agents.ts";
 export { documentOf } from "./apply/documents.ts";

@@ -1,6 +1,6 @@
 import { toJson } from "@bufbuild/protobuf";
-import { applyAccepted, fromHead, project } from "@perdure/core";
-import type { Accepted, PerdureError, SessionState } from "@perdure/core";
+import { acceptedRecord, applyAccepted, fromHead, project } from "@perdure/core";
+import type { PerdureError, SessionState } from "@perdure/core";
 import { HeadSchema, LedgerSchema } from "@perdure/protocol";
 import type { AgentSessionState, EventJson, HeadJson, Heard, MessageStateJson } from "@perdure/protocol";
 import { Outbox } from "./outbox.ts";
@@ -65,7 +65,7 @@ export class SessionLink {
 
   heard(heard: Heard): void {
     if (this.#state === undefined) return;
-    const accepted = acceptedOf(heard);
+    const accepted = acceptedRecord(heard.record, heard);
     applyAccepted(this.#state, accepted);
     this.#head = undefined;
     this.#tell(accepted.events);
@@ -78,18 +78,4 @@ export class SessionLink {
   #tell(events: readonly EventJson[] | undefined): void {
     for (const listener of [...this.#listeners]) listener(events);
   }
-}
-
-function acceptedOf({ seq, count, timeMs, record }: Heard): Accepted {
-  return {
-    seq,
-    count,
-    timeMs,
-    producer: record.producer ?? "",
-    number: record.first ?? 0,
-    actor: record.actor ?? {},
-    attempt: record.attempt ?? 0,
-    audience: record.audience ?? "AUDIENCE_ALL",
-    events: record.events ?? [],
-  };
 }
