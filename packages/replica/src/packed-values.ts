@@ -1,5 +1,4 @@
-/** Chunks grow from the first size to the second, so that a partition in which little happens takes little. */
-const FIRST_CHUNK_BYTES = 4 * 1024;
+/** Chunks grow up to this size, so that where little happens little is taken. */
 const CHUNK_BYTES_MAX = 64 * 1024;
 
 interface Chunk {
@@ -13,9 +12,14 @@ interface Chunk {
  * kept for seconds costs its bytes so, and the collector of garbage neither copies nor visits it.
  */
 export class PackedValues {
+  readonly #firstChunkBytes: number;
   #chunks: Chunk[] = [];
   /** The place of the next value. */
   #end = 0;
+
+  constructor(firstChunkBytes: number) {
+    this.#firstChunkBytes = firstChunkBytes;
+  }
 
   /** What its chunks take. */
   get heldBytes(): number {
@@ -51,10 +55,11 @@ export class PackedValues {
   }
 
   #newChunk(least: number): Chunk {
-    const before = this.#chunks.at(-1)?.bytes.length ?? FIRST_CHUNK_BYTES / 2;
+    const before = this.#chunks.at(-1)?.bytes.length ?? this.#firstChunkBytes / 2;
     const bytes = Buffer.allocUnsafeSlow(Math.max(Math.min(before * 2, CHUNK_BYTES_MAX), least));
     const chunk = { from: this.#end, bytes };
-    this.#chunks.push(chunk);
+    // As long as it is: one that grew by pushing would hold room for 17.
+    this.#chunks = [...this.#chunks, chunk];
     return chunk;
   }
 }

@@ -105,7 +105,7 @@ describe("Ring", () => {
   });
 
   it("takes little more than its records, and nothing when it is empty", () => {
-    const values = new PackedValues();
+    const values = new PackedValues(4 * 1024);
     const places = Array.from({ length: 10_000 }, () => values.append(bytes(150)));
     expect(values.heldBytes).toBeLessThan(10_000 * 150 * 1.1);
     values.dropBefore(places[9_000] ?? 0);
