@@ -1,11 +1,21 @@
 import type { Accepted } from "@perdure/core";
+import type { RecordJson } from "@perdure/protocol";
+import { PackedAppends } from "./packed-appends.ts";
+
+interface Kept {
+  readonly accepted: Accepted;
+  readonly sizeBytes: number;
+}
 
 /** The latest accepted records of one session, for readers that come back with a cursor. */
 export class RecentRecords {
   readonly #recordsMax: number;
   readonly #bytesMax: number;
-  #records: Accepted[] = [];
-  #sizes: number[] = [];
+  /** From the first on. */
+  #appends: PackedAppends | undefined;
+  /** What cannot be had from its bytes again. */
+  readonly #others: Kept[] = [];
+  #count = 0;
   #bytes = 0;
   /** Every record behind this seq is here. */
   #from: number;
@@ -16,56 +26,49 @@ export class RecentRecords {
     this.#bytesMax = limits.recentBytes;
   }
 
-  /** `sizeBytes`: what the record counts for. */
-  push(accepted: Accepted, sizeBytes: number): void {
+  /** `record` is what was judged, and `value` its bytes, which it counts for. */
+  push(accepted: Accepted, record: RecordJson, value: Uint8Array): void {
     if (this.#recordsMax === 0) {
       this.#from = lastSeq(accepted);
       return;
     }
-    this.#records.push(accepted);
-    this.#sizes.push(sizeBytes);
-    this.#bytes += sizeBytes;
-    if (this.#records.length > this.#recordsMax || this.#bytes > this.#bytesMax) this.#dropOldest();
+    if (isAppendAsWritten(accepted, record)) (this.#appends ??= new PackedAppends()).push(accepted, value);
+    else this.#others.push({ accepted, sizeBytes: value.length });
+    this.#count += 1;
+    this.#bytes += value.length;
+    while (this.#count > this.#recordsMax || this.#bytes > this.#bytesMax) this.#dropOldest();
   }
 
   /** The records behind `seq`, oldest first; undefined where some of them are gone, or one lies across `seq`. */
   since(seq: number): readonly Accepted[] | undefined {
     if (seq < this.#from) return undefined;
-    const first = this.#firstBehind(seq);
-    const next = this.#records[first];
-    if (next !== undefined && next.seq !== seq + 1) return undefined;
-    return this.#records.slice(first);
+    const others = this.#others.map(({ accepted }) => accepted).filter((accepted) => lastSeq(accepted) > seq);
+    // Both are in order, so that sorting them is one pass.
+    const found = others.concat(this.#appends?.behind(seq) ?? []).toSorted((one, other) => one.seq - other.seq);
+    const [next] = found;
+    return next === undefined || next.seq === seq + 1 ? found : undefined;
   }
 
-  #firstBehind(seq: number): number {
-    let low = 0;
-    let high = this.#records.length;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      const record = this.#records[middle];
-      if (record !== undefined && lastSeq(record) <= seq) low = middle + 1;
-      else high = middle;
-    }
-    return low;
-  }
-
-  /** A quarter more than needed, because each time costs a pass over what stays. */
   #dropOldest(): void {
-    const recordsTarget = this.#recordsMax * 0.75;
-    const bytesTarget = this.#bytesMax * 0.75;
-    let count = 0;
-    while (this.#records.length - count > recordsTarget || this.#bytes > bytesTarget) {
-      const dropped = this.#records[count];
-      if (dropped === undefined) break;
-      this.#bytes -= this.#sizes[count] ?? 0;
-      this.#from = lastSeq(dropped);
-      count += 1;
+    this.#count -= 1;
+    const [other] = this.#others;
+    const appendSeq = this.#appends?.firstSeq ?? Number.POSITIVE_INFINITY;
+    if (other !== undefined && other.accepted.seq < appendSeq) {
+      this.#from = lastSeq(other.accepted);
+      this.#bytes -= other.sizeBytes;
+      this.#others.shift();
+    } else if (this.#appends !== undefined) {
+      this.#from = appendSeq;
+      this.#bytes -= this.#appends.dropOldest();
     }
-    this.#records = this.#records.slice(count);
-    this.#sizes = this.#sizes.slice(count);
   }
 }
 
-function lastSeq({ seq, count }: Accepted): number {
-  return seq + count - 1;
-}
+/**
+ * An append alone in its record, as nearly all are, of which nothing was cut off: the fold hands on the same event then.
+ * Other records are kept as they are: they take long to read again, and the state holds most of their text anyway.
+ */
+const isAppendAsWritten = ({ events }: Accepted, record: RecordJson): boolean =>
+  events.length === 1 && events[0]?.partAppended !== undefined && events[0] === record.events?.[0];
+
+const lastSeq = ({ seq, count }: Accepted): number => seq + count - 1;

@@ -104,12 +104,12 @@ export class SessionFold {
       return;
     }
     for (const page of pages) this.pages.push(page, offset);
-    if (accepted !== undefined) this.#tellAccepted(accepted, value.length);
+    if (accepted !== undefined) this.#tellAccepted(accepted, record, value);
     this.#publications?.judged(offset, verdict);
   }
 
-  #tellAccepted(accepted: Accepted, sizeBytes: number): void {
-    if (accepted.seq > 0) this.#recent.push(accepted, sizeBytes);
+  #tellAccepted(accepted: Accepted, record: RecordJson, value: Uint8Array): void {
+    if (accepted.seq > 0) this.#recent.push(accepted, record, value);
     for (const listener of this.#listeners) this.#tell(() => listener.onAccepted(accepted));
   }
 

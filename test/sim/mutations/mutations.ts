@@ -140,8 +140,8 @@ const ofReplica: readonly Mutation[] = [
   ]),
   mutation("resume without the first record", [
     `${REPLICA}/recent-records.ts`,
-    "return this.#records.slice(first);",
-    "return this.#records.slice(first + 1);",
+    "return next === undefined || next.seq === seq + 1 ? found : undefined;",
+    "return next === undefined || next.seq === seq + 1 ? found.slice(1) : undefined;",
   ]),
   mutation("verdict of another record", [
     `${REPLICA}/publications.ts`,
