@@ -1,6 +1,6 @@
 import { newSession, PerdureError, toHead } from "@perdure/core";
 import { PROTOCOL_VERSION } from "@perdure/protocol/frames";
-import { beforeEach, describe, expect, test } from "vitest";
+import { beforeEach, describe, expect, test, vi } from "vitest";
 import { type Client, type ClientOptions, createClient } from "./client.ts";
 import { type ClientStorage, type LockManager, memoryStore } from "./environment.ts";
 import { FakeLocks } from "./testing/fake-locks.ts";
@@ -239,4 +239,24 @@ describe("SPEC 1: what is on its way", () => {
     answer(1);
     expect([socket.sentOf("send").length, storage.device.length]).toEqual([1_024, 1_024]);
   });
+});
+
+test("a session lets go of what was waited for: a turn that has ended leaves no listener for the session's end", async () => {
+  client = newClient({ schedule: (call) => call() });
+  const { session, socket } = await attaching();
+  answer(1);
+  const added = vi.spyOn(EventTarget.prototype, "addEventListener");
+  const removed = vi.spyOn(EventTarget.prototype, "removeEventListener");
+  const sending = session.send("hello", { agent: "helper" });
+  const record = { t: "e", h: 7, at: 1, p: "page", by: { participant: "ann", role: "ROLE_USER" } } as const;
+  const requested = { runRequested: { agent: "helper", inputMessageId: "page:1:0" } };
+  socket.receive({ ...record, s: 11, n: 1, ev: [{}, {}, {}, requested] });
+  socket.receive({ t: "ack", h: 7, p: "page", n: 1, s: 14 });
+  const turn = await sending;
+  const ended = turn.done;
+  expect(added).toHaveBeenCalledOnce();
+  socket.receive({ ...record, s: 15, n: 2, ev: [{ controlCancel: { runId: "page:1:3" } }] });
+  expect((await ended).run?.phase).toBe("cancelled");
+  expect(removed.mock.calls).toEqual(added.mock.calls);
+  vi.restoreAllMocks();
 });

@@ -272,6 +272,7 @@ export class Session {
     if (found !== undefined) return Promise.resolve(found);
     const { promise, resolve, reject } = Promise.withResolvers<Found>();
     const giveUp = (): void => reject(errorOf(this.status));
+    const abandon = (): void => reject(new PerdureError("closed"));
     const ends = [
       this.#engine.onChange((view) => {
         const now = look(view);
@@ -280,8 +281,9 @@ export class Session {
       this.#engine.onStatus(({ state }) => {
         if (state === "refused" || state === "closed") giveUp();
       }),
+      () => this.#abandon.signal.removeEventListener("abort", abandon),
     ];
-    this.#abandon.signal.addEventListener("abort", () => reject(new PerdureError("closed")));
+    this.#abandon.signal.addEventListener("abort", abandon);
     return promise.finally(() => {
       for (const end of ends) end();
     });
