@@ -1,5 +1,6 @@
-import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
+import { BinaryReader } from "@bufbuild/protobuf/wire";
 import { ProtocolError } from "./errors.ts";
+import { writtenBytes } from "./shared-writer.ts";
 
 /** Tags of `ConnectRequest.batch`, `ConnectResponse.batch` and of the messages in both: field number * 8 + 2. */
 const BATCH_TAGS = { requests: 10 * 8 + 2, responses: 11 * 8 + 2 };
@@ -47,9 +48,14 @@ export class TurnBatch {
 function together(batchTag: number, messages: readonly Uint8Array[]): Uint8Array {
   const [only] = messages;
   if (only !== undefined && messages.length === 1) return only;
-  const writer = new BinaryWriter().uint32(batchTag).fork();
-  for (const bytes of messages) writer.uint32(MESSAGES_TAG).bytes(bytes);
-  return writer.join().finish();
+  const bytes = writtenBytes((writer) => {
+    writer.uint32(batchTag).fork();
+    for (const message of messages) writer.uint32(MESSAGES_TAG).bytes(message);
+    writer.join();
+    return true;
+  });
+  if (bytes === undefined) throw new RangeError("a batch holds less than 4 GiB");
+  return bytes;
 }
 
 /** The messages in the bytes of one, which may be a batch: each still in bytes. Throws ProtocolError `malformed`. */

@@ -1,6 +1,6 @@
 import { PerdureError, REFUSED_BY_ALL } from "@perdure/core";
 import type { RecordDraft } from "@perdure/core";
-import type { AgentVerdict, AudienceJson, EventJson, LedgerJson, RefusalJson } from "@perdure/protocol";
+import type { AudienceJson, EventJson, LedgerJson, RefusalJson, VerdictJson } from "@perdure/protocol";
 import type { Clock } from "../clock.ts";
 import { refusal } from "../errors.ts";
 import type { SendWindow } from "./window.ts";
@@ -168,7 +168,7 @@ export class Outbox {
   }
 
   /** The answer to one sending of a record. */
-  verdict(verdict: AgentVerdict): void {
+  verdict(verdict: VerdictJson): void {
     const item = this.#items[verdict.first - (this.#items[0]?.number ?? 0)];
     if (item === undefined || item.unanswered === 0) return;
     this.#options.window.give(item.bytes?.byteLength ?? 0);
@@ -242,7 +242,7 @@ export class Outbox {
     };
   }
 
-  #judge(item: Item, verdict: AgentVerdict): void {
+  #judge(item: Item, verdict: VerdictJson): void {
     this.#enter(item, "judged");
     if (verdict.code === "") item.outcome?.resolve(verdict.seq);
     else item.outcome?.reject(refusal(verdict.code, verdict.winner));
@@ -250,7 +250,7 @@ export class Outbox {
   }
 
   /** The session never saw this number, and what follows waits for it: something that it refuses takes that number. */
-  #giveUp(item: Item, verdict: AgentVerdict): void {
+  #giveUp(item: Item, verdict: VerdictJson): void {
     this.#standIn(item, refusal(verdict.code, verdict.winner));
     this.#goBack(item.number, 0);
   }
@@ -327,14 +327,14 @@ export class Outbox {
 const isAppend = (draft: Draft): boolean => draft.events.every((event) => event.partAppended !== undefined);
 
 /** The refused number is still to be used; not where what stood in for its record is refused so too. */
-const isUnused = (item: Item, { expected }: AgentVerdict): boolean =>
+const isUnused = (item: Item, { expected }: VerdictJson): boolean =>
   expected === item.number && item.outcome !== undefined;
 
 const isWithin = (number: number, { number: first = 0, last = first }: RefusalJson): boolean =>
   number >= first && number <= last;
 
 /** The number to go on from, where the verdict says that the log lacks it. */
-function missingFrom(verdict: AgentVerdict): number | undefined {
+function missingFrom(verdict: VerdictJson): number | undefined {
   if (verdict.code === "producer_gap") return verdict.expected;
   // Nobody knows of a verdict. One that there is after all is what the same number hears next.
   return verdict.retryAfterMs > 0 || verdict.code === "unavailable" ? verdict.first : undefined;

@@ -1,4 +1,4 @@
-import { PerdureError } from "@perdure/core";
+import { PerdureError, type Verdict } from "@perdure/core";
 import type { RecordJson } from "@perdure/protocol";
 import type { Clock } from "@perdure/service-kit";
 import { refusalOf } from "../refusal.ts";
@@ -8,7 +8,7 @@ import type { JoinedSession } from "./joined-session.ts";
 import type { Outgoing } from "./outgoing.ts";
 import { StoredMarks } from "./stored-marks.ts";
 import { isForNodes } from "./reserved.ts";
-import { refusalMessage, verdictMessage } from "./wire.ts";
+import { acceptedBytes, refusalMessage, verdictMessage } from "./wire.ts";
 
 export interface PublishingOptions {
   readonly session: JoinedSession;
@@ -41,13 +41,20 @@ export class Publishing {
       const verdict = await applied;
       this.#stored.judged(record);
       metrics.judged(verdict.kind === "rejected" ? verdict.code : verdict.kind);
-      outgoing.send({ case: "verdict", value: verdictMessage(session.id, record, verdict) });
+      this.#tell(record, verdict);
     } catch (error) {
       const refused = refusalOf(error);
       metrics.judged(refused.code);
       // A session that is lost here is joined again, and what has no answer is sent again there.
       if (!session.over) outgoing.send({ case: "verdict", value: refusalMessage(session.id, record, refused) });
     }
+  }
+
+  #tell(record: RecordJson, verdict: Verdict): void {
+    const { session, outgoing } = this.#options;
+    const bytes = verdict.kind === "accepted" ? acceptedBytes(session.id, record, verdict.seq) : undefined;
+    if (bytes !== undefined) outgoing.sendBytes(bytes);
+    else outgoing.send({ case: "verdict", value: verdictMessage(session.id, record, verdict) });
   }
 
   async #watchStored(record: RecordJson, stored: Promise<unknown>): Promise<void> {
