@@ -4,7 +4,8 @@ import { keeperConfigSchema } from "./config.ts";
 
 describe("the keeper's configuration", () => {
   it("has a value for everything", () => {
-    const { keeper, log } = loadConfig(keeperConfigSchema, {});
+    const { keeper, log, nice } = loadConfig(keeperConfigSchema, {});
+    expect(nice).toBe(10);
     expect(keeper).toMatchObject({ partitions: log.partitions, checkpointMs: 8_000, eventsKeptMs: 604_800_000 });
   });
 
@@ -18,6 +19,11 @@ describe("the keeper's configuration", () => {
     });
     expect(keeper).toMatchObject({ node: "keeper-7", partitions: 3, checkpointMs: 500, eventsKeptMs: 0 });
     expect(keeper.uncoveredBytesMax).toBe(200_000_000);
+  });
+
+  it("lets the keeper step back as far as the system can", () => {
+    expect(loadConfig(keeperConfigSchema, { PERDURE_KEEPER_NICE: "0" }).nice).toBe(0);
+    expect(() => loadConfig(keeperConfigSchema, { PERDURE_KEEPER_NICE: "20" })).toThrow(/PERDURE_KEEPER_NICE/);
   });
 
   it("names what is wrong, and what it does not know", () => {

@@ -29,11 +29,18 @@ const variables = {
   PERDURE_TRIM_MS: durationMs(1_000, DAY_MS).default(DEFAULT_KEEPER_SETTINGS.trimMs),
   /** How long more than half of the nodes, silent at once, are waited for before they are declared dead; 0: not. */
   PERDURE_EXPIRY_HOLD_MS: durationMs(0, 7 * DAY_MS).default(DEFAULT_KEEPER_SETTINGS.expiryHoldMs),
+  /**
+   * How far the keeper steps back for other programs of its machine, as nice(1) has it. People wait for edges and ingest;
+   * for a keeper they do not, and beside it both are held up.
+   */
+  PERDURE_KEEPER_NICE: integer(0, 19).default(10),
 };
 
 export interface KeeperConfig {
   readonly node: NodeConfig;
   readonly log: LogConfig;
+  /** What the system is asked for, from 0 to 19. */
+  readonly nice: number;
   readonly keeper: Pick<KeeperSettings, "node" | "partitions"> & Partial<KeeperSettings>;
 }
 
@@ -48,6 +55,7 @@ function toConfig(values: z.output<z.ZodObject<typeof variables>>, problems: Pro
   return {
     node,
     log,
+    nice: values.PERDURE_KEEPER_NICE,
     keeper: {
       node: node.node,
       partitions: log.partitions,

@@ -1,3 +1,4 @@
+import { setPriority } from "node:os";
 import type { Log } from "@perdure/log";
 import { topicSpecs } from "@perdure/replica";
 import {
@@ -33,6 +34,7 @@ class KeeperService implements Service {
 
   async start(): Promise<void> {
     const { node, log, keeper } = this.#config;
+    this.#stepBack();
     const metrics = createMetrics({ service: this.name, node: node.node });
     this.#status = await startStatusServer({
       ...node.status,
@@ -57,6 +59,14 @@ class KeeperService implements Service {
       metrics,
       onReplaced: () => process.kill(process.pid, "SIGTERM"),
     });
+  }
+
+  #stepBack(): void {
+    try {
+      setPriority(this.#config.nice);
+    } catch (error) {
+      this.#logger.warn({ err: error }, "the system does not let the keeper step back; others may wait for it");
+    }
   }
 
   async drain(): Promise<void> {
