@@ -31,6 +31,9 @@ function progress(): void {
   say({
     is: "progress",
     live: clients.filter(({ session }) => session.status.state === "live").length,
+    away: clients.flatMap(({ name, session: { status } }) =>
+      status.state === "live" ? [] : [`${name} is ${status.state} ${status.code ?? ""}`],
+    ),
     asked: rooms.reduce((sum, { asked }) => sum + asked.length, 0),
     done: rooms.reduce((sum, { done }) => sum + done, 0),
     idle: rooms.every(({ isAsking }) => !isAsking),

@@ -24,6 +24,8 @@ export interface ClientsProgress {
   readonly is: "progress";
   /** Clients whose view is current. */
   readonly live: number;
+  /** The others, and what each says of itself. */
+  readonly away: readonly string[];
   readonly asked: number;
   readonly done: number;
   /** Nobody waits for an answer. */

@@ -39,6 +39,8 @@ export interface ChaosResult {
 const SETTLE_MS = 90_000;
 const PRESENCE_MS = 30_000;
 const LOOK_EVERY_MS = 500;
+/** Of so few who are away it is said who they are. */
+const NAMED = 3;
 const PROGRESS_MS = 5_000;
 
 export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
@@ -205,8 +207,9 @@ class ChaosRun {
   }
 
   get #state(): string {
-    const { live = 0, asked = 0, done = 0 } = this.#progress ?? {};
-    return `${live} of ${this.#options.clientCount} clients live, ${asked} asked, ${done} answered`;
+    const { live = 0, away = [], asked = 0, done = 0 } = this.#progress ?? {};
+    const some = away.length > 0 && away.length <= NAMED ? ` (${away.join("; ")})` : "";
+    return `${live} of ${this.#options.clientCount} clients live${some}, ${asked} asked, ${done} answered`;
   }
 
   #tell(): void {
