@@ -15,21 +15,18 @@ const EPOCH = /^(0|[1-9]\d{0,17})$/;
 const HALF_A_PAIR = /\p{Surrogate}/u;
 
 /** The bytes of a record of one append; undefined where it is, or has, anything else. */
-export const encodeAppend = (record: RecordJson): Uint8Array | undefined =>
-  writtenBytes((writer) => writeAppend(writer, record));
-
-/** Writes the fields of such a record; false, or an error, where it is none: what is written then is good for nothing. */
-export function writeAppend(writer: BinaryWriter, record: RecordJson): boolean {
-  const appended = onlyAppend(record);
-  return appended !== undefined && hasOnly(record, recordKeys) && writeRecord(writer, record, appended);
+export function encodeAppend(record: RecordJson): Uint8Array | undefined {
+  const appended = appendedBy(record);
+  return appended && writtenBytes((writer) => writeAppend(writer, record, appended));
 }
 
-function onlyAppend({ events }: RecordJson): PartAppendedJson | undefined {
-  const [event] = events ?? [];
+/** What the record appends; undefined where it is, or has, anything else. Looked at first, since nothing is written yet. */
+export function appendedBy(record: RecordJson): PartAppendedJson | undefined {
+  const [event] = record.events ?? [];
   const appended = event?.partAppended;
-  if (event === undefined || events?.length !== 1 || typeof appended !== "object") return undefined;
+  if (event === undefined || record.events?.length !== 1 || typeof appended !== "object") return undefined;
   for (const key in event) if (key !== "partAppended") return undefined;
-  return hasOnly(appended, appendedKeys) ? appended : undefined;
+  return hasOnly(appended, appendedKeys) && hasOnly(record, recordKeys) ? appended : undefined;
 }
 
 function hasOnly(json: object, keys: ReadonlySet<string>): boolean {
@@ -37,8 +34,11 @@ function hasOnly(json: object, keys: ReadonlySet<string>): boolean {
   return true;
 }
 
-/** All tags are field number * 8 + wire type, in ascending order; false where a value is none that can be written here. */
-function writeRecord(writer: BinaryWriter, record: RecordJson, appended: PartAppendedJson): boolean {
+/**
+ * Writes the record's fields; false, or an error, where a value is none that can be written here: what is written then is
+ * good for nothing. All tags are field number * 8 + wire type, in ascending order.
+ */
+export function writeAppend(writer: BinaryWriter, record: RecordJson, appended: PartAppendedJson): boolean {
   return (
     writeText(writer, 10, record.producer) &&
     writeNumber(writer, 16, record.first) &&

@@ -4,7 +4,7 @@
  */
 import { BinaryReader, type BinaryWriter } from "@bufbuild/protobuf/wire";
 import { decodeAppend } from "./append-codec.ts";
-import { writeAppend } from "./append-encoder.ts";
+import { appendedBy, writeAppend } from "./append-encoder.ts";
 import { encodeRecord } from "./codec.ts";
 import { ProtocolError } from "./errors.ts";
 import type { AgentVerdict, RecordJson } from "./schema.ts";
@@ -46,14 +46,17 @@ export const encodePublish = ({ session, record }: Publish): Uint8Array =>
 
 /** A message with a record in it: an append is written where it belongs, anything else copied there. */
 function aroundRecord(record: RecordJson, write: (writer: BinaryWriter, writeRecord: () => void) => void): Uint8Array {
-  const fast = writtenBytes((writer) => {
-    let isWritten = false;
-    write(writer, () => {
-      isWritten = writeAppend(writer.fork(), record);
-      writer.join();
+  const appended = appendedBy(record);
+  const fast =
+    appended &&
+    writtenBytes((writer) => {
+      let isWritten = false;
+      write(writer, () => {
+        isWritten = writeAppend(writer.fork(), record, appended);
+        writer.join();
+      });
+      return isWritten;
     });
-    return isWritten;
-  });
   if (fast !== undefined) return fast;
   const bytes = encodeRecord(record);
   const whole = writtenBytes((writer) => {
