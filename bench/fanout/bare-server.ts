@@ -1,30 +1,13 @@
 // Bare uWebSockets: sockets that subscribe to a topic when they open, and frames that are published to them.
-import { App, DISABLED, us_socket_local_port } from "uWebSockets.js";
+import { bareSockets, listen } from "../stand/bare-sockets.ts";
 import { pace } from "../latency/pacer.ts";
 import type { FromBare, ToBare } from "./bare-messages.ts";
 
 const say = (message: FromBare): void => void process.send?.(message);
-const app = App();
 let sessions = 1;
 let opened = 0;
-
-app.ws<object>("/", {
-  compression: DISABLED,
-  idleTimeout: 60,
-  upgrade: (response, request, context) =>
-    response.upgrade(
-      {},
-      request.getHeader("sec-websocket-key"),
-      request.getHeader("sec-websocket-protocol"),
-      request.getHeader("sec-websocket-extensions"),
-      context,
-    ),
-  open: (ws) => void ws.subscribe(`${opened++ % sessions}/all`),
-});
-app.listen("127.0.0.1", 0, (socket) => {
-  if (socket === false) throw new Error("there is no port to listen on");
-  say({ t: "listening", port: us_socket_local_port(socket) });
-});
+const app = bareSockets(() => `${opened++ % sessions}/all`);
+listen(app, (port) => say({ t: "listening", port }));
 
 /** As an edge publishes a token. */
 async function publish({ perSecond, durationMs }: Extract<ToBare, { t: "publish" }>): Promise<void> {

@@ -1,5 +1,5 @@
 // Who reads what a latency bench carries, in a process of its own, as a screen is: says when each token has arrived.
-import { openBenchLog } from "../stand/bench-log.ts";
+import { openBenchLog, tailAll } from "../stand/bench-log.ts";
 import { Arrivals } from "./arrivals.ts";
 import { textOf } from "./record.ts";
 import type { FromReader, Source, ToReader } from "./reader-messages.ts";
@@ -31,15 +31,7 @@ async function open(source: Source): Promise<void> {
 /** The record is decoded only as far as its text. */
 async function readLog({ brokers, topicPrefix, topic, partitions }: Extract<Source, { t: "log" }>): Promise<void> {
   const log = await openBenchLog(brokers, topicPrefix);
-  const tail = log.tail(topic, {
-    onEntries: (_partition, entries) => {
-      for (const { value } of entries) onText(textOf(value));
-    },
-    onPartitionError: (_partition, error) => {
-      throw error;
-    },
-  });
-  for (let partition = 0; partition < partitions; partition += 1) tail.add(partition, 0);
+  tailAll(log, topic, partitions, ({ value }) => onText(textOf(value)));
 }
 
 /** One after the other: a socket's session is how many were open before it. */

@@ -2,8 +2,8 @@
 // the log to WebSockets. The same libraries as perdure's services, and nothing between them.
 import { Server, ServerCredentials } from "@grpc/grpc-js";
 import type { ServerDuplexStream } from "@grpc/grpc-js";
-import { App, DISABLED, us_socket_local_port } from "uWebSockets.js";
-import { openBenchLog } from "../stand/bench-log.ts";
+import { bareSockets, listen } from "../stand/bare-sockets.ts";
+import { openBenchLog, tailAll } from "../stand/bench-log.ts";
 import { textOf } from "./record.ts";
 import { eventsTopic, type FromRelay, relayMethod, type ToRelay } from "./relay-messages.ts";
 
@@ -36,35 +36,11 @@ async function ingest(asked: ToRelay): Promise<void> {
 
 async function edge(asked: ToRelay): Promise<void> {
   const log = await openBenchLog(asked.brokers, asked.topicPrefix);
-  const app = App();
   let opened = 0;
-  app.ws<object>("/", {
-    compression: DISABLED,
-    idleTimeout: 60,
-    upgrade: (response, request, context) =>
-      response.upgrade(
-        {},
-        request.getHeader("sec-websocket-key"),
-        request.getHeader("sec-websocket-protocol"),
-        request.getHeader("sec-websocket-extensions"),
-        context,
-      ),
-    open: (ws) => void ws.subscribe(String(opened++)),
+  const app = bareSockets(() => String(opened++));
+  tailAll(log, eventsTopic, asked.partitions, ({ key, value, offset }) => {
+    const session = Buffer.from(key).readUInt16BE(0);
+    app.publish(String(session), JSON.stringify(["a", session, offset, 7, offset, textOf(value)]));
   });
-  const tail = log.tail(eventsTopic, {
-    onEntries: (_partition, entries) => {
-      for (const { key, value, offset } of entries) {
-        const session = Buffer.from(key).readUInt16BE(0);
-        app.publish(String(session), JSON.stringify(["a", session, offset, 7, offset, textOf(value)]));
-      }
-    },
-    onPartitionError: (_partition, error) => {
-      throw error;
-    },
-  });
-  for (let partition = 0; partition < asked.partitions; partition += 1) tail.add(partition, 0);
-  app.listen("127.0.0.1", 0, (socket) => {
-    if (socket === false) throw new Error("there is no port to listen on");
-    say({ port: us_socket_local_port(socket) });
-  });
+  listen(app, (port) => say({ port }));
 }

@@ -1,5 +1,6 @@
 import { keyBytes } from "@perdure/protocol";
 import { recordOf, textOf } from "../latency/record.ts";
+import { tailAll } from "../stand/bench-log.ts";
 import type { Cluster } from "../stand/cluster.ts";
 import { type Flow, Window } from "./window.ts";
 
@@ -23,15 +24,7 @@ export async function openFloorFlow(
       throw error;
     });
   });
-  const tail = log.tail(topic, {
-    onEntries: (_partition, entries) => {
-      for (const { key, value } of entries) window.arrived(sessionOf(key), textOf(value));
-    },
-    onPartitionError: (_partition, error) => {
-      throw error;
-    },
-  });
-  for (let partition = 0; partition < partitions; partition += 1) tail.add(partition, 0);
+  const tail = tailAll(log, topic, partitions, ({ key, value }) => window.arrived(sessionOf(key), textOf(value)));
   cluster.onStop(() => tail.close());
   return window;
 }
