@@ -1,4 +1,3 @@
-import { setPriority } from "node:os";
 import type { Log } from "@perdure/log";
 import { topicSpecs } from "@perdure/replica";
 import {
@@ -15,6 +14,7 @@ import {
 } from "@perdure/service-kit";
 import { type KeeperConfig, keeperConfigSchema } from "./config.ts";
 import { type Keeper, startKeeper } from "./keeper.ts";
+import { stepBack } from "./step-back.ts";
 
 /** The keeper as a process of its own. */
 class KeeperService implements Service {
@@ -63,7 +63,7 @@ class KeeperService implements Service {
 
   #stepBack(): void {
     try {
-      setPriority(this.#config.nice);
+      stepBack(this.#config.nice);
     } catch (error) {
       this.#logger.warn({ err: error }, "the system does not let the keeper step back; others may wait for it");
     }
