@@ -65,6 +65,7 @@ export class PartitionReplica {
       {
         onWatermark: (covered) => this.#opened?.ring.trim(covered),
         onSession: (sessionKey, entry) => this.#headWritten(sessionKey, entry),
+        onLost: (error) => this.#overtaken(error),
       },
     );
     this.#opening = this.#open();
@@ -186,7 +187,7 @@ export class PartitionReplica {
     position.advance(nextOffset);
   }
 
-  /** The keeper has trimmed what this process had not read yet. */
+  /** The keeper has trimmed what this process had not read yet, or the log is not the one that it has read. */
   #overtaken(error: LogError): void {
     this.#parts.logger.warn({ partition: this.partition, error }, "this replica fell behind the log and starts again");
     this.close(catchingUp("this node fell behind the log", this.#parts.limits.retryAfterMs));

@@ -19,6 +19,8 @@ export interface IndexObserver {
   onSession?(sessionKey: string, entry: () => IndexEntryJson): void;
   /** Every record up to `covered` is covered by heads that the index named before. */
   onWatermark?(covered: number): void;
+  /** The log does not go on where the index was read to: what it says from now on is not heard. */
+  onLost(error: LogError): void;
 }
 
 interface IndexParts {
@@ -37,7 +39,7 @@ export class SessionIndex {
   readonly #position = new Position(0);
   #watermark = -1;
 
-  constructor(parts: IndexParts, observer: IndexObserver = {}) {
+  constructor(parts: IndexParts, observer: IndexObserver) {
     this.#parts = parts;
     this.#observer = observer;
     this.#follow(0);
@@ -89,8 +91,9 @@ export class SessionIndex {
 
   /** A compacted topic may begin later than at 0; what is missing there has been replaced. */
   #lost(error: LogError): void {
-    if (error.code === "offset_trimmed" && error.start !== undefined) this.#follow(error.start);
-    else this.#position.fail(error);
+    if (error.code === "offset_trimmed" && error.start !== undefined) return this.#follow(error.start);
+    this.#position.fail(error);
+    this.#observer.onLost(error);
   }
 
   #take(entries: readonly Entry[], nextOffset: number): void {

@@ -1,4 +1,4 @@
-import { LogError } from "@perdure/log";
+import { LogError, type Tail } from "@perdure/log";
 import { encodeIndexEntry, encodeRecord, keyBytes } from "@perdure/protocol";
 import { entryKeyText, TOPICS } from "@perdure/replica";
 import { alteredLog, canonicalText, GatedTail, SampleWriter, until } from "@perdure/replica/testing";
@@ -64,6 +64,32 @@ describe("when sessions are checkpointed", () => {
     await world.pass(5_000);
     expect(watermarks).toEqual([1, 31]);
     gated.release();
+  });
+
+  it("and the partition is opened anew where the log does not go on with the index that was read", async () => {
+    const { log } = world.test;
+    let tell: ((error: LogError) => void) | undefined;
+    let begun = 0;
+    const replaced = alteredLog(log, {
+      tail: (topic, listener) => {
+        const tail = log.tail(topic, listener);
+        if (topic !== TOPICS.index) return tail;
+        tell ??= (error) => listener.onPartitionError(0, error);
+        const add: Tail["add"] = (...place) => {
+          begun += 1;
+          tail.add(...place);
+        };
+        return { add, remove: (partition) => tail.remove(partition), close: () => tail.close() };
+      },
+    });
+    await world.keeper({}, replaced);
+    expect(begun).toBe(1);
+    tell?.(new LogError("offset_future", "the topic was made anew"));
+    await world.pass(5_000);
+    expect(begun).toBe(2);
+    await say(2);
+    await world.pass(10_000);
+    expect(await world.watermark(0)).toBe(2);
   });
 
   it("and a session stays in memory until it is known what became of its checkpoint", async () => {

@@ -74,7 +74,7 @@ export class PartitionKeeper {
     this.#queue = new DueQueue(clock, (keys) => this.#wake(keys));
     this.#index = new SessionIndex(
       { log, partition: this.partition, tail, logger },
-      { onSession: (key, entry) => this.#noteEntry(key, entry()) },
+      { onSession: (key, entry) => this.#noteEntry(key, entry()), onLost: (error) => this.#overtaken(error) },
     );
     this.#chains = new PageChains(log, this.partition, this.#index);
     this.#loads = new HeadLoads({
@@ -342,7 +342,10 @@ export class PartitionKeeper {
   }
 
   #overtaken(error: LogError): void {
-    this.#parts.logger.error({ partition: this.partition, err: error }, "the log was trimmed before the keeper");
+    this.#parts.logger.error(
+      { partition: this.partition, err: error },
+      "the log does not go on where the keeper has read to",
+    );
     this.#lose(error.code);
   }
 
