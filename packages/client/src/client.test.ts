@@ -81,6 +81,18 @@ function answer(id: number): void {
   network.socket.receive({ t: "attached", id, h: 7, member: "m", how: "snapshot", ...created() });
 }
 
+test("a node that answers pings and no attach is left for another connection", async () => {
+  const { socket } = await attaching();
+  for (let waitedMs = 0; waitedMs < 60_000 && network.socket === socket; waitedMs += 5_000) {
+    clock.advance(5_000);
+    socket.receive({ t: "pong" });
+    await settle();
+  }
+  expect(network.socket).not.toBe(socket);
+  await welcomed();
+  expect(network.socket.sentOf("attach")).toHaveLength(1);
+});
+
 describe("SPEC 9: a session that is closed before its attach was answered", () => {
   test("is let go of when the answer says under which handle", async () => {
     const { session, socket } = await attaching();

@@ -243,6 +243,7 @@ class PerdureClient implements Client {
 
   #onFrame(frame: ServerFrame): void {
     if ("t" in frame && frame.t === "welcome") for (const { engine } of this.#sessions.values()) engine.onRenewed();
+    if ("t" in frame && frame.t === "pong") for (const { engine } of this.#sessions.values()) engine.onFrame(frame);
     const engine = "t" in frame ? this.#receiver(frame) : this.#byHandle.get(frame[1]);
     engine?.onFrame(frame);
     // A session that was closed before its attach was answered is followed from then on: only now there is a handle to let

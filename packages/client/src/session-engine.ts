@@ -260,9 +260,11 @@ export class SessionEngine {
       case "error":
         if (!this.pages.onError(frame)) this.#link.onError(frame);
         break;
+      case "pong":
+        this.#link.onPong();
+        break;
       case "welcome":
       case "move":
-      case "pong":
         // The connection's.
         break;
     }

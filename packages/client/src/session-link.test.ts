@@ -188,6 +188,42 @@ describe("following a session", () => {
   });
 });
 
+describe("a node that does not answer an attach", () => {
+  const ANSWER_MS = 30_000;
+  const pings = () => sent.filter(({ t }) => t === "ping").length;
+
+  test("is left for another one, once it has shown that no slow line is in between", () => {
+    link.connected();
+    clock.advance(ANSWER_MS - 1);
+    link.onPong();
+    expect({ pings: pings(), moves }).toEqual({ pings: 0, moves: [] });
+    clock.advance(1);
+    expect({ pings: pings(), moves }).toEqual({ pings: 1, moves: [] });
+    link.onPong();
+    link.onPong();
+    expect({ moves: moves.length, reports }).toEqual({ moves: 1, reports: ["unavailable"] });
+  });
+
+  test("is stayed with where the answer was on its way", () => {
+    link.connected();
+    clock.advance(ANSWER_MS);
+    link.onAttached(attached({}));
+    link.onPong();
+    clock.advance(ANSWER_MS);
+    expect({ pings: pings(), moves, reports }).toEqual({ pings: 1, moves: [], reports: [] });
+  });
+
+  test("is given as much time again for another attach, on another connection too", () => {
+    link.connected();
+    clock.advance(ANSWER_MS);
+    link.disconnected();
+    link.connected();
+    link.onPong();
+    clock.advance(ANSWER_MS - 1);
+    expect({ pings: pings(), moves }).toEqual({ pings: 1, moves: [] });
+  });
+});
+
 describe("a node that does not know the session's rules (SPEC 14)", () => {
   const tooNew = { t: "detached", h: 7, code: "rules_too_new", retryAfterMs: 500 } as const;
 

@@ -50,10 +50,16 @@ export interface SessionLinkOptions {
   readonly onReport: (code: string, message: string) => void;
 }
 
+/** An edge answers an attach in 20 seconds, if only that it cannot yet. After this long it is asked whether it still will. */
+const ANSWER_MS = 30_000;
+
 /** Follows one session over whatever connection there is: attaches by cursor, finds gaps, comes back. */
 export class SessionLink {
   readonly #options: SessionLinkOptions;
   readonly #retry: Timer;
+  readonly #patience: Timer;
+  /** The edge was pinged since the attach. */
+  #isAsked = false;
   #state: LinkState = { phase: "detached" };
   #handle: number | undefined;
   #requestId = 0;
@@ -65,6 +71,7 @@ export class SessionLink {
   constructor(options: SessionLinkOptions) {
     this.#options = options;
     this.#retry = new Timer(options.clock);
+    this.#patience = new Timer(options.clock);
   }
 
   get state(): LinkState {
@@ -179,6 +186,18 @@ export class SessionLink {
     }
   }
 
+  /**
+   * The edge has answered a ping. What it said before has come before: where it has not answered the attach by then, it
+   * is stuck, and no slow line is in between.
+   */
+  onPong(): void {
+    if (!this.#isAsked) return;
+    this.#isAsked = false;
+    const { onReport, onElsewhere } = this.#options;
+    onReport("unavailable", `the node does not answer an attach in ${ANSWER_MS} ms; connecting anew`);
+    onElsewhere();
+  }
+
   get #follows(): boolean {
     return this.#state.phase === "live" || this.#state.phase === "lagging";
   }
@@ -197,6 +216,10 @@ export class SessionLink {
     this.#become({ phase: "attaching" });
     const cursor = this.#useCursor ? mirror.cursor : undefined;
     const member = this.#member;
+    this.#patience.start(ANSWER_MS, () => {
+      this.#isAsked = true;
+      send({ t: "ping" });
+    });
     send({
       t: "attach",
       id: this.#requestId,
@@ -225,6 +248,8 @@ export class SessionLink {
   }
 
   #become(state: LinkState): void {
+    this.#patience.stop();
+    this.#isAsked = false;
     this.#state = state;
     this.#options.onState(state);
   }
