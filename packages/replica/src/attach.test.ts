@@ -1,4 +1,4 @@
-import { type Log, LogError } from "@perdure/log";
+import type { Log } from "@perdure/log";
 import { encodeIndexEntry, keyBytes } from "@perdure/protocol";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { HeldSession, Replica, SessionListener } from "./api.ts";
@@ -142,26 +142,6 @@ describe("attach, from a head and the records past it (SPEC 3: same log, same st
     await replica.attach(OTHER, quiet);
     const held = await replica.attach(KEY, quiet);
     expect(held.state.seq).toBe(1 + 6 * 3);
-  });
-
-  it("reads a partition anew whose index the log does not go on with", async () => {
-    const { log } = test;
-    let tell: ((error: LogError) => void) | undefined;
-    const replaced = alteredLog(log, {
-      tail: (topic, listener) => {
-        if (topic === TOPICS.index) tell ??= (error) => listener.onPartitionError(0, error);
-        return log.tail(topic, listener);
-      },
-    });
-    await say(2);
-    const replica = newReplica({}, replaced);
-    const lost: string[] = [];
-    await replica.attach(OTHER, { ...quiet, onLost: (code) => void lost.push(code) });
-    tell?.(new LogError("offset_future", "the topic was made anew"));
-    expect(lost).toEqual(["catching_up"]);
-    await say(2);
-    await cover();
-    await expectWhole(await replica.attach(KEY, quiet));
   });
 
   it("waits for the tail to reach what was acknowledged before, however late that is", async () => {

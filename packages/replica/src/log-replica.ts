@@ -52,7 +52,9 @@ class LogReplica implements Replica {
   async attach(sessionKey: string, listener: SessionListener): Promise<HeldSession> {
     const attached = this.#attach(sessionKey, listener);
     try {
-      return await this.#inTime(attached, `${sessionKey} is still being read`);
+      return await this.#inTime(attached, `${sessionKey} is still being read`, () =>
+        this.#partitions.get(this.#partitionOf(sessionKey))?.giveUp(sessionKey),
+      );
     } catch (error) {
       // Nobody waits for it any more, so nobody would let go of it.
       attached.then(
@@ -158,10 +160,13 @@ class LogReplica implements Replica {
   }
 
   /** The outcome, or `catching_up` where it takes longer than an attach may. */
-  async #inTime<Result>(outcome: Promise<Result>, what: string): Promise<Result> {
+  async #inTime<Result>(outcome: Promise<Result>, what: string, onLate?: () => void): Promise<Result> {
     const late = Promise.withResolvers<never>();
     const { attachMs, retryAfterMs } = this.#limits;
-    const cancel = this.#clock.after(attachMs, () => late.reject(catchingUp(what, retryAfterMs)));
+    const cancel = this.#clock.after(attachMs, () => {
+      onLate?.();
+      late.reject(catchingUp(what, retryAfterMs));
+    });
     try {
       return await Promise.race([outcome, late.promise]);
     } finally {

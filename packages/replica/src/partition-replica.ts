@@ -102,6 +102,12 @@ export class PartitionReplica {
     return session.hold(listener);
   }
 
+  /** An attach has waited for too long: the next one begins anew, since what this one waited for may never come. */
+  giveUp(sessionKey: string): void {
+    this.#loading.delete(sessionKey);
+    this.#end.giveUp();
+  }
+
   /** Ends every hold with the error, and follows the partition no more. */
   close(error: PerdureError): void {
     if (this.#closed !== undefined) return;
@@ -204,7 +210,7 @@ export class PartitionReplica {
     const underWay = this.#loading.get(sessionKey);
     if (underWay !== undefined) return underWay;
     const loading = this.#load(sessionKey).finally(() => {
-      this.#loading.delete(sessionKey);
+      if (this.#loading.get(sessionKey) === loading) this.#loading.delete(sessionKey);
       this.#noteIdle();
     });
     this.#loading.set(sessionKey, loading);
@@ -215,9 +221,12 @@ export class PartitionReplica {
     const { loader } = await this.#opening;
     return loader.load(sessionKey, (session) => {
       if (this.#closed !== undefined) throw this.#closed;
+      const held = this.#sessions.get(sessionKey);
+      if (held !== undefined) return held;
       this.#parts.admitSession();
       this.#sessions.set(sessionKey, session);
       this.#parts.idleSessions.add(session);
+      return session;
     });
   }
 

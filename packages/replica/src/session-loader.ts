@@ -20,6 +20,8 @@ export interface LoaderParts {
   readonly newFold: (parts: Pick<SessionFoldParts, "sessionKey" | "state">) => SessionFold;
 }
 
+type Adopt = (session: SessionFold) => SessionFold;
+
 const LOADS_TRIED = 5;
 const REREAD_BYTES = 1024 * 1024;
 
@@ -32,10 +34,11 @@ export class SessionLoader {
   }
 
   /**
-   * The session at the end of the ring; `adopt` is called in the same tick, so that no record comes in between.
+   * The session at the end of the ring; `adopt` is called in the same tick, so that no record comes in between. It
+   * answers the session that counts: another one, where a load that began later was first.
    * Throws `catching_up`, `set_aside`, `rules_too_new`, `history_lost`, and LogError.
    */
-  async load(sessionKey: string, adopt: (session: SessionFold) => void): Promise<SessionFold> {
+  async load(sessionKey: string, adopt: Adopt): Promise<SessionFold> {
     for (let tried = 0; tried < LOADS_TRIED; tried += 1) {
       const session = await this.#tryLoad(sessionKey, adopt);
       if (session !== undefined) return session;
@@ -45,7 +48,7 @@ export class SessionLoader {
   }
 
   /** Undefined: the head has moved in the meantime. */
-  async #tryLoad(sessionKey: string, adopt: (session: SessionFold) => void): Promise<SessionFold | undefined> {
+  async #tryLoad(sessionKey: string, adopt: Adopt): Promise<SessionFold | undefined> {
     const mark = this.#parts.index.mark(sessionKey);
     const entry = this.#parts.index.get(sessionKey);
     const session = await this.#fromHead(sessionKey, entry);
@@ -54,10 +57,7 @@ export class SessionLoader {
     while (this.#ringReaches(session, mark)) {
       const missing = this.#foldRing(session);
       if (session.lost !== undefined) throw session.lost;
-      if (missing === undefined) {
-        adopt(session);
-        return session;
-      }
+      if (missing === undefined) return adopt(session);
       await this.#reread(session, missing);
     }
     return undefined;
