@@ -213,7 +213,35 @@ describe("time", () => {
     const client = new RawClient(urlOf(timed));
     await client.opened;
     clock.advance(6_000);
-    expect(await client.closed).toEqual({ code: 4504, reason: "hello_expected" });
+    expect(await client.closed).toEqual({ code: 4003, reason: "idle_timeout" });
+  });
+
+  test("a node that was stopped itself hears first what came meanwhile", async () => {
+    const clock = new ManualClock(Date.now());
+    const timed = await world.edge({ clock });
+    const client = new RawClient(urlOf(timed));
+    await client.opened;
+    clock.jump(60_000);
+    await client.hello(await token());
+    clock.advance(2_000);
+    await client.send({ t: "attach", id: 1, session: "stopped-1" });
+    await client.next("attached");
+    client.close();
+  });
+
+  test("without word on its token in time it is closed, and may be back", async () => {
+    const clock = new ManualClock(Date.now());
+    const asked = Promise.withResolvers<void>();
+    const verify = (): Promise<never> => {
+      asked.resolve();
+      return new Promise(() => undefined);
+    };
+    const timed = await world.edge({ clock, verifier: { verify } });
+    const client = new RawClient(urlOf(timed));
+    await client.send({ t: "hello", v: 1, token: await token() });
+    await asked.promise;
+    clock.advance(6_000);
+    expect(await client.closed).toEqual({ code: 4006, reason: "unavailable" });
   });
 
   test("a token's end closes the connection, and a renewed one keeps it", async () => {

@@ -92,7 +92,7 @@ export const CODES = {
   unknown_frame: told("The frame's kind is unknown."),
   frame_too_large: told("The frame is larger than `maxFrameBytes`."),
   protocol_version: told("This version of the protocol is not spoken here. Update the client."),
-  hello_expected: told("The first frame must be `hello`, within its time."),
+  hello_expected: told("The first frame must be `hello`, and no other one is."),
   unauthenticated: told("The token is missing or not valid."),
   token_expired: later("The token has expired. Get a new one and connect again."),
   forbidden_session: told("The token does not cover this session."),

@@ -114,7 +114,7 @@ export const STATUSES: Readonly<Record<Code, CodeStatus>> = {
   too_many_sessions: FULL,
   cursor_future: status(11, 409),
   slow_consumer: status(8, 429, 4002),
-  idle_timeout: status(14, 408),
+  idle_timeout: status(14, 408, 4003),
   draining: status(14, 503, 4004),
   removed_from_session: FORBIDDEN,
   // Nodes and the log.

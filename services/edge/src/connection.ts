@@ -92,9 +92,16 @@ export class Connection implements SocketReceiver {
     const { limits } = this.#parts;
     const silentMs = nowMs - this.#heardMs;
     if (silentMs >= limits.silenceMs) return this.#cut("idle_timeout");
-    const greeting = this.#phase === "greeting" || this.#phase === "verifying";
-    if (greeting && nowMs - this.#openedMs >= limits.helloMs) {
-      return this.close(refuse("hello_expected", `No hello came within ${limits.helloMs} ms.`));
+    if (nowMs - this.#openedMs >= limits.helloMs) {
+      // Slow lines and slow keys pass: whoever said hello too late, or has no answer to it, is to come back.
+      if (this.#phase === "greeting") {
+        return this.close(refuse("idle_timeout", `No hello came within ${limits.helloMs} ms. Connect again.`));
+      }
+      if (this.#phase === "verifying") {
+        return this.close(
+          refuse("unavailable", `No word on the token came within ${limits.helloMs} ms. Connect again.`),
+        );
+      }
     }
     const expiresMs = this.#sessions?.grant.expiresMs ?? Infinity;
     if (this.#phase === "open" && nowMs >= expiresMs) return this.close(refuse("token_expired"));

@@ -65,7 +65,7 @@ export class AgentStream {
   #moved = false;
   readonly #hurried = Promise.withResolvers<void>();
   #over = false;
-  #cancelHello: () => void;
+  #cancelHello: () => void = () => undefined;
   #cancelExpiry: () => void = () => undefined;
   #cancelSilence: () => void = () => undefined;
 
@@ -74,8 +74,11 @@ export class AgentStream {
     this.#options = options;
     this.#grant = grant;
     this.#expireWithToken();
-    this.#cancelHello = deps.clock.after(deps.limits.helloMs, () =>
-      this.close(new PerdureError("hello_expected", `say hello within ${deps.limits.helloMs} ms`)),
+    this.#watch(
+      deps.limits.helloMs,
+      (cancel) => (this.#cancelHello = cancel),
+      () =>
+        this.close(new PerdureError("idle_timeout", `no hello came within ${deps.limits.helloMs} ms: connect again`)),
     );
   }
 
@@ -327,15 +330,26 @@ export class AgentStream {
     );
   }
 
-  #watchSilence(waitMs = this.#options.deps.limits.heartbeatMs * MISSED_BEATS): void {
+  #watchSilence(): void {
+    this.#cancelSilence();
+    this.#watch(
+      this.#options.deps.limits.heartbeatMs * MISSED_BEATS,
+      (cancel) => (this.#cancelSilence = cancel),
+      () =>
+        this.close(new PerdureError("idle_timeout", `${MISSED_BEATS} heartbeats were missed`), "LOST_REASON_SILENT"),
+    );
+  }
+
+  /** Calls when nothing was heard for so long. `onBegun`: with what ends the wait, again each time that it begins. */
+  #watch(waitMs: number, onBegun: (cancel: () => void) => void, onSilent: () => void): void {
     const { clock, limits } = this.#options.deps;
     const dueMs = clock.now() + waitMs;
-    this.#cancelSilence();
-    this.#cancelSilence = clock.after(waitMs, () => {
+    const onDue = (): void => {
       // It was this node that could not hear: what came meanwhile is still to be read.
-      if (clock.now() - dueMs > limits.heartbeatMs / 2) this.#watchSilence(limits.heartbeatMs);
-      else this.close(new PerdureError("idle_timeout", `${MISSED_BEATS} heartbeats were missed`), "LOST_REASON_SILENT");
-    });
+      if (clock.now() - dueMs > limits.heartbeatMs / 2) this.#watch(limits.heartbeatMs, onBegun, onSilent);
+      else onSilent();
+    };
+    onBegun(clock.after(waitMs, onDue));
   }
 
   /** True, once: what else has to be done at the end is the caller's. */

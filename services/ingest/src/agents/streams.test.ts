@@ -60,7 +60,16 @@ describe("who may open a stream", () => {
     const silent = streams.connect(await node.token());
     await streams.welcomed("i-2");
     node.clock.advance(5_000);
-    expect((await silent.ended).code).toBe("hello_expected");
+    expect((await silent.ended).code).toBe("idle_timeout");
+  });
+
+  test("a node that was stopped itself hears first what came meanwhile", async () => {
+    const agent = streams.connect(await node.token());
+    await streams.welcomed("i-2");
+    node.clock.stoppedMs = 60_000;
+    node.clock.advance(5_000);
+    agent.hello({});
+    await agent.next("welcome");
   });
 
   test("several requests in one message are taken in their order; a batch in a batch, or one cut short, ends the stream", async () => {
