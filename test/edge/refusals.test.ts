@@ -225,7 +225,7 @@ describe("time", () => {
     await client.hello(await token());
     clock.advance(2_000);
     await client.send({ t: "attach", id: 1, session: "stopped-1" });
-    await client.next("attached");
+    expect(await client.next("attached")).toMatchObject({ how: "new" });
     client.close();
   });
 

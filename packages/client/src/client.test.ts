@@ -6,6 +6,7 @@ import { type ClientStorage, type LockManager, memoryStore } from "./environment
 import { FakeLocks } from "./testing/fake-locks.ts";
 import { FakeNetwork } from "./testing/fake-socket.ts";
 import { ManualClock } from "./testing/manual-clock.ts";
+import type { Session } from "./session.ts";
 import { deniedStore } from "./testing/denied-store.ts";
 
 let network: FakeNetwork;
@@ -91,6 +92,45 @@ test("a node that answers pings and no attach is left for another connection", a
   expect(network.socket).not.toBe(socket);
   await welcomed();
   expect(network.socket.sentOf("attach")).toHaveLength(1);
+});
+
+describe("the past of a session that is refused", () => {
+  const past = (session: Session): Promise<unknown> => codeOf(session.history().next());
+
+  const idOf = (kind: "attach" | "history"): number =>
+    network.socket
+      .sentOf(kind)
+      .map(({ id }) => Number(id))
+      .at(-1) ?? 0;
+
+  function answerWithPast(): void {
+    const { head, ...at } = created();
+    const answered = { t: "attached", id: idOf("attach"), h: 7, member: "m", how: "snapshot", ...at } as const;
+    network.socket.receive({ ...answered, head: { ...head, nextPage: 1 } });
+  }
+
+  test("is not waited for, and can be read again after another login", async () => {
+    const { session, socket } = await attaching();
+    const waiting = past(session);
+    socket.end(4505, "unauthenticated");
+    expect([await waiting, await past(session)]).toEqual(["unauthenticated", "unauthenticated"]);
+    client.reconnect();
+    await welcomed();
+    answerWithPast();
+    const walk = past(session);
+    network.socket.receive({ t: "page", id: idOf("history"), h: 7 });
+    expect(await walk).toBe("applied");
+  });
+
+  test("is not asked for again by a request that was to wait", async () => {
+    const { session, socket } = await attaching();
+    answerWithPast();
+    const waiting = past(session);
+    socket.receive({ t: "error", id: idOf("history"), code: "catching_up", message: "", retryAfterMs: 500 });
+    socket.end(4505, "unauthenticated");
+    clock.advance(500);
+    expect(await waiting).toBe("unauthenticated");
+  });
 });
 
 describe("SPEC 9: a session that is closed before its attach was answered", () => {

@@ -17,6 +17,8 @@ export interface PageRequestsOptions {
   /** The handle of the attached session; undefined: it is not. */
   readonly handle: () => number | undefined;
   readonly send: (frame: HistoryFrame) => unknown;
+  /** Why nothing can be read now; undefined: it can, or will be. */
+  readonly refused: () => PerdureError | undefined;
 }
 
 const RETRY_MS = 1_000;
@@ -30,6 +32,7 @@ export class PageRequests {
     this.#options = options;
   }
 
+  /** Rejects with PerdureError where the session is refused, which waiting does not change. */
   read(before: number | undefined): Promise<Answer> {
     return new Promise((resolve, reject) => this.#ask({ before, resolve, reject }));
   }
@@ -62,7 +65,9 @@ export class PageRequests {
   }
 
   #ask(waiting: Waiting): void {
-    const { handle, nextRequestId, send } = this.#options;
+    const { handle, nextRequestId, send, refused } = this.#options;
+    const why = refused();
+    if (why !== undefined) return waiting.reject(why);
     const id = nextRequestId();
     this.#waiting.set(id, waiting);
     const h = handle();

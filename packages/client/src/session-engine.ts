@@ -116,7 +116,13 @@ export class SessionEngine {
       transmit: (from, entry) => this.#link.transmit(from, entry),
       onRefused: (error) => this.#outbox.fail(error),
     });
-    this.pages = new PageRequests({ clock, nextRequestId, send, handle: () => this.#link.handle });
+    this.pages = new PageRequests({
+      clock,
+      nextRequestId,
+      send,
+      handle: () => this.#link.handle,
+      refused: () => (isRefused(this.#status) ? errorOf(this.#status) : undefined),
+    });
     this.#status = sessionStatus(this.#connection, this.#link.state);
     this.#restore();
   }
@@ -160,8 +166,7 @@ export class SessionEngine {
 
   write(draft: (idOf: IdOf) => Draft): Sent {
     // What waits already may still be sent, by this page after another login, or by a later one.
-    if (this.#status.state === "refused" || this.#status.state === "closed")
-      return Promise.reject(errorOf(this.#status));
+    if (isRefused(this.#status)) return Promise.reject(errorOf(this.#status));
     const { epoch, seq } = this.#mirror.state;
     const sent = this.#outbox.add(
       (idOf) => ({ ...draft(idOf), ...(epoch !== undefined && { epoch: String(epoch) }) }),
@@ -290,7 +295,6 @@ export class SessionEngine {
     this.#statusChanged();
     this.#creation.detached();
     this.#outbox.abandon(error);
-    this.pages.fail(error);
     this.#changeListeners.clear();
   }
 
@@ -377,11 +381,14 @@ export class SessionEngine {
     if (sameStatus(status, this.#status)) return;
     this.#status = status;
     if (status.state === "refused" && this.#connection.phase === "open") this.#outbox.fail(errorOf(status));
+    if (isRefused(status)) this.pages.fail(errorOf(status));
     this.#statusListeners.tell(status);
   }
 }
 
 const ownerOf = ({ tenant, participant, role }: Self): string => `${tenant}/${participant}/${role}`;
+
+const isRefused = ({ state }: Status): boolean => state === "refused" || state === "closed";
 
 /** The error that a status amounts to. */
 export const errorOf = ({ code = "internal", message }: Status): PerdureError => refusal(code, message);

@@ -69,7 +69,7 @@ describe("who may open a stream", () => {
     node.clock.stoppedMs = 60_000;
     node.clock.advance(5_000);
     agent.hello({});
-    await agent.next("welcome");
+    expect(await agent.next("welcome")).toMatchObject({ tenant: "acme" });
   });
 
   test("several requests in one message are taken in their order; a batch in a batch, or one cut short, ends the stream", async () => {
