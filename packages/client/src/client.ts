@@ -242,14 +242,16 @@ class PerdureClient implements Client {
   }
 
   #onFrame(frame: ServerFrame): void {
-    if ("t" in frame && frame.t === "welcome") for (const { engine } of this.#sessions.values()) engine.onRenewed();
-    if ("t" in frame && frame.t === "pong") for (const { engine } of this.#sessions.values()) engine.onFrame(frame);
-    const engine = "t" in frame ? this.#receiver(frame) : this.#byHandle.get(frame[1]);
+    if (!("t" in frame)) return this.#byHandle.get(frame[1])?.onFrame(frame);
+    // These say something to every session.
+    if (frame.t === "welcome" || frame.t === "pong")
+      for (const { engine } of this.#sessions.values()) engine.onFrame(frame);
+    const engine = this.#receiver(frame);
     engine?.onFrame(frame);
     // A session that was closed before its attach was answered is followed from then on: only now there is a handle to let
     // go of. One that was opened again goes on under the same handle.
     const isUnwanted = engine !== undefined && !this.#sessions.has(engine.id);
-    if ("t" in frame && frame.t === "attached" && isUnwanted) this.#connection.send({ t: "detach", h: frame.h });
+    if (frame.t === "attached" && isUnwanted) this.#connection.send({ t: "detach", h: frame.h });
   }
 
   #receiver(frame: Extract<ServerFrame, { readonly t: string }>): SessionEngine | undefined {

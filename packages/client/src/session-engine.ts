@@ -223,11 +223,6 @@ export class SessionEngine {
     if (this.#status.state === "refused") this.#context.renew();
   }
 
-  /** The server has taken a new token. */
-  onRenewed(): void {
-    if (this.#link.state.phase === "refused") this.#link.connected(true);
-  }
-
   onFrame(frame: ServerFrame): void {
     if (!("t" in frame)) {
       if (this.#link.onAccepted(frame)) this.#changed();
@@ -269,6 +264,9 @@ export class SessionEngine {
         this.#link.onPong();
         break;
       case "welcome":
+        // The server has taken a new token.
+        if (this.#link.state.phase === "refused") this.#link.connected(true);
+        break;
       case "move":
         // The connection's.
         break;
