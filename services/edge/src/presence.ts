@@ -50,6 +50,8 @@ export class Presence {
   readonly #members = new Map<string, Member>();
   /** Of them, observers that are counted, since enough members are listed. */
   readonly #counted = new Set<Member>();
+  /** Of them, those whose join is on its way. */
+  readonly #joining = new Set<Member>();
 
   constructor(options: PresenceOptions) {
     this.#options = options;
@@ -92,13 +94,13 @@ export class Presence {
       settling.cancelSettle();
       settling.cancelSettle = undefined;
       // A life of the node that ended meanwhile took it away, and who settles is not joined again with the others.
-      if (this.#options.held.state.epoch !== undefined && !this.#isKnown(settling)) this.#enter(settling);
+      this.#enter(settling);
       return settling.id;
     }
     const id = randomUUID();
     const member: Member = { id, holder: grant, device, cancelSettle: undefined };
     this.#members.set(id, member);
-    if (this.#options.held.state.epoch !== undefined) this.#enter(member);
+    this.#enter(member);
     return id;
   }
 
@@ -134,9 +136,7 @@ export class Presence {
   /** Joins those who are here and not listed. */
   rejoin(): void {
     if (this.#options.held.state.epoch === undefined) return;
-    for (const member of this.#members.values()) {
-      if (member.cancelSettle === undefined && !this.#isKnown(member)) this.#enter(member);
-    }
+    for (const member of this.#members.values()) this.#enter(member);
     this.#counter.changed();
   }
 
@@ -161,29 +161,42 @@ export class Presence {
     for (const { cancelSettle } of this.#members.values()) cancelSettle?.();
     this.#members.clear();
     this.#counted.clear();
+    this.#joining.clear();
     this.#counter.end();
     this.#writer.end();
   }
 
-  /** The session lists the member, or its node counts it. */
-  #isKnown(member: Member): boolean {
-    return this.#counted.has(member) || this.#options.held.state.members.has(member.id);
-  }
-
+  /** Sees to it that the session knows of the member, which it may do already. */
   #enter(member: Member): void {
-    const { members, limits } = this.#options.held.state;
+    const { epoch, members, limits } = this.#options.held.state;
+    if (epoch === undefined || !this.#isHere(member) || this.#isKnown(member)) return;
     if (isObserver(member) && members.size >= limits.listedMembers) this.#count(member);
     else this.#writeJoin(member);
   }
 
+  /** It is connected: not settling, and not gone. */
+  #isHere(member: Member): boolean {
+    return this.#members.get(member.id) === member && member.cancelSettle === undefined;
+  }
+
+  /** The session lists the member or will judge whether to, or its node counts it. */
+  #isKnown(member: Member): boolean {
+    return this.#counted.has(member) || this.#joining.has(member) || this.#options.held.state.members.has(member.id);
+  }
+
+  /** Of a member one join is on its way at a time: what became of it says whether another is due. */
   #writeJoin(member: Member): void {
     const { name: node, incarnation } = this.#options.node;
-    this.#writeHere({ memberJoined: { ...joined(member), node, incarnation: incarnation() } }, (code) => {
+    const life = incarnation();
+    this.#joining.add(member);
+    this.#writeHere({ memberJoined: { ...joined(member), node, incarnation: life } }, (code) => {
+      this.#joining.delete(member);
       // Others came first.
       if (code === "too_many_members" && isObserver(member) && this.#members.has(member.id)) this.#count(member);
-      // Not worth a word: it is listed, by an earlier join that was on its way while this one was written.
-      else if (code !== undefined && code !== "already_exists")
-        this.#options.logger.warn({ member: member.id, code }, "a join was refused");
+      // The life of the node ended while this was on its way, before or after it came in. Where the node does not know yet
+      // that it has, it joins them again when it does.
+      else if (code === undefined || (code === "node_expired" && life !== incarnation())) this.#enter(member);
+      else if (code !== "node_expired") this.#options.logger.warn({ member: member.id, code }, "a join was refused");
     });
   }
 
@@ -191,8 +204,8 @@ export class Presence {
   #writeHere(event: EventJson, onOutcome: (refusal: Code | undefined) => void = () => undefined): void {
     const { incarnation = 0 } = event.memberJoined ?? event.observersCounted ?? {};
     this.#writer.write(event, (code) => {
-      if (code === "node_expired") this.#options.node.declaredOver(incarnation);
       onOutcome(code);
+      if (code === "node_expired") this.#options.node.declaredOver(incarnation);
     });
   }
 
