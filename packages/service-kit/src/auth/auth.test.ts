@@ -194,11 +194,24 @@ describe("a token of an identity provider", () => {
     const verifier = createVerifier(config);
     await verifier.verify(signedBy(one));
     published = [one, two];
-    await expect(verifier.verify(signedBy(two))).rejects.toMatchObject({ code: "unauthenticated" });
-    expect(fetches).toBe(1);
     vi.setSystemTime(nowMs + 30_000);
     await expect(verifier.verify(signedBy(two))).resolves.toBeDefined();
     for (let index = 0; index < 5; index++) await verifier.verify(signedBy(issuerKey("fake"))).catch(() => undefined);
+    expect(fetches).toBe(2);
+  });
+
+  test("signed with a key that may be newer than those just fetched is to come again; one of no key is then refused", async () => {
+    published = [one];
+    const verifier = createVerifier(config);
+    await verifier.verify(signedBy(one));
+    published = [one, two];
+    const toCome = { code: "unavailable", retryAfterMs: 1_000 };
+    await expect(verifier.verify(signedBy(two))).rejects.toMatchObject(toCome);
+    await expect(verifier.verify(signedBy(issuerKey("fake")))).rejects.toMatchObject(toCome);
+    expect(fetches).toBe(1);
+    vi.setSystemTime(nowMs + 30_000);
+    await expect(verifier.verify(signedBy(issuerKey("fake")))).rejects.toMatchObject({ code: "unauthenticated" });
+    await expect(verifier.verify(signedBy(two))).resolves.toBeDefined();
     expect(fetches).toBe(2);
   });
 

@@ -20,7 +20,8 @@ const FETCH_FAILURES: readonly string[] = [errors.JOSEError.code, errors.JWKSTim
 /**
  * The keys of a JWKS URL, kept: an issuer that cannot be reached for a while locks nobody out, a rotated key is found at
  * its first token, and one that was withdrawn is gone after `keysRefreshMs`. Throws PerdureError `unavailable` where no
- * keys can be had, and jose's errors where the token names none of them.
+ * keys can be had, or the token's may be newer than those that were fetched a moment ago, and jose's errors where the
+ * token names none of them.
  */
 export function createRemoteKeys(url: string, options: RemoteKeysOptions = {}): JWTVerifyGetKey {
   const refreshMs = options.keysRefreshMs ?? 600_000;
@@ -35,18 +36,23 @@ export function createRemoteKeys(url: string, options: RemoteKeysOptions = {}): 
   };
   return async (header, token) => {
     if (keys.fresh && Date.now() - triedMs >= refreshMs) refresh();
+    const coolingDown = keys.coolingDown;
     try {
       return await keys(header, token);
     } catch (error) {
+      // Nobody has looked since the token came: whether it is good is not known before the keys may be fetched again.
+      if (coolingDown && error instanceof errors.JWKSNoMatchingKey) {
+        throw unavailable("The token's key is not among those fetched a moment ago. Try again.", error);
+      }
       if (!isFetchFailure(error)) throw error;
       options.onKeysProblem?.(error);
-      throw new PerdureError("unavailable", "The keys that tokens are checked with cannot be had now. Try again.", {
-        retryAfterMs: RETRY_AFTER_MS,
-        cause: error,
-      });
+      throw unavailable("The keys that tokens are checked with cannot be had now. Try again.", error);
     }
   };
 }
+
+const unavailable = (message: string, cause: unknown): PerdureError =>
+  new PerdureError("unavailable", message, { retryAfterMs: RETRY_AFTER_MS, cause });
 
 const isFetchFailure = (error: unknown): boolean =>
   !(error instanceof errors.JOSEError) || FETCH_FAILURES.includes(error.code);
