@@ -1,9 +1,12 @@
 import { decodeIndexEntry, decodeWatermark, type EventJson, WATERMARK_KEY } from "@perdure/protocol";
 import { entryKeyText, TOPICS, topicSpecs } from "@perdure/replica";
 import { Broker } from "../log/broker.ts";
-import { BACKENDS, type Deed, isRolling, NODES, PEOPLE, type Plan, SESSIONS, WORKERS } from "../plan/plan.ts";
+import { BACKENDS, type Deed, NODES, PEOPLE, SESSIONS, WORKERS } from "../plan/deeds.ts";
+import { isRolling, type Plan } from "../plan/plan.ts";
+import { ANSWERS } from "../world/issuer.ts";
 import { FAIR } from "../world/network.ts";
 import type { SimProcess } from "../world/process.ts";
+import type { Wire } from "../world/wire.ts";
 import { World } from "../world/world.ts";
 import { Backend } from "./backend.ts";
 import { type NodeParts, type RunningNode, SimNode } from "./node.ts";
@@ -33,6 +36,8 @@ export class Cluster {
     this.plan = plan;
     const { seed, partitions, doubleRate } = plan;
     this.world = new World(seed, plan.timings);
+    this.world.issuer.tokenLifeS = plan.tokenLifeS;
+    this.world.onFault = (fault) => this.recorder.fault(fault);
     this.broker = new Broker(this.world.scheduler, this.world.random.stream("broker"));
     this.broker.skewMs = plan.brokerSkewMs;
     this.broker.troubleRate = plan.troubleRate;
@@ -42,7 +47,7 @@ export class Cluster {
     const start = (parts: NodeParts): Promise<RunningNode> => this.#start(parts);
     this.nodes = byName(NODES, (name) => new SimNode(name, world, broker, partitions, start));
     this.people = byName(PEOPLE, (name) => new Person(name, ROLES[name], world, recorder));
-    this.workers = byName(WORKERS, (name) => new AgentWorker(name, world));
+    this.workers = byName(WORKERS, (name) => new AgentWorker(name, world, recorder));
     const parts = { world, broker, partitions, recorder };
     this.backends = byName(BACKENDS, (name) => new Backend(name, doubleRate, parts));
   }
@@ -69,6 +74,7 @@ export class Cluster {
   heal(): void {
     this.broker.troubleRate = 0;
     this.world.network.healAll();
+    this.world.issuer.weather = ANSWERS;
     for (const afterMs of LIFT_MS) this.world.scheduler.after(afterMs, undefined, () => this.#liftBudgets());
     // A rolling change goes on to its end.
     if (isRolling(this.plan)) for (const node of this.nodes.values()) node.upgrade();
@@ -125,6 +131,16 @@ export class Cluster {
       case "compact":
         for (const partition of this.broker.partitions(deed.topic)) partition.compact();
         return undefined;
+      case "meet":
+        return this.#meet(deed);
+      case "rotate":
+        return world.issuer.rotate();
+      case "keys":
+        world.issuer.weather = deed;
+        world.scheduler.after(deed.forMs, undefined, () => {
+          world.issuer.weather = ANSWERS;
+        });
+        return undefined;
     }
   }
 
@@ -167,6 +183,25 @@ export class Cluster {
     scheduler.after(forMs, undefined, () => {
       for (const node of this.nodes.keys()) network.heal(who, node);
     });
+  }
+
+  /** All its connections break, and the next one that it opens meets trouble while it is greeted. */
+  #meet(deed: Extract<Deed, { kind: "meet" }>): void {
+    const { wires, scheduler } = this.world;
+    const process = this.#processOf(deed.who);
+    if (process === undefined) return;
+    wires.sever(process);
+    wires.onNextOpened(deed.who, (near, far) => {
+      if (deed.trouble === "stall") near.stall(deed.packetCount, deed.forMs);
+      else if (deed.trouble === "mute") far.stall(deed.packetCount, deed.forMs);
+      else scheduler.after(deed.afterMs, undefined, () => this.#disturb(near, far.process, deed));
+    });
+  }
+
+  #disturb(wire: Wire, node: SimProcess, { trouble, forMs }: Extract<Deed, { kind: "meet" }>): void {
+    if (trouble === "break") wire.break();
+    else if (trouble === "pause") this.world.pauseFor(node, forMs);
+    else if (trouble === "kill") this.nodes.get(node.name)?.kill(forMs);
   }
 
   #processOf(who: string): SimProcess | undefined {

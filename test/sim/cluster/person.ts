@@ -73,6 +73,13 @@ export class Person {
     return [...(this.#life?.sessions.keys() ?? [])].some((id) => sessionKey(TENANT, id) === key);
   }
 
+  /** The sessions that are open in the page and do not show what is, with why. */
+  *unattached(): Iterable<readonly [id: string, why: string]> {
+    for (const [id, { status }] of this.#life?.sessions ?? []) {
+      if (status.state !== "live") yield [id, `${status.state} ${status.code ?? ""}`];
+    }
+  }
+
   /** Opens a page that follows the sessions. */
   open(sessions: readonly string[]): void {
     if (this.#life !== undefined) return;
@@ -171,7 +178,7 @@ export class Person {
     const random = this.#random.stream(`life ${this.#lives}`);
     const client = createClient({
       url: "ws://edge.any/v1/connect",
-      getToken: () => tokenOf({ participant: this.name, role: this.#role }, process.clock.now()),
+      getToken: () => tokenOf({ participant: this.name, role: this.#role }, this.#world.issuer, process.clock.now()),
       webSocket: webSocketOf(process, this.#world.wires, reader),
       storage: { tab: NOTHING_KEPT, device: memoryStore() },
       clock: process.clock,
@@ -182,6 +189,10 @@ export class Person {
     });
     client.onReport(({ code, message }) => {
       if (code === "internal") this.#recorder.fault(`resume: ${this.name}'s client reports: ${message}`);
+    });
+    // Its token is good: whatever it is told, it has to be let in again.
+    client.onStatus(({ state, code = "" }) => {
+      if (state === "refused") this.#recorder.fault(`greeted: ${this.name} is told ${code}, and is out for good`);
     });
     return { process, client, reader, sessions: new Map(), turns: [] };
   }

@@ -5,7 +5,8 @@ import { createReplica, type ReplicaLimits } from "@perdure/replica";
 import { createMetrics, createVerifier } from "@perdure/service-kit";
 import { logger, type NodeParts, type RunningNode } from "./node.ts";
 
-const AUTH = { keys: { kind: "secret", secret: "0123456789abcdef0123456789abcdef" } } as const;
+/** Keys cool down quickly, so that a short run sees the end of it. */
+const AUTH = { keys: { kind: "jwks", url: "https://issuer.example/keys" }, keysCooldownMs: 4_000 } as const;
 const LEASE = { leaseMs: 6_000, beatMs: 2_000 };
 
 /** One registry for all that ever run: nobody looks at it, and each would watch the real process. */

@@ -1,8 +1,7 @@
 import type { TokenRole } from "@perdure/service-kit";
+import type { Issuer } from "../world/issuer.ts";
 
 export const TENANT = "acme";
-/** Long enough that no token ends within a run. */
-const LIFE_S = 1_000_000;
 
 export interface Identity {
   readonly participant: string;
@@ -10,8 +9,8 @@ export interface Identity {
 }
 
 /** A token as simulated/jose.ts reads it. */
-export function tokenOf({ participant, role }: Identity, nowMs: number): string {
-  const exp = Math.floor(nowMs / 1_000) + LIFE_S;
-  const claims = { sub: participant, tenant: TENANT, role, sessions: ["*"], create: true, exp };
-  return Buffer.from(JSON.stringify(claims)).toString("base64url");
+export function tokenOf({ participant, role }: Identity, issuer: Issuer, nowMs: number): string {
+  const exp = Math.floor(nowMs / 1_000) + issuer.tokenLifeS;
+  const payload = { sub: participant, tenant: TENANT, role, sessions: ["*"], create: true, exp };
+  return Buffer.from(JSON.stringify({ kid: issuer.key, payload })).toString("base64url");
 }

@@ -8,6 +8,8 @@ import type { SimProcess } from "../world/process.ts";
 import type { Random } from "../world/random.ts";
 import type { World } from "../world/world.ts";
 import { AGENT } from "./person.ts";
+import type { Recorder } from "./recorder.ts";
+import { TransportTap } from "./transport-tap.ts";
 import { tokenOf } from "./tokens.ts";
 
 const INGEST = { url: "http://ingest.any", ca: undefined };
@@ -51,14 +53,18 @@ export class AgentWorker {
   readonly name: string;
   readonly #world: World;
   readonly #random: Random;
+  readonly #tap: TransportTap;
   #process: SimProcess | undefined;
   #agent: Agent | undefined;
   #lives = 0;
 
-  constructor(name: string, world: World) {
+  constructor(name: string, world: World, recorder: Recorder) {
     this.name = name;
     this.#world = world;
     this.#random = world.random.stream(name);
+    this.#tap = new TransportTap(grpcTransport(INGEST), (code) =>
+      recorder.fault(`greeted: ${name} is told ${code}, and is not to come back`),
+    );
   }
 
   get process(): SimProcess | undefined {
@@ -68,6 +74,11 @@ export class AgentWorker {
   /** The instance that it is now. */
   get instance(): string | undefined {
     return this.#agent?.instance;
+  }
+
+  /** Whether a node has welcomed it, on a stream that is still there. */
+  get isConnected(): boolean {
+    return this.#tap.isConnected;
   }
 
   start(): void {
@@ -80,7 +91,8 @@ export class AgentWorker {
 
   #serve(process: SimProcess): void {
     const random = this.#random.stream(`life ${this.#lives}`);
-    const getToken = (): string => tokenOf({ participant: "bot", role: "agent" }, process.clock.now());
+    const getToken = (): string =>
+      tokenOf({ participant: "bot", role: "agent" }, this.#world.issuer, process.clock.now());
     const agent = new Agent({
       name: AGENT,
       capacity: 2,
@@ -89,7 +101,7 @@ export class AgentWorker {
       url: INGEST.url,
       ca: undefined,
       getToken,
-      transport: grpcTransport(INGEST),
+      transport: this.#tap,
       pages: grpcPages(INGEST, getToken),
       heartbeat: new SimHeartbeat(process, random),
       clock: process.clock,

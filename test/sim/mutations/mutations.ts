@@ -15,6 +15,8 @@ const CORE = "packages/core/src";
 const REPLICA = "packages/replica/src";
 const KEEPER = "services/keeper/src";
 const EDGE = "services/edge/src";
+const INGEST = "services/ingest/src";
+const AUTH = "packages/service-kit/src/auth";
 
 const ofKeeper: readonly Mutation[] = [
   mutation("watermark one too far", [
@@ -177,6 +179,39 @@ const ofEdge: readonly Mutation[] = [
   ),
 ];
 
+const ofGreetings: readonly Mutation[] = [
+  mutation("a late hello to an edge is told hello_expected", [
+    `${EDGE}/connection.ts`,
+    'refuse("idle_timeout", `No hello came',
+    'refuse("hello_expected", `No hello came',
+  ]),
+  mutation("a late hello to an ingest is told hello_expected", [
+    `${INGEST}/agents/agent-stream.ts`,
+    'new PerdureError("idle_timeout", `no hello came',
+    'new PerdureError("hello_expected", `no hello came',
+  ]),
+  mutation("an edge looks at silences right after it was stopped itself", [
+    `${EDGE}/connections.ts`,
+    "const passes = !hasPassed && nowMs - dueMs > WATCH_MS / 2;",
+    "const passes = !hasPassed && nowMs < dueMs;",
+  ]),
+  mutation("an ingest ends streams for silence right after it was stopped itself", [
+    `${INGEST}/agents/agent-stream.ts`,
+    "if (clock.now() - dueMs > limits.heartbeatMs / 2) this.#watch(",
+    "if (clock.now() < dueMs) this.#watch(",
+  ]),
+  mutation("keys that cannot be had make a bad token", [
+    `${AUTH}/remote-keys.ts`,
+    "if (!isFetchFailure(error)) throw error;",
+    "if (isFetchFailure(error)) throw error;",
+  ]),
+  mutation("a key newer than those at hand makes a bad token", [
+    `${AUTH}/remote-keys.ts`,
+    "if (coolingDown && error instanceof",
+    "if (!coolingDown && error instanceof",
+  ]),
+];
+
 const ofCore: readonly Mutation[] = [
   mutation(
     "gap accepted",
@@ -282,7 +317,7 @@ const ofCore: readonly Mutation[] = [
 ];
 
 /** Every bug that the simulator is held against. */
-export const MUTATIONS: readonly Mutation[] = [...ofKeeper, ...ofReplica, ...ofEdge, ...ofCore];
+export const MUTATIONS: readonly Mutation[] = [...ofKeeper, ...ofReplica, ...ofEdge, ...ofGreetings, ...ofCore];
 
 /** Throws RangeError where there is none of the name. */
 export function mutationNamed(name: string): Mutation {

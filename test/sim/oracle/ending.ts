@@ -17,6 +17,7 @@ export function checkEnding(cluster: Cluster, histories: ReadonlyMap<string, His
     checkBounds(sessionKey, state, findings);
   }
   if (isRolling(cluster.plan)) checkVersions(histories, findings);
+  checkGreeted(cluster, findings);
   checkMembers(cluster, histories, findings);
   checkAgents(cluster, histories, findings);
   checkCaughtUp(cluster, histories, findings);
@@ -64,6 +65,17 @@ function checkVersions(histories: ReadonlyMap<string, History>, findings: Findin
   for (const { sessionKey, state } of histories.values()) {
     if (state.members.size > 0 && state.rules < NEXT_RULE_BOOK.length)
       findings.add("versioned", `${sessionKey} still follows rules ${state.rules}`);
+  }
+}
+
+/** Whoever has a good token is let in in the end. */
+function checkGreeted({ people, workers }: Cluster, findings: Findings): void {
+  for (const person of people.values()) {
+    for (const [id, why] of person.unattached())
+      findings.add("greeted", `${person.name} is not attached to ${id}: ${why}`);
+  }
+  for (const { name, isConnected } of workers.values()) {
+    if (!isConnected) findings.add("greeted", `${name} has no stream to any node`);
   }
 }
 

@@ -1,41 +1,10 @@
-import type { Task } from "../cluster/desk.ts";
 import type { KeeperTuning } from "../cluster/services.ts";
 import type { Timing } from "../world/process.ts";
 import { Random } from "../world/random.ts";
+import { BACKENDS, type Deed, NODES, PEOPLE, SESSIONS, type Step, WORKERS } from "./deeds.ts";
+import { greetingsOf } from "./greetings.ts";
 
-export const SESSIONS = ["s-0", "s-1", "s-2"] as const;
-export const NODES = ["keeper-0", "keeper-1", "edge-0", "edge-1", "ingest-0", "ingest-1"] as const;
-export const PEOPLE = ["ann", "bea", "op", "eve"] as const;
-export const WORKERS = ["bot-0", "bot-1"] as const;
-export const BACKENDS = ["svc-0", "svc-1"] as const;
 const ALL = [...NODES, ...PEOPLE, ...WORKERS, ...BACKENDS];
-
-/** What is done at one time in a run. */
-export type Step = { readonly atMs: number } & Deed;
-
-export type Deed =
-  | {
-      readonly kind: "say";
-      readonly who: string;
-      readonly session: string;
-      readonly asks: boolean;
-      readonly length: number;
-      readonly toStaff: boolean;
-    }
-  | { readonly kind: "write"; readonly who: string; readonly session: string; readonly length: number }
-  | { readonly kind: "signal"; readonly who: string; readonly signal: "cancel" | "steer" | "pause" }
-  | { readonly kind: "haunt"; readonly who: string; readonly session: string }
-  | { readonly kind: "toggle"; readonly who: string; readonly session: string }
-  | { readonly kind: "work"; readonly who: string; readonly session: string; readonly task: Task }
-  | { readonly kind: "flap"; readonly who: string; readonly session: string; readonly times: number }
-  | { readonly kind: "kill"; readonly who: string; readonly downMs: number }
-  | { readonly kind: "stop"; readonly who: string; readonly withinMs: number; readonly downMs: number }
-  | { readonly kind: "upgrade"; readonly who: string }
-  | { readonly kind: "pause"; readonly who: string; readonly forMs: number }
-  | { readonly kind: "cut"; readonly one: string; readonly other: string; readonly forMs: number }
-  | { readonly kind: "sever"; readonly who: string; readonly forMs: number }
-  | { readonly kind: "storm"; readonly lossRate: number; readonly slowMs: number; readonly forMs: number }
-  | { readonly kind: "compact"; readonly topic: string };
 
 /** A run as data: all that is chosen beforehand. What chance decides on the way comes from the seed. */
 export interface Plan {
@@ -49,6 +18,8 @@ export interface Plan {
   /** By process: what its clock says. */
   readonly timings: Readonly<Record<string, Timing>>;
   readonly brokerSkewMs: number;
+  /** How long a token is good, in seconds. */
+  readonly tokenLifeS: number;
   /** Share of checkpoints that the broker refuses or leaves in doubt, and of reads that take long. */
   readonly troubleRate: number;
   readonly steps: readonly Step[];
@@ -62,6 +33,8 @@ const START_MS = 4_000;
 export function planOf(seed: number): Plan {
   const random = new Random(`plan ${seed}`);
   const activeMs = random.between(15_000, 40_000);
+  // Of its own, so that what else is done stays as it is.
+  const greetings = new Random(`greetings ${seed}`);
   const rolls = random.chance(0.3);
   const skewed = random.chance(0.5);
   const drifts = random.chance(0.4);
@@ -77,8 +50,12 @@ export function planOf(seed: number): Plan {
     doubleRate: random.of([0, 0.2, 0.6]),
     timings: Object.fromEntries(ALL.map((name) => [name, { skewMs: skewOf(), rate: rateOf() }])),
     brokerSkewMs: skewOf(),
+    tokenLifeS: greetings.of([30, 1_000_000, 1_000_000]),
     troubleRate: random.of([0, 0, 0.15, 0.4]),
-    steps: stepsOf(random, activeMs, rolls ? rollOut(random, activeMs) : []),
+    steps: stepsOf(random, activeMs, [
+      ...(rolls ? rollOut(random, activeMs) : []),
+      ...greetingsOf(greetings, activeMs),
+    ]),
   };
 }
 

@@ -1,4 +1,5 @@
-import type { Plan, Step } from "./plan.ts";
+import type { Step } from "./deeds.ts";
+import type { Plan } from "./plan.ts";
 
 /** Whether a plan still fails in the way that is looked for. */
 export type Fails = (plan: Plan) => Promise<boolean>;

@@ -1,7 +1,7 @@
 // Stands in for @grpc/grpc-js in a simulation: streams and calls over simulated wires, at both ends.
 import { EventEmitter } from "node:events";
 import type { Packet, Wire } from "../world/wire.ts";
-import { currentProcess, currentWorld } from "../world/world.ts";
+import { currentProcess, currentWorld, judgeSilence } from "../world/world.ts";
 
 export const status = { OK: 0, CANCELLED: 1, UNKNOWN: 2, UNAVAILABLE: 14 } as const;
 
@@ -50,7 +50,8 @@ class ServerCall extends EventEmitter {
   readonly request: Buffer;
   cancelled = false;
   readonly #wire: Wire;
-  #paused = false;
+  /** As a Readable does: what comes waits until somebody listens. */
+  #paused = true;
   #ended = false;
   #held: Packet[] = [];
   #cancelWatch: () => void = () => undefined;
@@ -62,6 +63,9 @@ class ServerCall extends EventEmitter {
     this.request = request;
     // An answer with an error ends the call, as in grpc-js.
     super.on("error", (error: Status) => this.#finish(error));
+    super.on("newListener", (event: string) => {
+      if (event === "data") process.nextTick(() => this.resume());
+    });
     wire.listener = { onPacket: (packet) => this.#heard(packet), onClosed: () => this.#broken() };
     this.#watch();
   }
@@ -124,6 +128,7 @@ class ServerCall extends EventEmitter {
     if (this.#ended) return;
     this.#ended = true;
     this.#cancelWatch();
+    if (metadata.get("perdure-code")[0] === "idle_timeout") judgeSilence(this.#wire);
     this.#wire.send({ kind: "status", code, text: details, fields: { ...metadata.fields } });
     this.#wire.close();
   }

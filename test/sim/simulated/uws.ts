@@ -1,10 +1,12 @@
 // Stands in for uWebSockets.js in a simulation: the part that an edge uses, over simulated wires.
 import type { SimProcess } from "../world/process.ts";
 import type { Packet, Wire } from "../world/wire.ts";
-import { currentProcess, currentWorld } from "../world/world.ts";
+import { currentProcess, currentWorld, judgeSilence } from "../world/world.ts";
 
 export const DISABLED = 0;
 const ABNORMAL_CLOSE = 1006;
+/** How an edge ends a connection on which it says that nothing was heard. */
+const IDLE_CLOSE = 4003;
 
 interface Behavior {
   readonly maxBackpressure?: number;
@@ -85,13 +87,16 @@ class SimWebSocket {
 
   end(code: number, reason: string): void {
     if (!this.#open) return;
+    if (code === IDLE_CLOSE) judgeSilence(this.wire);
     this.wire.send({ kind: "close", code, text: reason });
     this.wire.close();
     this.gone(code);
   }
 
+  /** Cut off: an edge does that with whoever is silent. */
   close(): void {
     if (!this.#open) return;
+    judgeSilence(this.wire);
     this.wire.close();
     this.gone(ABNORMAL_CLOSE);
   }

@@ -31,7 +31,7 @@ export class SimProcess {
     const { skewMs, rate } = timing;
     this.clock = {
       now: () => Math.floor(START_MS + (scheduler.nowMs - START_MS) * rate + skewMs),
-      after: (delayMs, call) => this.after(delayMs / rate, call),
+      after: (delayMs, call) => scheduler.after(delayMs / rate, this, call, true),
     };
   }
 
@@ -54,15 +54,21 @@ export class SimProcess {
     this.paused = true;
   }
 
-  /** Goes on: all that fell due meanwhile happens now, in its order. */
-  resume(): void {
+  /**
+   * Goes on: all that fell due meanwhile happens now, in its order. `timersFirst`: as an event loop has it that looks at
+   * its clock before it looks at its sockets.
+   */
+  resume(timersFirst: boolean): void {
     this.paused = false;
     const held = this.#held;
     this.#held = [];
-    for (const task of held) {
+    const order = timersFirst ? [...held.filter(isTimer), ...held.filter((task) => !isTimer(task))] : held;
+    for (const task of order) {
       this.after(0, () => {
         if (!task.cancelled) task.call();
       });
     }
   }
 }
+
+const isTimer = (task: Task): boolean => task.isTimer;

@@ -9,6 +9,8 @@ export interface Task {
   /** The process it happens in; undefined: in the world around them. */
   readonly owner: SimProcess | undefined;
   readonly call: () => void;
+  /** It is due by the process's own clock: nobody sent it. */
+  readonly isTimer: boolean;
   cancelled: boolean;
 }
 
@@ -32,12 +34,13 @@ export class Scheduler {
   #order = 0;
 
   /** Calls after the delay, in the process; the returned function takes it back. */
-  after(delayMs: number, owner: SimProcess | undefined, call: () => void): () => void {
+  after(delayMs: number, owner: SimProcess | undefined, call: () => void, isTimer = false): () => void {
     const task: Task = {
       atMs: this.nowMs + Math.max(0, delayMs),
       order: (this.#order += 1),
       owner,
       call,
+      isTimer,
       cancelled: false,
     };
     this.#push(task);

@@ -24,7 +24,7 @@ const OVERHEAD_BYTES = 16;
 
 const sizeOf = ({ text, bytes }: Packet): number => OVERHEAD_BYTES + (text?.length ?? 0) + (bytes?.length ?? 0);
 
-/** One end of a connection between two processes: in order, never lost, stalled while the two are cut off. */
+/** One end of a connection between two processes: in order, never lost, stalled while the two are cut off, or when told. */
 export class Wire {
   readonly process: SimProcess;
   listener: WireListener | undefined;
@@ -35,6 +35,10 @@ export class Wire {
   #peer: Wire | undefined;
   #queue: Packet[] = [];
   #pumping = false;
+  /** So many packets pass before the line stands still. */
+  #passing = Number.POSITIVE_INFINITY;
+  #unheardCount = 0;
+  #unheardSinceMs = 0;
   #open = true;
 
   constructor(wires: Wires, process: SimProcess) {
@@ -75,13 +79,27 @@ export class Wire {
     for (const end of [this, this.#peer]) end?.process.after(0, () => end.#closedByPeer());
   }
 
+  /** After so many more packets from this end the line stands still, until so much time has passed from now on. */
+  stall(packetCount: number, forMs: number): void {
+    this.#passing = packetCount;
+    this.#wires.later(forMs, () => {
+      this.#passing = Number.POSITIVE_INFINITY;
+      this.#pump();
+    });
+  }
+
+  /** How long something has waited that has arrived at this end, and that its process has not read, in milliseconds. */
+  get unheardMs(): number {
+    return this.#unheardCount === 0 ? 0 : this.#wires.nowMs - this.#unheardSinceMs;
+  }
+
   /** Its process died. */
   died(): void {
     this.close();
   }
 
   #pump(): void {
-    if (this.#pumping || this.#queue.length === 0) return;
+    if (this.#pumping || this.#queue.length === 0 || this.#passing === 0) return;
     this.#pumping = true;
     this.#wires.later(this.#wires.delayMs(), () => this.#deliver());
   }
@@ -93,19 +111,23 @@ export class Wire {
       this.#wires.later(RETRY_MS, () => this.#deliver());
       return;
     }
-    const packets = this.#queue;
-    this.#queue = [];
+    const packets = this.#queue.splice(0, this.#passing);
+    this.#passing -= packets.length;
     this.#pumping = false;
+    this.#pump();
     if (!peer.#open) {
       // Whoever writes to an end that is gone learns that it is.
       this.process.after(0, () => this.#closedByPeer());
       return;
     }
+    if (peer.#unheardCount === 0) peer.#unheardSinceMs = this.#wires.nowMs;
+    peer.#unheardCount += packets.length;
     for (const packet of packets) peer.process.after(0, () => this.#arrived(peer, packet));
   }
 
   #arrived(peer: Wire, packet: Packet): void {
     this.bufferedBytes -= sizeOf(packet);
+    peer.#unheardCount -= 1;
     if (packet.kind === "closed") peer.#closedByPeer();
     else peer.listener?.onPacket(packet);
     if (this.#open && this.onDrain !== undefined) this.process.after(0, () => this.onDrain?.());
@@ -118,6 +140,9 @@ export class Wire {
     this.listener = undefined;
   }
 }
+
+/** Hears of a connection: with the end of whoever opened it, and the other one. */
+export type OnOpened = (near: Wire, far: Wire) => void;
 
 /** Takes a connection that somebody has opened. */
 export type Accept = (wire: Wire) => void;
@@ -133,11 +158,17 @@ export class Wires {
   readonly #random: Random;
   readonly #listening = new Map<string, { readonly process: SimProcess; readonly accept: Accept }>();
   readonly #all = new Set<Wire>();
+  /** By name of the process. */
+  readonly #onNextOpened = new Map<string, OnOpened>();
 
   constructor(scheduler: Scheduler, network: Network, random: Random) {
     this.#scheduler = scheduler;
     this.#network = network;
     this.#random = random;
+  }
+
+  get nowMs(): number {
+    return this.#scheduler.nowMs;
   }
 
   listen(address: string, process: SimProcess, accept: Accept): void {
@@ -162,8 +193,15 @@ export class Wires {
       const [near, far] = Wire.pair(this, from, target.process);
       this.#all.add(near).add(far);
       target.process.after(0, () => target.accept(far));
+      this.#onNextOpened.get(from.name)?.(near, far);
+      this.#onNextOpened.delete(from.name);
       opened(near);
     });
+  }
+
+  /** Calls once, when the process of that name next has a connection, before anything is said over it. */
+  onNextOpened(name: string, call: OnOpened): void {
+    this.#onNextOpened.set(name, call);
   }
 
   died(process: SimProcess): void {

@@ -1,8 +1,9 @@
+import { Issuer } from "./issuer.ts";
 import { Network } from "./network.ts";
 import { SimProcess, type Timing } from "./process.ts";
 import { Random } from "./random.ts";
 import { Scheduler } from "./scheduler.ts";
-import { Wires } from "./wire.ts";
+import { type Wire, Wires } from "./wire.ts";
 
 /** All that a run simulates around the processes. */
 export class World {
@@ -10,9 +11,13 @@ export class World {
   readonly scheduler = new Scheduler();
   readonly network: Network;
   readonly wires: Wires;
+  readonly issuer: Issuer;
   /** Of ids that processes make up. */
   readonly ids: Random;
+  /** Told what a simulated part sees that must not be; the invariant stands first. */
+  onFault: (fault: string) => void = () => undefined;
 
+  readonly #pauses: Random;
   readonly #timings: Readonly<Record<string, Timing>>;
 
   /** `timings`: of processes by name; others have the right time. */
@@ -20,8 +25,10 @@ export class World {
     this.#timings = timings;
     this.random = new Random(`seed ${seed}`);
     this.ids = this.random.stream("ids");
+    this.#pauses = this.random.stream("pauses");
     this.network = new Network(this.scheduler, this.random.stream("network"));
     this.wires = new Wires(this.scheduler, this.network, this.random.stream("wires"));
+    this.issuer = new Issuer(this.random.stream("issuer"));
   }
 
   start(name: string): SimProcess {
@@ -43,8 +50,9 @@ export class World {
   /** As by SIGSTOP, and SIGCONT after `forMs`. */
   pauseFor(process: SimProcess | undefined, forMs: number): void {
     if (process?.alive !== true) return;
+    const timersFirst = this.#pauses.chance(0.5);
     process.pause();
-    this.scheduler.after(forMs, undefined, () => process.resume());
+    this.scheduler.after(forMs, undefined, () => process.resume(timersFirst));
   }
 }
 
@@ -59,6 +67,17 @@ export function enterWorld(world: World | undefined): void {
 export function currentWorld(): World {
   if (entered === undefined) throw new Error("no simulation is running");
   return entered;
+}
+
+/** A look at the silence of a peer may come so late. */
+const LOOK_MS = 1_000;
+
+/** A connection is ended for silence: what its peer said may not lie there unread. */
+export function judgeSilence({ process, unheardMs }: Wire): void {
+  if (unheardMs <= LOOK_MS) return;
+  currentWorld().onFault(
+    `greeted: ${process.name} ends a connection for silence, on which words have waited ${unheardMs.toFixed(0)} ms`,
+  );
 }
 
 /** The process whose code runs now. Throws where it is the world's own. */
