@@ -21,12 +21,6 @@ export class LatestEnd {
     return this.#queued;
   }
 
-  /** Whoever reads next asks anew: the answer that is on its way may never come. */
-  giveUp(): void {
-    this.#running = undefined;
-    this.#queued = undefined;
-  }
-
   #startQueued(): Promise<number> {
     this.#queued = undefined;
     return this.#start();

@@ -50,11 +50,10 @@ class LogReplica implements Replica {
   }
 
   async attach(sessionKey: string, listener: SessionListener): Promise<HeldSession> {
-    const attached = this.#attach(sessionKey, listener);
+    const late = new AbortController();
+    const attached = this.#attach(sessionKey, listener, late.signal);
     try {
-      return await this.#inTime(attached, `${sessionKey} is still being read`, () =>
-        this.#partitions.get(this.#partitionOf(sessionKey))?.giveUp(sessionKey),
-      );
+      return await this.#inTime(attached, `${sessionKey} is still being read`, () => late.abort());
     } catch (error) {
       // Nobody waits for it any more, so nobody would let go of it.
       attached.then(
@@ -97,13 +96,14 @@ class LogReplica implements Replica {
     await Promise.all([this.#eventsTail.close(), this.#indexTail.close()]);
   }
 
-  async #attach(sessionKey: string, listener: SessionListener): Promise<HeldSession> {
+  async #attach(sessionKey: string, listener: SessionListener, late: AbortSignal): Promise<HeldSession> {
     for (let tried = 1; ; tried += 1) {
       const partition = this.#partition(this.#partitionOf(sessionKey));
       try {
-        return await partition.attach(sessionKey, listener);
+        return await partition.attach(sessionKey, listener, late);
       } catch (error) {
-        const again = partition.closed?.code === "catching_up" && tried < PARTITIONS_TRIED && !this.#closed;
+        const isWanted = !late.aborted && !this.#closed;
+        const again = partition.closed?.code === "catching_up" && tried < PARTITIONS_TRIED && isWanted;
         if (!again) throw unavailable(error, this.#limits.retryAfterMs);
       }
     }

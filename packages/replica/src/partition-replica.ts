@@ -43,12 +43,21 @@ interface Opened {
   readonly loader: SessionLoader;
 }
 
+/** What an attach waits for. */
+interface Attaching {
+  readonly sessionKey: string;
+  readonly loading: Promise<SessionFold>;
+  readonly end: LatestEnd;
+  /** How far the index had been read when it began. */
+  readonly indexReadTo: number;
+}
+
 /** One partition as this process follows it: its index, its ring, and the sessions that are held in it. */
 export class PartitionReplica {
   readonly partition: number;
   readonly #parts: PartitionParts;
   readonly #index: SessionIndex;
-  readonly #end: LatestEnd;
+  #end: LatestEnd;
   readonly #sessions = new Map<string, SessionFold>();
   readonly #loading = new Map<string, Promise<SessionFold>>();
   readonly #opening: Promise<Opened>;
@@ -93,19 +102,19 @@ export class PartitionReplica {
     return this.#index.get(sessionKey);
   }
 
-  /** Settles when the session is folded up to what was in the log at the time of the call. */
-  async attach(sessionKey: string, listener: SessionListener): Promise<HeldSession> {
-    const [opened, session, end] = await Promise.all([this.#opening, this.#session(sessionKey), this.#end.read()]);
+  /**
+   * Settles when the session is folded up to what was in the log at the time of the call. `late`: it has waited for too
+   * long, and what it waits for may never come.
+   */
+  async attach(sessionKey: string, listener: SessionListener, late: AbortSignal): Promise<HeldSession> {
+    const loading = this.#session(sessionKey);
+    const attaching = { sessionKey, loading, end: this.#end, indexReadTo: this.#index.readTo };
+    late.addEventListener("abort", () => this.#giveUp(attaching), { once: true });
+    const [opened, session, end] = await Promise.all([this.#opening, loading, this.#end.read()]);
     await opened.position.reached(end);
     if (session.lost !== undefined) throw session.lost;
     this.#parts.idleSessions.remove(session);
     return session.hold(listener);
-  }
-
-  /** An attach has waited for too long: the next one begins anew, since what this one waited for may never come. */
-  giveUp(sessionKey: string): void {
-    this.#loading.delete(sessionKey);
-    this.#end.giveUp();
   }
 
   /** Ends every hold with the error, and follows the partition no more. */
@@ -117,6 +126,20 @@ export class PartitionReplica {
     this.#opened?.position.fail(error);
     for (const session of [...this.#sessions.values()]) session.close(error);
     this.#parts.onClosed(this);
+  }
+
+  /** The next attach begins anew, with what this one has waited for all its time: what began later has its own. */
+  #giveUp({ sessionKey, loading, end, indexReadTo }: Attaching): void {
+    if (this.#opened === undefined) {
+      // A large index may take longer than one attach.
+      const isStuck = this.#index.readTo === indexReadTo;
+      if (isStuck) this.close(catchingUp("this partition is still being opened", this.#parts.limits.retryAfterMs));
+      return;
+    }
+    if (this.#end === end) this.#end = new LatestEnd(this.#parts.log, this.partition);
+    if (this.#loading.get(sessionKey) !== loading) return;
+    this.#loading.delete(sessionKey);
+    this.#noteIdle();
   }
 
   async #open(): Promise<Opened> {

@@ -50,6 +50,11 @@ export class SessionIndex {
     return this.#watermark;
   }
 
+  /** Offset up to which this process has read it. */
+  get readTo(): number {
+    return this.#position.next;
+  }
+
   /** Throws `set_aside` where the entry is not readable. */
   get(sessionKey: string): IndexEntryJson | undefined {
     const value = this.#values.get(sessionKey);
