@@ -117,11 +117,11 @@ async function headCount(partition: number): Promise<number> {
 describe("a generation that is over", () => {
   test("is refused by Kafka, also for a partition that was kept", async () => {
     const first = new Member();
-    await first.membership.join();
+    await first.membership.begin();
     await first.owns(2);
     const before = [first.of(0), first.of(1)];
     const second = new Member();
-    await second.membership.join();
+    await second.membership.begin();
     await Promise.all([first.owns(1), second.owns(1)]);
     for (const stale of before) {
       expect(await checkpoint(transactor(stale.partition), stale)).toMatchObject({ code: "fenced" });
@@ -132,10 +132,10 @@ describe("a generation that is over", () => {
 
   test("is needed: under its live generation a member commits for a partition that it has just lost", async () => {
     const first = new Member();
-    await first.membership.join();
+    await first.membership.begin();
     await first.owns(2);
     const second = new Member();
-    await second.membership.join();
+    await second.membership.begin();
     await Promise.all([first.owns(1), second.owns(1)]);
     const { generation, member } = first.owned[0] ?? first.of(0);
     const lost = second.owned[0]?.partition ?? -1;
@@ -158,13 +158,13 @@ describe("whoever gains a partition", () => {
     const unhurried = new Cluster({ ...SETTINGS, group: { ...SETTINGS.group, heartbeatMs: 5_000 } });
     await unhurried.refresh();
     const first = new Member(unhurried);
-    await first.membership.join();
+    await first.membership.begin();
     await first.owns(2);
     const before = first.of(0);
     // The group lets him go, which he learns from his next heartbeat only, and all of it is somebody else's for a while.
     await leaveFor(before.member);
     const second = new Member();
-    await second.membership.join();
+    await second.membership.begin();
     await second.owns(2);
     const between = transactor(0);
     const outcome = checkpoint(between, second.of(0), async () => {
@@ -181,7 +181,7 @@ describe("whoever gains a partition", () => {
 
   test("shuts out its earlier owner in the middle of a checkpoint, and rolls that back", async () => {
     const first = new Member();
-    await first.membership.join();
+    await first.membership.begin();
     await first.owns(2);
     const outcome = await checkpoint(transactor(0), first.of(0), () => transactor(0).claim());
     expect(outcome).toMatchObject({ code: "unavailable" });
@@ -199,7 +199,7 @@ describe("whoever gains a partition", () => {
     await once(createInterface(keeper.stdout), "line");
     keeper.kill("SIGKILL");
     const heir = new Member();
-    await heir.membership.join();
+    await heir.membership.begin();
     await heir.owns(2);
     expect((await reader.bounds(HEADS, 0, "committed")).end).toBe((await reader.bounds(HEADS, 0, "uncommitted")).end);
     expect(await headCount(0)).toBe(0);
@@ -210,7 +210,7 @@ describe("whoever gains a partition", () => {
 
   test("needs only claim it again where a late predecessor took it from him", async () => {
     const member = new Member();
-    await member.membership.join();
+    await member.membership.begin();
     await member.owns(2);
     const mine = transactor(0);
     expect(await checkpoint(mine, member.of(0))).toBe("committed");

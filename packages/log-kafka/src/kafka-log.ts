@@ -99,7 +99,7 @@ export class KafkaLog implements Log {
     const place = { groupId: this.#name(group), topic: name, access: this.#access };
     const membership = new Membership(this.#cluster, place, listener, () => this.#memberships.delete(membership));
     this.#memberships.add(membership);
-    await membership.join();
+    await membership.begin();
     return membership;
   }
 

@@ -4,6 +4,7 @@ import type { GroupAssignment } from "@platformatic/kafka";
 import { Backoff, waited } from "./backoff.ts";
 import { guardConnections } from "./cluster.ts";
 import type { Cluster } from "./cluster.ts";
+import { standingRefusal } from "./standing-refusal.ts";
 import { Transactor } from "./transactor.ts";
 import type { TransactorAccess } from "./transactor.ts";
 
@@ -25,6 +26,9 @@ export class Membership implements Group {
   #joined = { member: "", generation: -1 };
   #closed: Promise<void> | undefined;
   #isRejoining = false;
+  readonly #begun = Promise.withResolvers<void>();
+  /** Why it is kept from its place, as the listener was told last. */
+  #hindrance: string | undefined;
 
   constructor(
     cluster: Cluster,
@@ -50,14 +54,25 @@ export class Membership implements Group {
     return this.#consumer.memberId ?? "";
   }
 
-  /** Joins, however long that takes. */
-  async join(): Promise<void> {
+  /** Joins, however long that takes. Settles when it has, or the listener has heard what keeps it from that. */
+  async begin(): Promise<void> {
+    void this.#join();
+    await this.#begun.promise;
+  }
+
+  async #join(): Promise<void> {
+    await this.#untilJoined();
+    this.#begun.resolve();
+  }
+
+  async #untilJoined(): Promise<void> {
     const backoff = new Backoff(this.#cluster.closing);
     while (this.#closed === undefined) {
       try {
         await this.#consumer.joinGroup({});
         return;
-      } catch {
+      } catch (error) {
+        this.#tellRefusal(error);
         if (!(await backoff.wait())) return;
         await this.#cluster.refresh().catch(() => undefined);
       }
@@ -124,6 +139,7 @@ export class Membership implements Group {
       await Promise.all(claims);
     }
     if (this.#owned !== owned) return;
+    this.#tell(undefined);
     this.#claimed = new Set(owned.keys());
     this.#listener.onAssigned([...owned.values()]);
   }
@@ -135,7 +151,8 @@ export class Membership implements Group {
       try {
         await this.transactor(partition).claim();
         return;
-      } catch {
+      } catch (error) {
+        this.#tellRefusal(error);
         if (!(await backoff.wait())) return;
       }
     }
@@ -153,8 +170,21 @@ export class Membership implements Group {
   async #rejoin(): Promise<void> {
     if (this.#isRejoining) return;
     this.#isRejoining = true;
-    await this.join();
+    await this.#join();
     this.#isRejoining = false;
+  }
+
+  /** What may pass by itself is not worth a word. */
+  #tellRefusal(error: unknown): void {
+    const reason = standingRefusal(error, { groupId: this.#consumer.groupId, topic: this.#topic });
+    if (reason !== undefined) this.#tell(reason);
+  }
+
+  #tell(hindrance: string | undefined): void {
+    if (this.#closed !== undefined || this.#hindrance === hindrance) return;
+    this.#hindrance = hindrance;
+    this.#listener.onHindered?.(hindrance);
+    this.#begun.resolve();
   }
 }
 

@@ -110,6 +110,11 @@ export interface GroupListener {
    * for those that it brings back where others may have owned them meanwhile.
    */
   onRevoked(partitions: readonly number[]): void;
+  /**
+   * What keeps the member out of the group, or from what it was given there, until somebody changes it: in words that say
+   * what to do. It is tried again all the while. Told once for each reason, and undefined when it is over.
+   */
+  onHindered?(reason: string | undefined): void;
 }
 
 /** Shares out the partitions of one topic among the members of a group. */
@@ -164,7 +169,8 @@ export interface Log {
   latest(topic: string, partition: number, onEntry?: (entry: Entry) => void): LatestView;
 
   /**
-   * Joins a group. The first `onAssigned` may come before or after this settles. Throws `no_such_topic`.
+   * Joins a group; settles when it has, or `onHindered` has been told. The first `onAssigned` may come before or after
+   * that. Throws `no_such_topic`.
    */
   joinGroup(group: string, topic: string, listener: GroupListener): Promise<Group>;
 

@@ -39,7 +39,7 @@ export class KeeperMetrics {
     });
     this.#alerts = new Counter({
       name: "perdure_keeper_alerts_total",
-      help: "Sessions set aside, rules too new, partitions whose history is lost, too many silent nodes at once",
+      help: "Sessions set aside, rules too new, partitions whose history is lost or that the log does not let it have, too many silent nodes at once",
       labelNames: ["reason"],
       registers,
     });

@@ -32,7 +32,7 @@ export interface KeeperOptions {
 
 /** A keeper that runs. */
 export interface Keeper {
-  /** Ready once it is in the group and every partition that it owns is open. */
+  /** Ready once it is in the group, and every partition that it owns is open and none is kept from it. */
   readiness(): Readiness;
   /** Covers what it has folded, leaves the group, and lets go of everything but the log. */
   stop(): Promise<void>;
@@ -40,7 +40,10 @@ export interface Keeper {
 
 const GROUP = "keepers";
 
-/** Starts a keeper on a log whose topics are there. Resolves when it is in the group. Throws LogError. */
+/**
+ * Starts a keeper on a log whose topics are there. Resolves when it is in the group, or has said what keeps it out. Throws
+ * LogError.
+ */
 export async function startKeeper(options: KeeperOptions): Promise<Keeper> {
   const keeper = new GroupKeeper(options);
   await keeper.start();
@@ -109,7 +112,8 @@ class GroupKeeper implements Keeper {
     if (this.#group === undefined || this.#stopping !== undefined) {
       return { ready: false, reason: "not in the group of keepers" };
     }
-    const { ownedCount, unopenedCount } = this.#partitions;
+    const { hindrance, ownedCount, unopenedCount } = this.#partitions;
+    if (hindrance !== undefined) return { ready: false, reason: hindrance };
     if (unopenedCount === 0) return { ready: true };
     return { ready: false, reason: `${unopenedCount} of ${ownedCount} partitions are not open` };
   }

@@ -16,9 +16,15 @@ export class KeptPartitions implements GroupListener {
   readonly #ownerships = new Map<number, Ownership>();
   readonly #keepers = new Map<number, PartitionKeeper>();
   #closed = false;
+  #hindrance: string | undefined;
 
   constructor(parts: KeptPartitionsParts) {
     this.#parts = parts;
+  }
+
+  /** What keeps this process from partitions that it should have, until somebody changes it. */
+  get hindrance(): string | undefined {
+    return this.#hindrance;
   }
 
   get ownedCount(): number {
@@ -66,6 +72,14 @@ export class KeptPartitions implements GroupListener {
       const kept = this.#keepers.get(partition);
       if (kept !== undefined) this.#drop(kept);
     }
+  }
+
+  onHindered(reason: string | undefined): void {
+    const { metrics, logger } = this.#parts;
+    this.#hindrance = reason;
+    if (reason === undefined) return logger.info({}, "the keeper gets its partitions again");
+    metrics.alert("hindered");
+    logger.warn({ reason }, `the keeper does not get its partitions; it tries on. ${reason}`);
   }
 
   close(): void {
