@@ -132,6 +132,20 @@ describe("a client that does not read", () => {
   });
 });
 
+test("a pong does not wait for answers that go out in turn, so it says nothing of them", async () => {
+  const { session, fast, agent } = await stage();
+  await agent.open();
+  for (let part = 0; part < 4; part += 1) await agent.say("x".repeat(100 * KIB));
+  const { slow } = await slowReader(session);
+  for (let id = 2; id <= 61; id += 1) slow.send({ t: "attach", id, session });
+  for (let id = 2; id <= 6; id += 1) await slow.next("attached");
+  slow.send({ t: "ping" });
+  const before = await slow.until("pong");
+  expect(before.filter((frame) => kindOf(frame) === "attached").length).toBeLessThan(55);
+  slow.cut();
+  fast.close();
+});
+
 describe("a client that takes a byte a second", () => {
   test("is closed with its code, and resumes from what it has got", async () => {
     const clock = new ManualClock(Date.now());

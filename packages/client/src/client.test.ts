@@ -94,6 +94,23 @@ test("a node that answers pings and no attach is left for another connection", a
   expect(network.socket.sentOf("attach")).toHaveLength(1);
 });
 
+test("a node that answers one attach after the other is not left while it does", async () => {
+  const { socket } = await attaching();
+  for (let other = 0; other < 20; other += 1) client.session(`other-${other}`);
+  const trip = Number(socket.sentOf("attach").at(0)?.id);
+  const others = socket.sentOf("attach").slice(1);
+  for (const id of others.map((attach) => Number(attach.id))) {
+    for (let waitedMs = 0; waitedMs < 20_000; waitedMs += 5_000) {
+      clock.advance(5_000);
+      socket.receive({ t: "pong" });
+    }
+    socket.receive({ t: "attached", id, h: id, member: "m", how: "new", seq: 0 });
+  }
+  expect(socket.closedWith).toBeUndefined();
+  socket.receive({ t: "attached", id: trip, h: 100, member: "m", how: "new", seq: 0 });
+  expect(client.session("trip").status.state).toBe("live");
+});
+
 describe("the past of a session that is refused", () => {
   const past = (session: Session): Promise<unknown> => codeOf(session.history().next());
 

@@ -90,6 +90,9 @@ export interface Client {
 
 const SETTINGS: ConnectionSettings = { baseDelayMs: 500, maxDelayMs: 20_000, openTimeoutMs: 10_000, stableMs: 5_000 };
 
+/** What may be large, of which an edge sends one after the other to a client that is slow. */
+const GOES_IN_TURN: ReadonlySet<string> = new Set(["attached", "page", "update"]);
+
 const SOFTWARE = "perdure-client/0.1.0";
 
 /** A client for one participant: many sessions over one connection, which begins with the first session. */
@@ -248,6 +251,7 @@ class PerdureClient implements Client {
       for (const { engine } of this.#sessions.values()) engine.onFrame(frame);
     const engine = this.#receiver(frame);
     engine?.onFrame(frame);
+    if (GOES_IN_TURN.has(frame.t)) for (const other of this.#sessions.values()) other.engine.onOthersAnswered();
     // A session that was closed before its attach was answered is followed from then on: only now there is a handle to let
     // go of. One that was opened again goes on under the same handle.
     const isUnwanted = engine !== undefined && !this.#sessions.has(engine.id);

@@ -273,6 +273,11 @@ export class SessionEngine {
     }
   }
 
+  /** Another session, or another request of this one, was answered at length. */
+  onOthersAnswered(): void {
+    this.#link.onOthersAnswered();
+  }
+
   /** Keeps the state for the next page load. */
   save(): void {
     this.#saveTimer.stop();

@@ -189,7 +189,8 @@ describe("following a session", () => {
 });
 
 describe("a node that does not answer an attach", () => {
-  const ANSWER_MS = 30_000;
+  /** Half of a minute, and half of the spread behind it. */
+  const ANSWER_MS = 45_000;
   const pings = () => sent.filter(({ t }) => t === "ping").length;
 
   test("is left for another one, once it has shown that no slow line is in between", () => {
@@ -213,14 +214,48 @@ describe("a node that does not answer an attach", () => {
     expect({ pings: pings(), moves, reports }).toEqual({ pings: 1, moves: [], reports: [] });
   });
 
-  test("is given as much time again for another attach, on another connection too", () => {
+  test("is stayed with where it answers others, since answers go out one by one to a client that is slow", () => {
     link.connected();
+    for (let other = 0; other < 5; other += 1) {
+      clock.advance(ANSWER_MS - 1);
+      link.onOthersAnswered();
+    }
+    expect(pings()).toBe(0);
     clock.advance(ANSWER_MS);
+    link.onOthersAnswered();
+    link.onPong();
+    expect({ pings: pings(), moves }).toEqual({ pings: 1, moves: [] });
+    clock.advance(ANSWER_MS);
+    link.onPong();
+    expect({ pings: pings(), moves: moves.length }).toEqual({ pings: 2, moves: 1 });
+  });
+
+  test("is not waited for again where it answers others when nothing was asked", () => {
+    live();
+    link.onOthersAnswered();
+    link.onDetached({ t: "detached", h: 7, code: "forbidden_session" });
+    link.onOthersAnswered();
+    link.disconnected();
+    link.onOthersAnswered();
+    expect(clock.timerCount).toBe(0);
+  });
+
+  test("is given more time for each further attach that has no answer, on another connection too", () => {
+    const waitsMs: number[] = [];
+    for (let attaches = 0; attaches < 6; attaches += 1) {
+      link.connected();
+      const sinceMs = clock.now();
+      for (const before = pings(); pings() === before;) clock.advance(1_000);
+      waitsMs.push(clock.now() - sinceMs);
+      link.disconnected();
+    }
+    expect(waitsMs).toEqual([45_000, 60_000, 90_000, 150_000, 150_000, 150_000]);
+    link.connected();
+    link.onError({ t: "error", id: 7, code: "catching_up", message: "", retryAfterMs: 10 });
     link.disconnected();
     link.connected();
-    link.onPong();
-    clock.advance(ANSWER_MS - 1);
-    expect({ pings: pings(), moves }).toEqual({ pings: 1, moves: [] });
+    clock.advance(ANSWER_MS);
+    expect(pings()).toBe(7);
   });
 });
 

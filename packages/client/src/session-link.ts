@@ -50,8 +50,13 @@ export interface SessionLinkOptions {
   readonly onReport: (code: string, message: string) => void;
 }
 
-/** An edge answers an attach in 20 seconds, if only that it cannot yet. After this long it is asked whether it still will. */
+/**
+ * An edge answers an attach in 20 seconds, if only that it cannot yet. After this long at the earliest it is asked whether
+ * it still will: later each time that there was no answer, so that an edge which cannot is not asked for ever more, and
+ * not by all at once.
+ */
 const ANSWER_MS = 30_000;
+const PATIENCE: BackoffSettings = { baseDelayMs: ANSWER_MS, maxDelayMs: 8 * ANSWER_MS };
 
 /** Follows one session over whatever connection there is: attaches by cursor, finds gaps, comes back. */
 export class SessionLink {
@@ -60,6 +65,8 @@ export class SessionLink {
   readonly #patience: Timer;
   /** The edge was pinged since the attach. */
   #isAsked = false;
+  /** Attaches in a row that have no answer, with the one that is on its way. */
+  #unanswered = 0;
   #state: LinkState = { phase: "detached" };
   #handle: number | undefined;
   #requestId = 0;
@@ -134,6 +141,7 @@ export class SessionLink {
 
   onAttached(frame: AttachedFrame): void {
     if (frame.id !== this.#requestId || this.#state.phase !== "attaching") return;
+    this.#unanswered = 0;
     const { mirror, onHandle, onReport, onAttached } = this.#options;
     if (frame.code !== undefined) onReport(frame.code, `the cursor was of no use: ${frame.how}`);
     if (!mirror.attached(frame)) return this.#startOver(frame.how);
@@ -181,20 +189,25 @@ export class SessionLink {
 
   /** An answer to an attach that was refused. */
   onError(frame: ErrorFrame): void {
-    if (frame.id === this.#requestId && this.#state.phase === "attaching") {
-      this.#failed(failureFrom(frame.code, frame.message, frame.retryAfterMs));
-    }
+    if (frame.id !== this.#requestId || this.#state.phase !== "attaching") return;
+    this.#unanswered = 0;
+    this.#failed(failureFrom(frame.code, frame.message, frame.retryAfterMs));
+  }
+
+  /** Something large has come for others. Such go out one by one where the client is slow, and a pong overtakes them. */
+  onOthersAnswered(): void {
+    if (this.#state.phase === "attaching") this.#awaitAnswer();
   }
 
   /**
-   * The edge has answered a ping. What it said before has come before: where it has not answered the attach by then, it
-   * is stuck, and no slow line is in between.
+   * The edge has answered a ping. What it said before has come before: where neither the attach nor another request was
+   * answered by then, it is stuck, and no slow line is in between.
    */
   onPong(): void {
     if (!this.#isAsked) return;
     this.#isAsked = false;
     const { onReport, onElsewhere } = this.#options;
-    onReport("unavailable", `the node does not answer an attach in ${ANSWER_MS} ms; connecting anew`);
+    onReport("unavailable", `the node has not answered an attach in ${ANSWER_MS} ms or more; connecting anew`);
     onElsewhere();
   }
 
@@ -216,16 +229,23 @@ export class SessionLink {
     this.#become({ phase: "attaching" });
     const cursor = this.#useCursor ? mirror.cursor : undefined;
     const member = this.#member;
-    this.#patience.start(ANSWER_MS, () => {
-      this.#isAsked = true;
-      send({ t: "ping" });
-    });
+    this.#unanswered += 1;
+    this.#awaitAnswer();
     send({
       t: "attach",
       id: this.#requestId,
       session,
       ...(cursor !== undefined && { cursor }),
       ...(member !== undefined && { member }),
+    });
+  }
+
+  #awaitAnswer(): void {
+    const { send, random } = this.#options;
+    this.#isAsked = false;
+    this.#patience.start(delayAfter(this.#unanswered - 1, random(), ANSWER_MS, PATIENCE), () => {
+      this.#isAsked = true;
+      send({ t: "ping" });
     });
   }
 
