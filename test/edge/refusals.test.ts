@@ -1,10 +1,11 @@
 import { get } from "node:http";
 import type { Edge } from "@perdure/edge";
-import { TOPICS } from "@perdure/replica";
+import { type Clock, TOPICS } from "@perdure/replica";
 import { GatedTail, ManualClock } from "@perdure/replica/testing";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { RawClient } from "./raw-client.ts";
 import { token, urlOf, World } from "./support.ts";
+import { TcpClient } from "./tcp-client.ts";
 
 let world: World;
 let edge: Edge;
@@ -221,12 +222,48 @@ describe("time", () => {
     const timed = await world.edge({ clock });
     const client = new RawClient(urlOf(timed));
     await client.opened;
+    clock.advance(4_000);
     clock.jump(60_000);
     await client.hello(await token());
     clock.advance(2_000);
     await client.send({ t: "attach", id: 1, session: "stopped-1" });
     expect(await client.next("attached")).toMatchObject({ how: "new" });
     client.close();
+  });
+
+  test("what a node was stopped for, or its clock was put forward by, is nobody's silence, and what comes after is", async () => {
+    const clock = new ManualClock(Date.now());
+    const timed = await world.edge({ clock });
+    const silent = await TcpClient.open(timed.port);
+    silent.send({ t: "hello", v: 1, token: await token() });
+    await silent.next("welcome");
+    const late = new RawClient(urlOf(timed));
+    await late.opened;
+    clock.jump(60_000);
+    clock.advance(3_000);
+    await late.hello(await token());
+    clock.advance(7_000);
+    silent.send({ t: "ping" });
+    await silent.next("pong");
+    clock.advance(14_000);
+    silent.send({ t: "ping" });
+    await silent.next("pong");
+    clock.advance(16_000);
+    expect(await silent.rest()).toMatchObject({ code: 1006 });
+    late.close();
+  });
+
+  test("silence counts also behind a node's clock that was put back", async () => {
+    const base = new ManualClock(Date.now());
+    let skewMs = 0;
+    const clock: Clock = { now: () => base.now() + skewMs, after: (...timer) => base.after(...timer) };
+    const timed = await world.edge({ clock });
+    const silent = await TcpClient.open(timed.port);
+    silent.send({ t: "hello", v: 1, token: await token() });
+    await silent.next("welcome");
+    skewMs = -3_600_000;
+    base.advance(17_000);
+    expect(await silent.rest()).toMatchObject({ code: 1006 });
   });
 
   test("without word on its token in time it is closed, and may be back", async () => {

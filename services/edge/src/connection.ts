@@ -20,7 +20,7 @@ const NORMAL_CLOSE = 1000;
 export class Connection implements SocketReceiver {
   readonly #parts: ConnectionParts;
   readonly #socket: Socket;
-  readonly #openedMs: number;
+  #openedMs: number;
   #phase: Phase = "greeting";
   #sessions: ConnectionSessions | undefined;
   #heardMs: number;
@@ -90,6 +90,8 @@ export class Connection implements SocketReceiver {
   /** Called every second or so: deadlines, silence, slowness, the token's end. */
   watch(nowMs: number): void {
     const { limits } = this.#parts;
+    // A clock may have been put back.
+    this.#heardMs = Math.min(this.#heardMs, nowMs);
     const silentMs = nowMs - this.#heardMs;
     if (silentMs >= limits.silenceMs) return this.#cut("idle_timeout");
     if (nowMs - this.#openedMs >= limits.helloMs) {
@@ -108,6 +110,12 @@ export class Connection implements SocketReceiver {
     this.#sessions?.checkPressure();
     if ((this.#sessions?.stuckMs(nowMs) ?? 0) >= limits.lagMs) return this.close(refuse("slow_consumer"));
     if (silentMs >= limits.pingAfterMs) this.#socket.ping();
+  }
+
+  /** The node could not hear for so long, or its clock was put forward: that is nobody's silence. */
+  forgive(deafMs: number, nowMs: number): void {
+    this.#heardMs = Math.min(this.#heardMs + deafMs, nowMs);
+    this.#openedMs = Math.min(this.#openedMs + deafMs, nowMs);
   }
 
   #onFrame(frame: ClientFrame, sizeBytes: number): void {

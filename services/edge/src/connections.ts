@@ -85,8 +85,12 @@ export class Connections {
     const dueMs = clock.now() + WATCH_MS;
     this.#cancelWatch = clock.after(WATCH_MS, () => {
       const nowMs = clock.now();
-      const passes = !hasPassed && nowMs - dueMs > WATCH_MS / 2;
-      if (!passes) for (const connection of [...this.#all]) connection.watch(nowMs);
+      const lateMs = nowMs - dueMs;
+      const passes = !hasPassed && lateMs > WATCH_MS / 2;
+      for (const connection of [...this.#all]) {
+        if (passes) connection.forgive(lateMs, nowMs);
+        else connection.watch(nowMs);
+      }
       this.#watchLater(passes);
     });
   }
