@@ -29,22 +29,42 @@ export const standInFor = (entry: OutboxEntry): OutboxEntry => ({ ...entry, even
 export const isStandIn = ({ events: [event, ...more] }: OutboxEntry): boolean =>
   event?.messageClosed !== undefined && event.messageClosed.messageId === undefined && more.length === 0;
 
+/** What the ids of a record's items begin with. */
+export const idsOf = (producer: string, number: number): string => `${producer}:${number}:`;
+
 /** The record under another number, by which the items that it makes are called: one that was not sent yet. */
-export function renumbered(entry: OutboxEntry, producer: string, number: number): OutboxEntry {
-  const unsent: OutboxEntry = { ...entry, number, isMoved: false };
-  const source = JSON.stringify(unsent);
-  const renamed: unknown = JSON.parse(source.replaceAll(`"${producer}:${entry.number}:`, `"${producer}:${number}:`));
-  return isEntry(renamed) ? renamed : unsent;
+export const renumbered = (entry: OutboxEntry, producer: string, number: number): OutboxEntry => ({
+  ...renamed(entry, idsOf(producer, entry.number), idsOf(producer, number)),
+  number,
+  isMoved: false,
+});
+
+/** The record with other names for the items of a record, whose ids began with `ids`; the same record where it has none. */
+export function renamed(entry: OutboxEntry, ids: string, newIds: string): OutboxEntry {
+  if (!refersTo(entry, ids)) return entry;
+  const events: unknown = JSON.parse(textOf(entry).replaceAll(`"${ids}`, `"${newIds}`));
+  const changed: unknown = { ...entry, events, isMoved: true };
+  return isEntry(changed) ? changed : entry;
 }
 
-/** The record with `instead` of each message that its messages follow; the same record where nothing is different. */
-export function reparented(entry: OutboxEntry, instead: (parentId: string) => string): OutboxEntry {
+/** Whether there are ids in the record that begin so. */
+export const refersTo = (entry: OutboxEntry, ids: string): boolean => textOf(entry).includes(`"${ids}`);
+
+/** Of records that wait, which may be a thousand, each of which is looked at for each that is refused. */
+const texts = new WeakMap<OutboxEntry["events"], string>();
+
+function textOf({ events }: OutboxEntry): string {
+  const text = texts.get(events) ?? JSON.stringify(events);
+  texts.set(events, text);
+  return text;
+}
+
+/** The record with `instead` of the messages that its messages follow, where their ids begin with `ids`; else the same. */
+export function reparented(entry: OutboxEntry, ids: string, instead: string): OutboxEntry {
   const events = entry.events.map((event) => {
     const { messageOpened } = event;
-    const before = messageOpened?.parentId ?? "";
-    const parentId = instead(before);
-    if (messageOpened === undefined || parentId === before) return event;
-    return { messageOpened: { ...messageOpened, parentId } };
+    if (messageOpened?.parentId?.startsWith(ids) !== true) return event;
+    return { messageOpened: { ...messageOpened, parentId: instead } };
   });
   return events.every((event, index) => event === entry.events[index]) ? entry : { ...entry, events, isMoved: true };
 }

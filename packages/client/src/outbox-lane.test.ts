@@ -45,6 +45,7 @@ beforeEach(() => {
       return "sent";
     },
     onChange: () => undefined,
+    lanes: () => [lane],
   });
 });
 

@@ -3,7 +3,17 @@ import type { AckFrame } from "@perdure/protocol/frames";
 import type { Transmission } from "./connection.ts";
 import type { Clock } from "./environment.ts";
 import { refusal } from "./failure.ts";
-import { isStandIn, type OutboxEntry, parentOf, renumbered, reparented, standInFor } from "./outbox-entry.ts";
+import {
+  idsOf,
+  isStandIn,
+  type OutboxEntry,
+  parentOf,
+  refersTo,
+  renamed,
+  renumbered,
+  reparented,
+  standInFor,
+} from "./outbox-entry.ts";
 import { Timer } from "./timer.ts";
 
 /** The id of the item that the record's event at `index` makes: `producer:number:index`. */
@@ -32,6 +42,8 @@ export interface LaneOptions {
   readonly transmit: (producer: string, entry: OutboxEntry) => Transmission;
   /** What waits has changed. */
   readonly onChange: () => void;
+  /** All lanes of the session, this one too: what waits in one may refer to what waits in another. */
+  readonly lanes: () => Iterable<OutboxLane>;
 }
 
 interface Waiting {
@@ -40,6 +52,8 @@ interface Waiting {
   /** Sendings on this connection that have had no answer. */
   unanswered: number;
   isKept: boolean;
+  /** It has its verdict, or goes on under another number. */
+  isOver: boolean;
 }
 
 /** One producer's records in one session, kept and sent in order until each has its verdict. */
@@ -48,6 +62,8 @@ export class OutboxLane {
   readonly #retry: Timer;
   /** By number, in order. */
   readonly #waiting = new Map<number, Waiting>();
+  /** Of them, those that the session did not take, since something that they refer to may not have been there yet: that. */
+  readonly #early = new Map<Waiting, Waiting>();
   #last = 0;
   /** The number that was last sent again because of a gap; until its verdict, later gaps say nothing new. */
   #mending = 0;
@@ -81,12 +97,12 @@ export class OutboxLane {
     const { promise, resolve, reject } = Promise.withResolvers<IdOf>();
     const settle = (result: IdOf | PerdureError): void =>
       result instanceof PerdureError ? reject(result) : resolve(result);
-    this.#put({ entry, settle, unanswered: 0, isKept });
+    this.#put({ entry, settle, unanswered: 0, isKept, isOver: false });
     return promise;
   }
 
   idOf(number: number): IdOf {
-    return (index) => `${this.producer}:${number}:${index}`;
+    return (index) => `${idsOf(this.producer, number)}${index}`;
   }
 
   /** Stores what is not stored yet as far as there is room, and in order: a page that takes over needs all numbers. */
@@ -112,7 +128,7 @@ export class OutboxLane {
     if (waiting === undefined) return;
     waiting.unanswered -= 1;
     const { code, message, winner, expected, retryAfterMs } = ack;
-    if (code === undefined) return this.#settle(waiting, this.idOf(ack.n));
+    if (code === undefined) return this.#accept(waiting);
     if (code === "producer_gap") return this.#mend(expected ?? ack.n);
     if (code === "not_attached") return;
     // Nobody knows of a verdict. One that there is after all is what the same number hears next.
@@ -122,14 +138,16 @@ export class OutboxLane {
     // So was what it stands in for: that had been sent twice.
     if (expected === ack.n && waiting.unanswered > 0) return;
     if (code === "not_found" && waiting.entry.isMoved === true) return this.#sendAnew(waiting);
-    this.#settle(waiting, error);
-    this.#moveFrom(waiting.entry);
+    const awaited = code === "not_found" ? this.#unjudgedIn(waiting) : undefined;
+    if (awaited === undefined) this.#refuse(waiting, error);
+    else this.#early.set(waiting, awaited);
   }
 
   /** Gives up on all that waits. */
   fail(error: PerdureError): void {
     this.#retry.stop();
     for (const waiting of [...this.#waiting.values()]) this.#settle(waiting, error);
+    this.#lookAgain();
   }
 
   /** Tells those who wait that nothing more will be heard here. What is stored stays, for whoever sends it next. */
@@ -153,14 +171,28 @@ export class OutboxLane {
     if (!this.#retry.running) this.#transmit(waiting);
   }
 
+  #accept(waiting: Waiting): void {
+    this.#settle(waiting, this.idOf(waiting.entry.number));
+    this.#lookAgain();
+  }
+
+  #refuse(waiting: Waiting, error: PerdureError): void {
+    this.#settle(waiting, error);
+    this.#moveFrom(waiting.entry);
+    this.#lookAgain();
+  }
+
   #settle(waiting: Waiting, result: IdOf | PerdureError): void {
     this.#take(waiting);
     this.#options.onChange();
     waiting.settle(result);
   }
 
-  #take({ entry: { number } }: Waiting): void {
+  #take(waiting: Waiting): void {
+    const { number } = waiting.entry;
+    waiting.isOver = true;
     this.#waiting.delete(number);
+    this.#early.delete(waiting);
     if (number === this.#mending) this.#mending = 0;
     this.#options.store.drop(this.#options.name, number);
     this.keep();
@@ -183,17 +215,19 @@ export class OutboxLane {
     this.#moveFrom(entry);
     this.#options.onChange();
     settle(error);
+    this.#lookAgain();
   }
 
   /**
-   * It was refused because what it followed had been, which nobody could know when it was sent: it goes behind all else,
-   * after what that one would have followed.
+   * It was refused because what it refers to was not there, which nobody could know when it was sent: it goes behind all
+   * else, as it would have been written by now.
    */
   #sendAnew(waiting: Waiting): void {
     const { entry } = waiting;
     const number = this.nextNumber;
-    this.#follow(entry.number, (id) => renumberedId(id, number));
-    this.#put({ ...waiting, entry: renumbered(entry, this.producer, number), unanswered: 0, isKept: false });
+    this.#changeAll((other) => renamed(other, idsOf(this.producer, entry.number), idsOf(this.producer, number)));
+    const anew = renumbered(entry, this.producer, number);
+    this.#put({ ...waiting, entry: anew, unanswered: 0, isKept: false });
     this.#take(waiting);
   }
 
@@ -201,14 +235,39 @@ export class OutboxLane {
   #moveFrom(gone: OutboxEntry): void {
     if (isStandIn(gone)) return;
     const parent = parentOf(gone);
-    this.#follow(gone.number, () => parent);
+    this.#changeAll((other) => reparented(other, idsOf(this.producer, gone.number), parent));
   }
 
-  #follow(number: number, instead: (parentId: string) => string): void {
-    const ids = `${this.producer}:${number}:`;
-    for (const waiting of this.#waiting.values()) {
-      const entry = reparented(waiting.entry, (parentId) => (parentId.startsWith(ids) ? instead(parentId) : parentId));
-      if (entry !== waiting.entry) this.#change(waiting, entry);
+  #changeAll(changed: (entry: OutboxEntry) => OutboxEntry): void {
+    for (const lane of this.#options.lanes()) {
+      for (const waiting of lane.#waiting.values()) {
+        const entry = changed(waiting.entry);
+        if (entry !== waiting.entry) lane.#change(waiting, entry);
+      }
+    }
+  }
+
+  /** Something that the record refers to and that has no verdict yet. */
+  #unjudgedIn(waiting: Waiting): Waiting | undefined {
+    for (const lane of this.#options.lanes()) {
+      for (const [number, other] of lane.#waiting) {
+        const isOther = other !== waiting && !isStandIn(other.entry);
+        if (isOther && refersTo(waiting.entry, idsOf(lane.producer, number))) return other;
+      }
+    }
+    return undefined;
+  }
+
+  /** A record has its verdict: those that were early are sent anew where it was the last that they waited for. */
+  #lookAgain(): void {
+    for (const lane of this.#options.lanes()) {
+      for (const [waiting, awaited] of [...lane.#early]) {
+        const isMoved = waiting.entry.isMoved === true;
+        if (!isMoved && !awaited.isOver && !isStandIn(awaited.entry)) continue;
+        const next = isMoved ? undefined : this.#unjudgedIn(waiting);
+        if (next === undefined) lane.#sendAnew(waiting);
+        else lane.#early.set(waiting, next);
+      }
     }
   }
 
@@ -248,10 +307,4 @@ export class OutboxLane {
     this.#standIn(waiting, outcome);
     return this.#transmit(waiting);
   }
-}
-
-/** `producer:number:index` with another number. */
-function renumberedId(id: string, number: number): string {
-  const [producer, , index] = id.split(":");
-  return `${producer}:${number}:${index}`;
 }

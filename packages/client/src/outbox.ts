@@ -7,7 +7,7 @@ import type { StoredLane } from "./outbox-store.ts";
 import type { PendingRecord } from "./pending.ts";
 
 /** `producer`: what its producers' ids begin with, unique to this outbox. */
-export interface OutboxOptions extends Omit<LaneOptions, "name">, LaneName {
+export interface OutboxOptions extends Omit<LaneOptions, "name" | "lanes">, LaneName {
   /** Records that may wait for their verdict. */
   readonly unjudgedCount: number;
 }
@@ -128,7 +128,8 @@ export class Outbox {
   }
 
   #lane({ page, session, producer }: LaneName): OutboxLane {
-    const lane = new OutboxLane({ ...this.#options, name: { page, session, producer } });
+    const lanes = (): Iterable<OutboxLane> => this.#lanes.values();
+    const lane = new OutboxLane({ ...this.#options, name: { page, session, producer }, lanes });
     this.#lanes.set(producer, lane);
     return lane;
   }
