@@ -192,7 +192,7 @@ const ofGreetings: readonly Mutation[] = [
   ]),
   mutation("an edge looks at silences right after it was stopped itself", [
     `${EDGE}/connections.ts`,
-    "const passes = !hasPassed && nowMs - dueMs > WATCH_MS / 2;",
+    "const passes = !hasPassed && lateMs > WATCH_MS / 2;",
     "const passes = !hasPassed && nowMs < dueMs;",
   ]),
   mutation("an ingest ends streams for silence right after it was stopped itself", [
