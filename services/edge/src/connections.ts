@@ -77,8 +77,9 @@ export class Connections {
   }
 
   /**
-   * A look that comes late finds that this node itself could not hear: what came meanwhile is still to be read, and the
-   * next look counts. That one counts in any case, so that a node which is always late looks half as often.
+   * A look that comes late finds that this node itself could not hear: what came meanwhile is still on its way, and the
+   * next look counts. That one counts in any case, so that a node which is always late looks half as often. None is made
+   * before what has come is read: timers come before sockets.
    */
   #watchLater(hasPassed = false): void {
     const { clock } = this.#parts;
@@ -87,11 +88,14 @@ export class Connections {
       const nowMs = clock.now();
       const lateMs = nowMs - dueMs;
       const passes = !hasPassed && lateMs > WATCH_MS / 2;
-      for (const connection of [...this.#all]) {
-        if (passes) connection.forgive(lateMs, nowMs);
-        else connection.watch(nowMs);
-      }
+      if (passes) for (const connection of this.#all) connection.forgive(lateMs, nowMs);
+      else setImmediate(() => this.#look());
       this.#watchLater(passes);
     });
+  }
+
+  #look(): void {
+    const nowMs = this.#parts.clock.now();
+    for (const connection of [...this.#all]) connection.watch(nowMs);
   }
 }

@@ -48,12 +48,18 @@ export class TestEdge {
     this.connections = new Connections({ ...shared, ...own });
   }
 
-  /** A client that has said hello. */
-  async client(participant: string, fast = true): Promise<TestClient> {
+  /** A client that has said nothing yet. */
+  open(fast = true): TestClient {
     const client = new TestClient(this.#network, fast);
     const socket = new Socket(client.socket, this.limits);
     client.socket.getUserData().socket = socket;
     client.socket.receiver = this.connections.open(socket, true);
+    return client;
+  }
+
+  /** A client that has said hello. */
+  async client(participant: string, fast = true): Promise<TestClient> {
+    const client = this.open(fast);
     client.socket.say({ t: "hello", v: 1, token: participant });
     await settle();
     return client;

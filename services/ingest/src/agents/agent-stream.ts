@@ -18,6 +18,7 @@ import { identify } from "./hello.ts";
 import type { AgentIdentity } from "./identity.ts";
 import type { Outgoing } from "./outgoing.ts";
 import { PoolMembership } from "./pool.ts";
+import { whenSilent } from "./silence.ts";
 import { StreamSessions } from "./stream-sessions.ts";
 import { recordJson, refusalMessage } from "./wire.ts";
 
@@ -65,7 +66,7 @@ export class AgentStream {
   #moved = false;
   readonly #hurried = Promise.withResolvers<void>();
   #over = false;
-  #cancelHello: () => void = () => undefined;
+  readonly #cancelHello: () => void;
   #cancelExpiry: () => void = () => undefined;
   #cancelSilence: () => void = () => undefined;
 
@@ -74,11 +75,9 @@ export class AgentStream {
     this.#options = options;
     this.#grant = grant;
     this.#expireWithToken();
-    this.#watch(
-      deps.limits.helloMs,
-      (cancel) => (this.#cancelHello = cancel),
-      () =>
-        this.close(new PerdureError("idle_timeout", `no hello came within ${deps.limits.helloMs} ms: connect again`)),
+    const { helloMs } = deps.limits;
+    this.#cancelHello = this.#whenSilent(helloMs, () =>
+      this.close(new PerdureError("idle_timeout", `no hello came within ${helloMs} ms: connect again`)),
     );
   }
 
@@ -332,24 +331,14 @@ export class AgentStream {
 
   #watchSilence(): void {
     this.#cancelSilence();
-    this.#watch(
-      this.#options.deps.limits.heartbeatMs * MISSED_BEATS,
-      (cancel) => (this.#cancelSilence = cancel),
-      () =>
-        this.close(new PerdureError("idle_timeout", `${MISSED_BEATS} heartbeats were missed`), "LOST_REASON_SILENT"),
+    this.#cancelSilence = this.#whenSilent(this.#options.deps.limits.heartbeatMs * MISSED_BEATS, () =>
+      this.close(new PerdureError("idle_timeout", `${MISSED_BEATS} heartbeats were missed`), "LOST_REASON_SILENT"),
     );
   }
 
-  /** Calls when nothing was heard for so long. `onBegun`: with what ends the wait, again each time that it begins. */
-  #watch(waitMs: number, onBegun: (cancel: () => void) => void, onSilent: () => void): void {
+  #whenSilent(waitMs: number, onSilent: () => void): () => void {
     const { clock, limits } = this.#options.deps;
-    const dueMs = clock.now() + waitMs;
-    const onDue = (): void => {
-      // It was this node that could not hear: what came meanwhile is still to be read.
-      if (clock.now() - dueMs > limits.heartbeatMs / 2) this.#watch(limits.heartbeatMs, onBegun, onSilent);
-      else onSilent();
-    };
-    onBegun(clock.after(waitMs, onDue));
+    return whenSilent({ clock, waitMs, againMs: limits.heartbeatMs }, onSilent);
   }
 
   /** True, once: what else has to be done at the end is the caller's. */

@@ -1,0 +1,30 @@
+import { OneSession } from "@perdure/replica/testing";
+import { beforeEach, describe, expect, test } from "vitest";
+import { settle, type TestClient, TestEdge } from "./testing/test-edge.ts";
+
+let edge: TestEdge;
+let client: TestClient;
+
+beforeEach(() => {
+  edge = new TestEdge(new OneSession(0));
+  client = edge.open();
+});
+
+const sayHello = (): void => client.socket.say({ t: "hello", v: 1, token: "ann" });
+
+describe("a connection whose hello is due", () => {
+  test("is ended when none comes", async () => {
+    edge.clock.advance(5_000);
+    await settle();
+    expect(client.socket.endedWith).toBe(4003);
+  });
+
+  test("goes on where the hello waits to be read when the time is over", async () => {
+    edge.clock.advance(5_000);
+    sayHello();
+    await settle();
+    edge.clock.advance(1_000);
+    await settle();
+    expect(client.socket.endedWith).toBeUndefined();
+  });
+});
