@@ -190,16 +190,16 @@ const ofGreetings: readonly Mutation[] = [
     'new PerdureError("idle_timeout", `no hello came',
     'new PerdureError("hello_expected", `no hello came',
   ]),
-  mutation("an edge looks at silences right after it was stopped itself", [
+  mutation("an edge that was stopped itself looks at silences before it has read what came", [
     `${EDGE}/connections.ts`,
-    "const passes = !hasPassed && lateMs > WATCH_MS / 2;",
-    "const passes = !hasPassed && nowMs < dueMs;",
+    "if (!passes) setImmediate(() => this.#look());",
+    "this.#look();",
   ]),
-  mutation("an ingest ends streams for silence right after it was stopped itself", [
-    `${INGEST}/agents/agent-stream.ts`,
-    "if (clock.now() - dueMs > limits.heartbeatMs / 2) this.#watch(",
-    "if (clock.now() < dueMs) this.#watch(",
-  ]),
+  mutation(
+    "an ingest that was stopped itself ends streams for silence before it has read what came",
+    [`${INGEST}/agents/silence.ts`, "if (clock.now() - dueMs > againMs / 2) wait(", "if (clock.now() < dueMs) wait("],
+    [`${INGEST}/agents/silence.ts`, "else setImmediate(() => isOver || onSilent());", "else onSilent();"],
+  ),
   mutation("keys that cannot be had make a bad token", [
     `${AUTH}/remote-keys.ts`,
     "if (!isFetchFailure(error)) throw error;",

@@ -3,7 +3,7 @@ import { PEOPLE, type Step, WORKERS } from "./deeds.ts";
 
 /** Connections that meet trouble in their first moments, and keys that are changed, late, or not to be had. */
 export function greetingsOf(random: Random, activeMs: number): Step[] {
-  const meets = Array.from({ length: random.below(6) }, () => meetOf(random, activeMs));
+  const meets = Array.from({ length: random.below(8) }, () => meetOf(random, activeMs));
   const rotations = Array.from(
     { length: random.below(3) },
     () => ({ kind: "rotate", atMs: atOf(random, activeMs) }) as const,
@@ -20,10 +20,10 @@ function meetOf(random: Random, activeMs: number): Step {
     atMs: atOf(random, activeMs),
     who: random.of([...PEOPLE, ...WORKERS]),
     trouble: random.of(["stall", "stall", "mute", "break", "pause", "pause", "kill"] as const),
-    packetCount: random.below(3),
-    // A hello is on its way for up to 4 ms on a fair line, and a node waits 5 s for it.
+    packetCount: random.below(2),
+    // A hello is on its way for up to 4 ms on a fair line; a node waits 5 s for it, and whoever says it 10 s for an answer.
     afterMs: Math.round(random.between(0, 5) * 10) / 10,
-    forMs: Math.round(random.between(1_000, 12_000)),
+    forMs: Math.round(random.between(2_000, 11_000)),
   };
 }
 

@@ -69,12 +69,9 @@ export function currentWorld(): World {
   return entered;
 }
 
-/** A look at the silence of a peer may come so late. */
-const LOOK_MS = 1_000;
-
 /** A connection is ended for silence: what its peer said may not lie there unread. */
 export function judgeSilence({ process, unheardMs }: Wire): void {
-  if (unheardMs <= LOOK_MS) return;
+  if (unheardMs === 0) return;
   currentWorld().onFault(
     `greeted: ${process.name} ends a connection for silence, on which words have waited ${unheardMs.toFixed(0)} ms`,
   );
