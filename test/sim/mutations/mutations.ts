@@ -192,7 +192,8 @@ const ofGreetings: readonly Mutation[] = [
   ]),
   mutation("an edge that was stopped itself looks at silences before it has read what came", [
     `${EDGE}/connections.ts`,
-    "if (!passes) setImmediate(() => this.#look());",
+    "if (passes) for (const connection of this.#all) connection.forgive(lateMs, nowMs);\n" +
+      "      else setImmediate(() => this.#look());",
     "this.#look();",
   ]),
   mutation(
