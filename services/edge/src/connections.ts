@@ -89,13 +89,12 @@ export class Connections {
       const lateMs = nowMs - dueMs;
       const passes = !hasPassed && lateMs > WATCH_MS / 2;
       if (passes) for (const connection of this.#all) connection.forgive(lateMs, nowMs);
-      else setImmediate(() => this.#look());
+      else setImmediate(() => this.#look(nowMs));
       this.#watchLater(passes);
     });
   }
 
-  #look(): void {
-    const nowMs = this.#parts.clock.now();
+  #look(nowMs: number): void {
     for (const connection of [...this.#all]) connection.watch(nowMs);
   }
 }

@@ -193,8 +193,8 @@ const ofGreetings: readonly Mutation[] = [
   mutation("an edge that was stopped itself looks at silences before it has read what came", [
     `${EDGE}/connections.ts`,
     "if (passes) for (const connection of this.#all) connection.forgive(lateMs, nowMs);\n" +
-      "      else setImmediate(() => this.#look());",
-    "this.#look();",
+      "      else setImmediate(() => this.#look(nowMs));",
+    "this.#look(nowMs);",
   ]),
   mutation(
     "an ingest that was stopped itself ends streams for silence before it has read what came",
