@@ -33,7 +33,11 @@ let logs: Log[] = [];
 beforeAll(async () => {
   const [port = 0] = await freePorts(1);
   proxy = await AnswerProxy.start(port);
-  broker = await startBroker({ dir, port, properties: { "advertised.listeners": `PLAINTEXT://${proxy.address}` } });
+  const properties = {
+    "advertised.listeners": `PLAINTEXT://${proxy.address}`,
+    "group.min.session.timeout.ms": "100",
+  };
+  broker = await startBroker({ dir, port, properties });
 });
 
 afterEach(async () => {
@@ -261,6 +265,23 @@ describe("a checkpoint", () => {
 });
 
 describe("a group", () => {
+  test("that answers no heartbeat has let its member go, each time that it is in again", async () => {
+    const group = { heartbeatMs: 100, sessionTimeoutMs: 500 };
+    const log = await provisioned({ requestTimeoutMs: 300, group });
+    proxy.change(Api.heartbeat, () => undefined);
+    const told: string[] = [];
+    const often = Promise.withResolvers<void>();
+    await log.joinGroup("keepers", "events", {
+      onAssigned: ({ length }) => told.push(`assigned ${length}`),
+      onRevoked: ({ length }) => {
+        told.push(`revoked ${length}`);
+        if (told.length >= 6) often.resolve();
+      },
+    });
+    await often.promise;
+    expect(told).toEqual(Array.from({ length: 3 }, () => ["assigned 4", "revoked 4"]).flat());
+  });
+
   test("that its member leaves while he joins anew is done with for his process", async () => {
     await provisioned();
     const keeper = fork(CLOSER, [proxy.address, topicPrefix]);

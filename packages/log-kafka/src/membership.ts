@@ -26,6 +26,9 @@ export class Membership implements Group {
   #joined = { member: "", generation: -1 };
   #closed: Promise<void> | undefined;
   #isRejoining = false;
+  /** From a silence on until a heartbeat comes through. */
+  #wasSilent = false;
+  #silence: NodeJS.Timeout | undefined;
   readonly #begun = Promise.withResolvers<void>();
   /** Why it is kept from its place, as the listener was told last. */
   #hindrance: string | undefined;
@@ -47,6 +50,7 @@ export class Membership implements Group {
       this.#onJoined(memberId, generationId ?? -1, assignments ?? []);
     });
     this.#consumer.on("consumer:heartbeat:stalled", () => this.#onSilence());
+    this.#consumer.on("consumer:heartbeat:end", () => this.#onHeard());
     this.#consumer.on("error", () => void this.#rejoin());
   }
 
@@ -101,6 +105,7 @@ export class Membership implements Group {
   /** Leaves before it closes: a consumer that is closed while it joins would go on with its heartbeats for ever. */
   async #close(): Promise<void> {
     this.#owned = new Map();
+    this.#onHeard();
     const left = new AbortController();
     this.#consumer.leaveGroup(true, () => left.abort());
     // After that time the group has let it go by itself.
@@ -122,6 +127,7 @@ export class Membership implements Group {
     const lost = [...this.#owned.keys()].filter((partition) => missedOne || !owned.has(partition));
     this.#joined = { member, generation };
     this.#owned = owned;
+    if (this.#wasSilent) this.#watchSilence();
     this.#revoke(lost);
     void this.#claimAndTell(owned);
   }
@@ -161,10 +167,22 @@ export class Membership implements Group {
   /** No heartbeat has come through for as long as the group waits: it has let this member go, or will. */
   #onSilence(): void {
     if (this.#closed !== undefined) return;
+    this.#wasSilent = true;
     const lost = [...this.#owned.keys()];
     this.#owned = new Map();
     this.#revoke(lost);
     void this.#rejoin();
+  }
+
+  /** The client tells of a silence once until it has heard something: one that follows a new join at once, it does not. */
+  #watchSilence(): void {
+    clearTimeout(this.#silence);
+    this.#silence = setTimeout(() => this.#onSilence(), this.#cluster.settings.group.sessionTimeoutMs);
+  }
+
+  #onHeard(): void {
+    clearTimeout(this.#silence);
+    this.#wasSilent = false;
   }
 
   async #rejoin(): Promise<void> {
