@@ -22,7 +22,10 @@ export interface KafkaLogConfig {
   /** Copies of each partition, and how many must have an entry before it is acknowledged; default 3 and 2. */
   readonly replication?: { readonly factor: number; readonly minInSync: number };
   readonly limits?: Partial<LogLimits>;
-  /** Connections to each broker over which appends go out; a batch waits at most for the one before it on its own. */
+  /**
+   * Connections to each broker over which appends go out; default 1. Each has one request in flight, and what comes
+   * meanwhile goes out together: with more, batches wait less for one another, but are smaller, and cost more.
+   */
   readonly producerConnectionCount?: number;
   /** How long a broker may take to answer, in milliseconds. */
   readonly requestTimeoutMs?: number;
@@ -54,7 +57,7 @@ const DEFAULTS = {
   clientId: "perdure",
   topicPrefix: "perdure.",
   replication: { factor: 3, minInSync: 2 },
-  producerConnectionCount: 2,
+  producerConnectionCount: 1,
   requestTimeoutMs: 10_000,
   deliveryTimeoutMs: 30_000,
   longPollMs: 1_000,

@@ -23,8 +23,8 @@ interface InLine {
 }
 
 /**
- * The way of every plain append: a fair queue per partition, one batch of it in flight, and a few connections per
- * broker over which the batches of many partitions go out together. Nothing waits for a timer while brokers answer.
+ * The way of every plain append: a fair queue per partition, one batch of it in flight, and one connection per broker
+ * (or a few) over which the batches of many partitions go out together. Nothing waits for a timer while brokers answer.
  */
 export class LogProducer {
   readonly #cluster: Cluster;
