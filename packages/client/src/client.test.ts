@@ -300,6 +300,54 @@ describe("SPEC 1: what is on its way", () => {
     session.close();
   });
 
+  test("SPEC 12: that a storage has no more room for is told once, counted in the view, and applied as ever", async () => {
+    let isFull = true;
+    const device = memoryStore();
+    const setItem = (key: string, value: string): void => {
+      if (isFull) throw new Error("QuotaExceededError");
+      device.setItem(key, value);
+    };
+    const quota = {
+      ...device,
+      setItem,
+      get length() {
+        return device.length;
+      },
+    };
+    client = newClient({ page: "full", storage: { tab: quota, device: quota }, schedule: (call) => call() });
+    const reports: unknown[] = [];
+    client.onReport(({ session, code }) => reports.push([session, code]));
+    const { session, socket } = await attaching();
+    answer(1);
+    const unsaved: number[] = [];
+    session.select(
+      ({ unsavedCount }) => unsavedCount,
+      (count) => unsaved.push(count),
+    );
+    const outcomes = ["one", "two"].map((text) => codeOf(session.send(text)));
+    expect(session.view.messages.map(({ text }) => text)).toEqual(["one", "two"]);
+    for (const n of [1, 2]) socket.receive({ t: "ack", h: 7, p: "full", n, s: 10 + n });
+    expect(await Promise.all(outcomes)).toEqual(["applied", "applied"]);
+    isFull = false;
+    void session.send("three");
+    expect([unsaved, session.view.unsavedCount, device.length]).toEqual([[0, 1, 2, 1, 0], 0, 1]);
+    isFull = true;
+    void session.send("four");
+    expect(reports).toEqual([
+      ["trip", "storage_full"],
+      ["trip", "storage_full"],
+    ]);
+  });
+
+  test("SPEC 12: is counted as long as nobody has said who is here, and stored then", async () => {
+    client = newClient({ page: "early", schedule: (call) => call() });
+    const session = client.session("trip");
+    void session.send("hello");
+    expect([session.view.unsavedCount, storage.device.length]).toEqual([1, 0]);
+    await welcomed();
+    expect([session.view.unsavedCount, storage.device.length]).toEqual([0, 1]);
+  });
+
   test("SPEC 11: is as much as a session remembers of one writer, and not more", async () => {
     const session = client.session("trip");
     for (let count = 0; count < 1_024; count += 1) void session.send("x");

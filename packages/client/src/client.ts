@@ -1,4 +1,4 @@
-import { FOLLOWER_LIMITS, PerdureError } from "@perdure/core";
+import { CODES, FOLLOWER_LIMITS, PerdureError } from "@perdure/core";
 import type { SessionCreatedJson } from "@perdure/protocol";
 import { isSystemSessionId, type ServerFrame, SESSION_ID_PATTERN, type WelcomeFrame } from "@perdure/protocol/frames";
 import { Connection } from "./connection.ts";
@@ -67,7 +67,7 @@ export interface SessionOptions {
   readonly metadata?: string;
 }
 
-/** Something that should not happen, was mended, and should be looked at. */
+/** Something that should not happen and should be looked at. What could be mended is; the message says what could not. */
 export interface Report {
   readonly session: string;
   readonly code: string;
@@ -123,7 +123,9 @@ class PerdureClient implements Client {
     const locks = options.locks ?? platformLocks();
     const prefix = `perdure:${url}:`;
     const settings = settingsOf(options);
-    this.#outboxes = new OutboxStore({ store: storage.device, prefix, page, locks });
+    const onFull = (session: string): void =>
+      this.#reportListeners.tell({ session, code: "storage_full", message: CODES.storage_full.meaning });
+    this.#outboxes = new OutboxStore({ store: storage.device, prefix, page, locks, onFull });
     this.#connection = new Connection(
       {
         ...settings,

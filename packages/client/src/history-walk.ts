@@ -57,6 +57,7 @@ function viewOf(page: PageJson, known: (id: string) => boolean): HistoryPage {
     id: "",
     state: followedState({ epoch, messages, runs }),
     pending: [],
+    unsavedCount: 0,
     participant: "",
     member: undefined,
     typing: [],

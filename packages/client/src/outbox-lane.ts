@@ -81,6 +81,13 @@ export class OutboxLane {
     return this.#waiting.size;
   }
 
+  /** Of what waits, what would be lost with the page. */
+  get unsavedCount(): number {
+    let count = 0;
+    for (const { entry, isKept } of this.#waiting.values()) if (!isKept && !isStandIn(entry)) count += 1;
+    return count;
+  }
+
   get nextNumber(): number {
     return this.#last + 1;
   }

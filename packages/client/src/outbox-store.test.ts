@@ -17,7 +17,9 @@ beforeEach(() => {
   locks = new FakeLocks();
 });
 
-const page = (name: string): OutboxStore => new OutboxStore({ store, prefix: "perdure:", page: name, locks });
+const full: string[] = [];
+const page = (name: string): OutboxStore =>
+  new OutboxStore({ store, prefix: "perdure:", page: name, locks, onFull: (session) => full.push(session) });
 
 /** What the page sends from now on beside its own: `page/session/numbers`. */
 async function takenBy(outbox: OutboxStore, identity = ann): Promise<string[]> {

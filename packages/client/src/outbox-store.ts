@@ -23,6 +23,8 @@ export interface OutboxStoreOptions {
   readonly page: string;
   /** Absent: the store has one user at a time, and whatever is in it may be taken over. */
   readonly locks: LockManager | undefined;
+  /** The store takes no more of the session; told again only when it has taken some meanwhile. */
+  readonly onFull: (session: string) => void;
 }
 
 /** `page:session:producer:number`. */
@@ -39,6 +41,8 @@ export class OutboxStore implements LaneStore {
   readonly #start: string;
   /** This page, and those that it takes over. */
   readonly #pages: Set<string>;
+  /** Sessions of which it took no more the last time. */
+  readonly #full = new Set<string>();
   readonly #closed = Promise.withResolvers<void>();
   #identity: Identity | undefined;
 
@@ -66,9 +70,11 @@ export class OutboxStore implements LaneStore {
 
   /** False: there is no room, or nobody knows yet whose it is. */
   keep(lane: LaneName, entry: OutboxEntry): boolean {
-    return (
-      this.#identity !== undefined && this.#kept.write(this.#key(lane, entry.number), { ...this.#identity, entry })
-    );
+    if (this.#identity === undefined) return false;
+    const isKept = this.#kept.write(this.#key(lane, entry.number), { ...this.#identity, entry });
+    if (isKept) this.#full.delete(lane.session);
+    else this.#tellFull(lane.session);
+    return isKept;
   }
 
   drop(lane: LaneName, number: number): void {
@@ -97,6 +103,12 @@ export class OutboxStore implements LaneStore {
     }
     for (const { entries } of lanes.values()) entries.sort((one, other) => one.number - other.number);
     return [...lanes.values()];
+  }
+
+  #tellFull(session: string): void {
+    if (this.#full.has(session)) return;
+    this.#full.add(session);
+    this.#options.onFull(session);
   }
 
   #key({ page, session, producer }: LaneName, number: number): string {

@@ -56,6 +56,13 @@ export class Outbox {
     return size;
   }
 
+  /** Of what waits, what would be lost with the page: there is no room on this device, or it is not known who is here. */
+  get unsavedCount(): number {
+    let count = 0;
+    for (const lane of this.#lanes.values()) count += lane.unsavedCount;
+    return count;
+  }
+
   /** Queues a record under the next number; `draft` gets the ids of its items. `seq`, `epoch`: the session's, as known here. */
   add(draft: (idOf: IdOf) => Draft, seq: number, epoch?: number): Sent {
     const { size } = this;
@@ -76,6 +83,7 @@ export class Outbox {
   /** Stores what could not be stored yet. */
   keep(): void {
     for (const lane of this.#lanes.values()) lane.keep();
+    this.#options.onChange();
   }
 
   /** Sends what is stored and has nobody who sends it, under its id. `onRefused`: nobody else waits for the outcome. */

@@ -132,6 +132,7 @@ export class SessionEngine {
       id: this.id,
       state: this.#mirror.state,
       pending: this.#outbox.pending,
+      unsavedCount: this.#outbox.unsavedCount,
       participant: this.#self?.participant ?? "",
       member: this.#link.member,
       typing: this.typing.participants,

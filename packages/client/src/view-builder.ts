@@ -21,6 +21,7 @@ export interface ViewInput {
   readonly id: string;
   readonly state: FollowedState;
   readonly pending: readonly PendingRecord[];
+  readonly unsavedCount: number;
   /** This participant, once known. */
   readonly participant: string;
   /** This connection, as presence names it. */
@@ -48,7 +49,7 @@ export class ViewBuilder {
   #last: SessionView | undefined;
 
   build(input: ViewInput): SessionView {
-    const { id, state, member, participant, typing } = input;
+    const { id, state, member, participant, typing, unsavedCount } = input;
     const takeover = openTakeover(state);
     const pending = this.#pendingItems(input);
     const requests = [...state.requests.values()].filter(({ phase }) => phase === "REQUEST_PHASE_OPEN");
@@ -70,6 +71,7 @@ export class ViewBuilder {
       documents: this.#documents(state.documents.values()),
       budgets: this.#budgets(state.budgets.values()),
       typing,
+      unsavedCount,
     };
     this.#last = reuse(this.#last, next);
     return this.#last;

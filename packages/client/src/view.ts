@@ -72,6 +72,11 @@ export interface SessionView {
   readonly budgets: readonly BudgetView[];
   /** Participants who are typing. */
   readonly typing: readonly string[];
+  /**
+   * Of what is on its way, how much is lost if the page ends before the session has it: this device's storage takes no more
+   * (`onReport` of the client tells `storage_full`), or no server has said yet who is here. Say so where it is not 0.
+   */
+  readonly unsavedCount: number;
 }
 
 /** `pending`: on its way to the session. `streaming`: not finished yet. */

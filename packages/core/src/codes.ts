@@ -116,6 +116,7 @@ export const CODES = {
   // Clients' own.
   connection_lost: later("The connection broke before the outcome was known."),
   token_unavailable: later("No token could be had."),
+  storage_full: later("This device stores no more: what is on its way is lost where the page ends before it is sent."),
   closed: told("The client was closed."),
 } as const satisfies Readonly<Record<string, CodeInfo>>;
 

@@ -128,5 +128,6 @@ export const STATUSES: Readonly<Record<Code, CodeStatus>> = {
   // Clients' own.
   connection_lost: UNAVAILABLE,
   token_unavailable: status(16, 401),
+  storage_full: status(8, 507),
   closed: status(1, 499),
 };
