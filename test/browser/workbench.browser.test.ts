@@ -134,6 +134,24 @@ describe.each(logs)("the workbench on the %s log", (log) => {
     expect(after?.steps.slice(0, -1)).toEqual(before?.steps.slice(0, -1));
   });
 
+  test("an operator takes over in the middle, and hands back", async () => {
+    const { session, device } = await underWay();
+    const operator = await Device.in(home, `${origin}/s/${session}?as=operator`);
+    devices.push(operator);
+    const [theirs, own] = [device, operator].map(({ page }) => page.getByTestId("floor"));
+    expect(await theirs?.isVisible()).toBe(false);
+    await operator.press("floor-button");
+    const WAIT = 15_000;
+    await expect.poll(() => theirs?.innerText(), { timeout: WAIT }).toMatch(/^The operator has taken over/);
+    await expect.poll(() => own?.innerText(), { timeout: WAIT }).toMatch(/^You have taken over.*Hand back/s);
+    await device.shows("that the answer waits", ({ phase }) => phase === "suspended");
+    await operator.ask("One moment, I am looking at it.");
+    await expect.poll(() => device.page.getByTestId("question").last().innerText()).toContain("One moment");
+    await operator.press("floor-button");
+    await expect.poll(() => theirs?.isVisible(), { timeout: WAIT }).toBe(false);
+    await expectWhole(session);
+  });
+
   test("the servers killed in the middle", async () => {
     const { session, device } = await underWay();
     await another(device);

@@ -6,11 +6,12 @@ import { deviceId, deviceName } from "./device.ts";
 import { openPlainFeed } from "./plain-feed.ts";
 import type { PlainFeed } from "./plain-feed.ts";
 import { getLink, getState, getToken, goOffline, kill } from "./supervisor.ts";
-import type { SupervisorState } from "./supervisor.ts";
+import type { PageRole, SupervisorState } from "./supervisor.ts";
 import { Announcer } from "./view/announcer.ts";
 import { BreakBar, OFFLINE_MS } from "./view/break-bar.ts";
 import { Composer } from "./view/composer.ts";
 import { openDeviceLink } from "./view/dialogs.ts";
+import { FloorView } from "./view/floor-view.ts";
 import { frameOf } from "./view/frame.ts";
 import type { Views } from "./view/frame.ts";
 import { PlainSide } from "./view/plain-side.ts";
@@ -28,10 +29,10 @@ const MAX_DELAY_MS = 2_000;
 const KNOWN_AGENTS = ["analyst", "hello"];
 
 /** Shows a session until the page goes. */
-export function startApp(id: string): void {
+export function startApp(id: string, role: PageRole): void {
   const device = deviceId();
   const relay = `${location.host}/relay/${device}`;
-  const session = openSession(id, relay);
+  const session = openSession(id, relay, role);
   const composer = new Composer(actionsOn(session));
   const welcome = new Welcome(
     (question) => void session.send(question, { agent: composer.agent }).catch(() => undefined),
@@ -45,7 +46,7 @@ export function startApp(id: string): void {
   const views = {
     top: new TopBar(id),
     breaks,
-    left: new SessionSide(composer, welcome),
+    left: new SessionSide(new FloorView(floorOf(session), role === "operator"), composer, welcome),
     right: new PlainSide(),
     announcer: new Announcer(),
   };
@@ -64,10 +65,10 @@ export function startApp(id: string): void {
   });
 }
 
-function openSession(id: string, relay: string): Session {
+function openSession(id: string, relay: string, role: PageRole): Session {
   const client = createClient({
     url: `ws://${relay}/v1/connect`,
-    getToken,
+    getToken: () => getToken(role),
     device: deviceName(navigator.userAgent),
     maxDelayMs: MAX_DELAY_MS,
   });
@@ -88,7 +89,16 @@ function showSession(
       announcer.tell(view.runs);
       const run = activeRun(view.runs);
       const agents = [...new Set([...KNOWN_AGENTS, ...view.agents.map(({ agent }) => agent)])];
-      composer.show({ running: run !== undefined, paused: run?.phase === "suspended", agents });
+      const held = view.takeover?.phase === "claimed";
+      const hasFloor = held && view.takeover.self;
+      // Whoever has the floor speaks to people: the runs wait.
+      composer.show({
+        running: run !== undefined && !hasFloor,
+        paused: run?.phase === "suspended",
+        held,
+        hasFloor,
+        agents,
+      });
       drawSoon();
     },
   );
@@ -134,13 +144,22 @@ function actionsOn(session: Session) {
     if (!receipt.applied) throw new Error(`The agent did not take it up (${receipt.code}).`);
   };
   return {
-    send: async (text: string, agent: string): Promise<void> => void (await session.send(text, { agent })),
+    send: async (text: string, agent: string): Promise<void> => {
+      const hasFloor = session.view.takeover?.self === true;
+      await session.send(text, { agent: hasFloor ? false : agent });
+    },
     steer: (text: string): Promise<void> => onRun((turn) => turn.steer(text)),
     pause: (): Promise<void> => onRun((turn) => turn.pause()),
     resume: (): Promise<void> => onRun((turn) => turn.resume()),
     cancel: (): Promise<void> => onRun((turn) => turn.cancel()),
   };
 }
+
+/** What an operator may do. */
+const floorOf = (session: Session) => ({
+  takeOver: async (): Promise<void> => void (await session.takeOver()),
+  handBack: async (): Promise<void> => (await session.takeOver()).handBack(),
+});
 
 function connectionWords({ state, code }: Status): ConnectionWords {
   switch (state) {

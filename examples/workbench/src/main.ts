@@ -10,14 +10,15 @@ try {
   const code = new URLSearchParams(location.hash.slice(1)).get("code");
   if (code !== null) {
     // Out of the address bar before anything else: a code is nobody's bookmark.
-    history.replaceState(null, "", location.pathname);
+    history.replaceState(null, "", location.pathname + location.search);
     await enter(code).catch((error: unknown) => {
       // Whoever opened the link before still has the cookie.
       if (!(error instanceof SupervisorError)) throw error;
     });
   }
-  await getToken();
-  startApp(sessionOfPage());
+  const role = new URLSearchParams(location.search).get("as") === "operator" ? "operator" : "user";
+  await getToken(role);
+  startApp(sessionOfPage(), role);
 } catch (error) {
   document.body.append(locked(error));
 }
@@ -26,7 +27,7 @@ function sessionOfPage(): string {
   const [, inPath] = /^\/s\/([A-Za-z0-9_.-]{1,128})$/.exec(location.pathname) ?? [];
   const session = inPath ?? localStorage.getItem(LAST_SESSION) ?? newSessionPath().slice(3);
   localStorage.setItem(LAST_SESSION, session);
-  history.replaceState(null, "", `/s/${session}`);
+  history.replaceState(null, "", `/s/${session}${location.search}`);
   return session;
 }
 

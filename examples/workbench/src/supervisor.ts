@@ -40,9 +40,12 @@ export class SupervisorError extends Error {
 /** Shows the code of a link; afterwards the browser has a cookie. Throws SupervisorError `link_expired`. */
 export const enter = (code: string): Promise<unknown> => ask("/api/enter", { code });
 
+/** As whom the page is used. */
+export type PageRole = "user" | "operator";
+
 /** A token for the edge. Throws SupervisorError `unauthenticated` where this browser never showed a code. */
-export async function getToken(): Promise<string> {
-  const { token } = await ask<{ token: string }>("/api/token", {});
+export async function getToken(role: PageRole): Promise<string> {
+  const { token } = await ask<{ token: string }>("/api/token", { role });
   return token;
 }
 

@@ -36,7 +36,11 @@ export interface Supervisor {
 export type Say = (what: string) => void;
 
 export const TENANT = "local";
-const PERSON = "you";
+/** Who uses the page, by the role that it is opened in. */
+const PEOPLE = {
+  user: { participant: "you", name: "You" },
+  operator: { participant: "operator", name: "The operator" },
+} as const;
 const FIRST_SESSION = "welcome";
 const PAGE_TOKEN_MS = 15 * 60_000;
 const AGENT_TOKEN_MS = 60 * 60_000;
@@ -191,15 +195,8 @@ interface ControlParts {
 
 function controlsOf({ options, secret, servers, analyst, codes, truth, host, port }: ControlParts): Controls {
   return {
-    async token() {
-      const claims = {
-        participant: PERSON,
-        tenant: TENANT,
-        role: "user",
-        sessions: ["*"],
-        name: "You",
-        mayCreate: true,
-      } as const;
+    async token(role) {
+      const claims = { ...PEOPLE[role], tenant: TENANT, role, sessions: ["*"], mayCreate: true } as const;
       return { token: await mintToken(secret, claims, PAGE_TOKEN_MS), expiresMs: Date.now() + PAGE_TOKEN_MS };
     },
     async state(session, from) {

@@ -12,6 +12,10 @@ export interface ComposerActions {
 export interface ComposerState {
   readonly running: boolean;
   readonly paused: boolean;
+  /** An operator has the floor: agents wait for that, whoever resumes them. */
+  readonly held: boolean;
+  /** It is whoever is here, who speaks to people. */
+  readonly hasFloor: boolean;
   /** Agents to choose from. */
   readonly agents: readonly string[];
 }
@@ -44,7 +48,7 @@ export class Composer {
   readonly #buttons = element("div", { class: "run-buttons" }, this.#pause, this.#cancel);
   readonly #trouble = element("p", { class: "trouble", role: "alert" });
   readonly #actions: ComposerActions;
-  #state: ComposerState = { running: false, paused: false, agents: [] };
+  #state: ComposerState = { running: false, paused: false, held: false, hasFloor: false, agents: [] };
 
   constructor(actions: ComposerActions) {
     this.#actions = actions;
@@ -79,22 +83,29 @@ export class Composer {
   }
 
   show(state: ComposerState, force = false): void {
-    const same = state.running === this.#state.running && state.paused === this.#state.paused;
+    const { running, paused, held, hasFloor } = state;
+    const before = this.#state;
+    const same =
+      running === before.running && paused === before.paused && held === before.held && hasFloor === before.hasFloor;
     if (state.agents.join() !== this.#state.agents.join()) {
       this.#agents.replaceChildren(...state.agents.map((value) => element("option", { value })));
     }
     this.#state = state;
     if (same && !force) return;
-    const { running, paused } = state;
     setAttributes(this.#input, {
-      placeholder: running ? "Steer it: “only the tests”" : "Ask about the files",
-      "aria-label": running ? "Steer the answer" : "Your question",
+      placeholder: hasFloor
+        ? "Say something to the people here"
+        : running
+          ? "Steer it: “only the tests”"
+          : "Ask about the files",
+      "aria-label": hasFloor ? "Your words" : running ? "Steer the answer" : "Your question",
     });
-    this.#send.replaceChildren(icon("M8 13V3.5M3.8 7.5 8 3.3l4.2 4.2"), running ? "Steer" : "Ask");
+    this.#send.replaceChildren(icon("M8 13V3.5M3.8 7.5 8 3.3l4.2 4.2"), hasFloor ? "Say" : running ? "Steer" : "Ask");
     this.#pause.replaceChildren(
       icon(paused ? "M5 3.2v9.6L12.5 8z" : "M5.5 3.5v9M10.5 3.5v9"),
       paused ? "Resume" : "Pause",
     );
+    this.#pause.hidden = held;
     this.#buttons.hidden = !running;
   }
 

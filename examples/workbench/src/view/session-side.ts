@@ -4,6 +4,7 @@ import { conversationOf, shownText } from "../conversation/conversation.ts";
 import type { Answer, Question, Turn } from "../conversation/conversation.ts";
 import { element, Keyed, setAttributes, setChildren, setText } from "../dom.ts";
 import type { Composer } from "./composer.ts";
+import type { FloorView } from "./floor-view.ts";
 import { AnswerView } from "./answer-view.ts";
 import { openSource } from "./dialogs.ts";
 import { ProgressView } from "./progress-view.ts";
@@ -33,10 +34,12 @@ export class SessionSide {
   readonly #questions = new Keyed<QuestionView>();
   readonly #answers = new Keyed<AnswerView>();
   readonly #progress = new ProgressView();
+  readonly #floor: FloorView;
   readonly #welcome: Welcome;
   #shown = new Map<string, string>();
 
-  constructor(composer: Composer, welcome: Welcome) {
+  constructor(floor: FloorView, composer: Composer, welcome: Welcome) {
+    this.#floor = floor;
     this.#welcome = welcome;
     this.#scroll = new Scroll(
       element("div", { class: "scroll", tabindex: "0", "aria-label": "Conversation" }, this.#turns),
@@ -57,7 +60,7 @@ export class SessionSide {
       "div",
       { class: "side-body" },
       this.#scroll.root,
-      element("div", {}, this.#progress.root, composer.root),
+      element("div", {}, this.#progress.root, floor.root, composer.root),
     );
     this.root = element("section", { class: "side session", "aria-labelledby": "session-title" }, head, body);
   }
@@ -75,6 +78,7 @@ export class SessionSide {
       if (turns.length === 0) setChildren(this.#turns, [this.#welcome.root]);
       else this.#showTurns(turns);
     });
+    this.#floor.show(view);
     this.#progress.show(answers.findLast(({ active }) => active)?.run);
   }
 

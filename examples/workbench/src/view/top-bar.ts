@@ -40,6 +40,12 @@ export class TopBar {
         element("code", {}, session),
         "  ",
         element("a", { href: newSessionPath(), "data-testid": "new-session" }, "new session"),
+        " · ",
+        element(
+          "a",
+          { href: `/s/${session}?as=operator`, target: "_blank", "data-testid": "as-operator" },
+          "as operator",
+        ),
       ),
       this.#presence,
       this.#connection,

@@ -173,6 +173,7 @@ describe("controls", () => {
     }
     expect((await post("/api/offline", { device: "../x", forMs: 10 }, cookie)).status).toBe(400);
     expect((await post("/api/offline", { device: "d", forMs: 1e9 }, cookie)).status).toBe(400);
+    expect((await post("/api/token", { role: "service" }, cookie)).status).toBe(400);
     expect((await ask("GET", "/api/state?session=~pool.x&from=0", cookie)).status).toBe(400);
     expect(killed).toEqual([]);
   });

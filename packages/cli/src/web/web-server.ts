@@ -9,10 +9,13 @@ import type { OneTimeCodes } from "./one-time-codes.ts";
 import type { PageFiles } from "./page.ts";
 import type { Relay } from "./relay.ts";
 
+/** As whom the page is used: the machine is that of whoever has its cookie, who may look at either side of a takeover. */
+export type PageRole = "user" | "operator";
+
 /** What the page may ask of the supervisor. */
 export interface Controls {
   /** A token for the edge, and when it ends (Unix milliseconds). */
-  token(): Promise<{ readonly token: string; readonly expiresMs: number }>;
+  token(role: PageRole): Promise<{ readonly token: string; readonly expiresMs: number }>;
   /** Where everything stands; what the agent produced in the session, from line `from` on. */
   state(session: string, from: number): Promise<object>;
   kill(what: "agent" | "server"): void;
@@ -103,7 +106,7 @@ async function post(
   const body = await readJson(request);
   switch (url.pathname) {
     case "/api/token":
-      return sendJson(response, await controls.token());
+      return sendJson(response, await controls.token(roleIn(body)));
     case "/api/offline": {
       const { forMs } = body;
       if (typeof forMs !== "number" || !(forMs > 0 && forMs <= MAX_OFFLINE_MS))
@@ -122,6 +125,11 @@ async function post(
     default:
       throw notFound(url);
   }
+}
+
+function roleIn({ role = "user" }: Readonly<Record<string, unknown>>): PageRole {
+  if (role !== "user" && role !== "operator") throw malformed("'role' is 'user' or 'operator'");
+  return role;
 }
 
 async function upgrade(
