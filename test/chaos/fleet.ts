@@ -28,15 +28,15 @@ const PARTITIONS = 8;
 const HOUR_MS = 3_600_000;
 
 export class Fleet {
-  readonly programs: readonly MortalProgram[];
   readonly brokers: readonly Mortal[];
   /** By what they lead to: `clients`, `agents`, `brokers`. */
   readonly proxies: ReadonlyMap<string, readonly TcpProxy[]>;
   readonly kafka: KafkaPlace | undefined;
   readonly folder: string;
+  readonly #programs: MortalProgram[];
 
-  private constructor(parts: Pick<Fleet, "programs" | "brokers" | "proxies" | "kafka" | "folder">) {
-    this.programs = parts.programs;
+  private constructor(parts: Pick<Fleet, "brokers" | "proxies" | "kafka" | "folder">, programs: MortalProgram[]) {
+    this.#programs = programs;
     this.brokers = parts.brokers;
     this.proxies = parts.proxies;
     this.kafka = parts.kafka;
@@ -54,25 +54,35 @@ export class Fleet {
       ),
     );
     if (clients === undefined || agents === undefined) throw new Error("no proxies");
-    const programs = servers.specs.map(([kind, name, spec]) => new MortalProgram(kind, name, spec));
     const agentSpec = await agentOf(options, agents.port);
-    for (const program of programs) await program.works();
-    for (let index = 1; index <= options.agentCount; index += 1) {
-      programs.push(new MortalProgram("agent", `agent-${index}`, agentSpec(`agent-${index}`)));
+    const names = Array.from({ length: options.agentCount }, (_, index) => `agent-${index + 1}`);
+    const proxies = new Map([
+      ["clients", [clients]],
+      ["agents", [agents]],
+      ...(toBrokers === undefined ? [] : ([["brokers", toBrokers.proxies]] as const)),
+    ]);
+    const fleet = new Fleet(
+      { brokers: toBrokers?.brokers ?? [], proxies, kafka: toBrokers?.kafka, folder },
+      servers.specs.map(([kind, name, spec]) => new MortalProgram(kind, name, spec)),
+    );
+    try {
+      await fleet.#work();
+      for (const name of names) fleet.#programs.push(new MortalProgram("agent", name, agentSpec(name)));
+      await fleet.#work();
+      return fleet;
+    } catch (error) {
+      fleet.keepLogs();
+      await fleet.stop();
+      throw error;
     }
-    const fleet = new Fleet({
-      programs,
-      brokers: toBrokers?.brokers ?? [],
-      proxies: new Map([
-        ["clients", [clients]],
-        ["agents", [agents]],
-        ...(toBrokers === undefined ? [] : ([["brokers", toBrokers.proxies]] as const)),
-      ]),
-      kafka: toBrokers?.kafka,
-      folder,
-    });
-    for (const program of programs) await program.works();
-    return fleet;
+  }
+
+  async #work(): Promise<void> {
+    for (const program of this.programs) await program.works();
+  }
+
+  get programs(): readonly MortalProgram[] {
+    return this.#programs;
   }
 
   get mortals(): readonly Mortal[] {

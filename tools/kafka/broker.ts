@@ -68,10 +68,11 @@ const given = new Set<number>();
 
 /**
  * Ports that nothing listens on, below the range from which the system takes outgoing ones. None is given twice, since
- * nothing may listen on the first one yet, and test files that run side by side take theirs from ranges of their own.
+ * nothing may listen on the first one yet; test files that run side by side take theirs from ranges of their own, and other
+ * programs mostly do.
  */
 export async function freePorts(count: number): Promise<number[]> {
-  const range = Number(process.env["VITEST_POOL_ID"] ?? 0) % 8;
+  const range = Number(process.env["VITEST_POOL_ID"] ?? process.pid) % 8;
   const ports: number[] = [];
   while (ports.length < count) {
     const port = FIRST_PORT + range * PORT_COUNT + Math.floor(Math.random() * PORT_COUNT);
