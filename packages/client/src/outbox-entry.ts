@@ -10,7 +10,7 @@ export interface OutboxEntry {
   readonly epoch?: string;
   readonly audience?: AudienceJson;
   readonly events: readonly EventJson[];
-  /** What it follows is another message now than when it may have been sent. Not part of what is sent. */
+  /** What it refers to is something else now, or is there only now, than when it may have been sent. Not part of what is sent. */
   readonly isMoved?: boolean;
 }
 
@@ -33,8 +33,8 @@ export const isStandIn = ({ events: [event, ...more] }: OutboxEntry): boolean =>
 export const idsOf = (producer: string, number: number): string => `${producer}:${number}:`;
 
 /** The record under another number, by which the items that it makes are called: one that was not sent yet. */
-export const renumbered = (entry: OutboxEntry, producer: string, number: number): OutboxEntry => ({
-  ...renamed(entry, idsOf(producer, entry.number), idsOf(producer, number)),
+export const renumbered = (entry: OutboxEntry, number: number, ids: string, newIds: string): OutboxEntry => ({
+  ...renamed(entry, ids, newIds),
   number,
   isMoved: false,
 });

@@ -44,6 +44,8 @@ export interface LaneOptions {
   readonly onChange: () => void;
   /** All lanes of the session, this one too: what waits in one may refer to what waits in another. */
   readonly lanes: () => Iterable<OutboxLane>;
+  /** Where a record goes that is sent anew. Absent: here. */
+  readonly anewIn?: () => OutboxLane;
 }
 
 interface Waiting {
@@ -67,6 +69,8 @@ export class OutboxLane {
   #last = 0;
   /** The number that was last sent again because of a gap; until its verdict, later gaps say nothing new. */
   #mending = 0;
+  /** Of the numbers to send again when the time for it has come, the first. */
+  #retryFrom = Infinity;
 
   constructor(options: LaneOptions) {
     this.#options = options;
@@ -154,7 +158,6 @@ export class OutboxLane {
   fail(error: PerdureError): void {
     this.#retry.stop();
     for (const waiting of [...this.#waiting.values()]) this.#settle(waiting, error);
-    this.#lookAgain();
   }
 
   /** Tells those who wait that nothing more will be heard here. What is stored stays, for whoever sends it next. */
@@ -179,6 +182,7 @@ export class OutboxLane {
   }
 
   #accept(waiting: Waiting): void {
+    this.#markEarly(waiting.entry);
     this.#settle(waiting, this.idOf(waiting.entry.number));
     this.#lookAgain();
   }
@@ -231,11 +235,28 @@ export class OutboxLane {
    */
   #sendAnew(waiting: Waiting): void {
     const { entry } = waiting;
-    const number = this.nextNumber;
-    this.#changeAll((other) => renamed(other, idsOf(this.producer, entry.number), idsOf(this.producer, number)));
-    const anew = renumbered(entry, this.producer, number);
-    this.#put({ ...waiting, entry: anew, unanswered: 0, isKept: false });
+    // The connection may not take it now, and then this is looked at again before it is gone here.
+    waiting.isOver = true;
+    this.#early.delete(waiting);
+    const lane = this.#options.anewIn?.() ?? this;
+    const number = lane.nextNumber;
+    const [ids, newIds] = [idsOf(this.producer, entry.number), idsOf(lane.producer, number)];
+    this.#changeAll((other) => renamed(other, ids, newIds));
+    const anew = renumbered(entry, number, ids, newIds);
+    lane.#put({ ...waiting, entry: anew, unanswered: 0, isKept: false, isOver: false });
     this.#take(waiting);
+  }
+
+  /** What refers to it from another lane may have been judged before it was there: that verdict is none. */
+  #markEarly({ number }: OutboxEntry): void {
+    const ids = idsOf(this.producer, number);
+    for (const lane of this.#options.lanes()) {
+      if (lane === this) continue;
+      for (const waiting of lane.#waiting.values()) {
+        const isMarked = waiting.entry.isMoved === true;
+        if (!isMarked && refersTo(waiting.entry, ids)) lane.#change(waiting, { ...waiting.entry, isMoved: true });
+      }
+    }
   }
 
   /** What follows a message that will never be there follows what that one would have. */
@@ -269,6 +290,7 @@ export class OutboxLane {
   #lookAgain(): void {
     for (const lane of this.#options.lanes()) {
       for (const [waiting, awaited] of [...lane.#early]) {
+        if (waiting.isOver) continue;
         const isMoved = waiting.entry.isMoved === true;
         if (!isMoved && !awaited.isOver && !isStandIn(awaited.entry)) continue;
         const next = isMoved ? undefined : this.#unjudgedIn(waiting);
@@ -289,19 +311,22 @@ export class OutboxLane {
     const [first = expected] = this.#waiting.keys();
     if (first > expected) {
       const message = "records before these were lost on this device; send again";
-      return this.fail(new PerdureError("producer_gap", message, { expected }));
+      this.fail(new PerdureError("producer_gap", message, { expected }));
+      return this.#lookAgain();
     }
     this.#mending = expected;
     this.#sendFrom(expected);
   }
 
   #sendLater(number: number, delayMs: number): void {
-    if (!this.#retry.running) this.#retry.start(delayMs, () => this.#sendFrom(number));
+    this.#retryFrom = Math.min(this.#retryFrom, number);
+    if (!this.#retry.running) this.#retry.start(delayMs, () => this.#sendFrom(this.#retryFrom));
   }
 
   // What is not taken changes what follows it, so that nothing is looked at before its turn.
   #sendFrom(first: number): void {
     this.#retry.stop();
+    this.#retryFrom = Infinity;
     for (const [number, waiting] of this.#waiting) if (number >= first && !this.#transmit(waiting)) return;
   }
 

@@ -7,7 +7,7 @@ import type { StoredLane } from "./outbox-store.ts";
 import type { PendingRecord } from "./pending.ts";
 
 /** `producer`: what its producers' ids begin with, unique to this outbox. */
-export interface OutboxOptions extends Omit<LaneOptions, "name" | "lanes">, LaneName {
+export interface OutboxOptions extends Omit<LaneOptions, "name" | "lanes" | "anewIn">, LaneName {
   /** Records that may wait for their verdict. */
   readonly unjudgedCount: number;
 }
@@ -35,6 +35,8 @@ export class Outbox {
   /** By producer: of this page, and of pages that are gone. */
   readonly #lanes = new Map<string, OutboxLane>();
   #own: OutboxLane | undefined;
+  /** What is sent anew of pages that are gone. */
+  #anew: OutboxLane | undefined;
   #generation = 0;
   #born = 0;
   #epoch: number | undefined;
@@ -89,11 +91,12 @@ export class Outbox {
   /** Sends what is stored and has nobody who sends it, under its id. `onRefused`: nobody else waits for the outcome. */
   adopt(stored: StoredLane, onRefused: (entry: OutboxEntry, error: unknown) => void): void {
     if (this.#lanes.has(stored.producer)) return;
-    const lane = this.#lane(stored);
-    // What is written here may follow it, so it comes first.
-    if (this.#own !== undefined) this.#putLast(this.#own);
+    // Nobody knows which numbers that page had used beyond those stored.
+    const lane = this.#lane(stored, () => (this.#anew ??= this.#beginAnew()));
+    this.#putOwnLast();
     for (const entry of stored.entries) {
       lane.add(entry, true).catch((error: unknown) => {
+        if (isLostProducer(error)) this.#anew = undefined;
         if (!isStandIn(entry)) onRefused(entry, error);
       });
     }
@@ -114,6 +117,7 @@ export class Outbox {
   /** Gives up on all that waits. Its numbers are gone, so what comes next goes under a new producer. */
   fail(error: PerdureError): void {
     this.#own = undefined;
+    this.#anew = undefined;
     for (const lane of this.#lanes.values()) lane.fail(error);
   }
 
@@ -122,28 +126,42 @@ export class Outbox {
   }
 
   #begin(seq: number): OutboxLane {
-    this.#generation += 1;
     this.#born = seq;
+    return this.#lane(this.#nextName());
+  }
+
+  #beginAnew(): OutboxLane {
+    const lane = this.#lane(this.#nextName());
+    this.#putOwnLast();
+    return lane;
+  }
+
+  #nextName(): LaneName {
+    this.#generation += 1;
     const { page, session, producer } = this.#options;
-    const id = this.#generation === 1 ? producer : `${producer}-${this.#generation}`;
-    return this.#lane({ page, session, producer: id });
+    return { page, session, producer: this.#generation === 1 ? producer : `${producer}-${this.#generation}` };
   }
 
   /** Where the session no longer knows the producer, a new id goes on. */
   #retire(lane: OutboxLane, error: unknown): void {
-    const lost = error instanceof PerdureError && LOST_PRODUCER.has(error.code);
-    if (lost && this.#own === lane) this.#own = undefined;
+    if (isLostProducer(error) && this.#own === lane) this.#own = undefined;
   }
 
-  #lane({ page, session, producer }: LaneName): OutboxLane {
+  #lane({ page, session, producer }: LaneName, anewIn?: LaneOptions["anewIn"]): OutboxLane {
     const lanes = (): Iterable<OutboxLane> => this.#lanes.values();
-    const lane = new OutboxLane({ ...this.#options, name: { page, session, producer }, lanes });
+    const name = { page, session, producer };
+    const lane = new OutboxLane({ ...this.#options, name, lanes, ...(anewIn !== undefined && { anewIn }) });
     this.#lanes.set(producer, lane);
     return lane;
   }
 
-  #putLast(lane: OutboxLane): void {
-    this.#lanes.delete(lane.producer);
-    this.#lanes.set(lane.producer, lane);
+  /** What is written here may follow what others wrote, so that comes first. */
+  #putOwnLast(): void {
+    const own = this.#own;
+    if (own === undefined) return;
+    this.#lanes.delete(own.producer);
+    this.#lanes.set(own.producer, own);
   }
 }
+
+const isLostProducer = (error: unknown): boolean => error instanceof PerdureError && LOST_PRODUCER.has(error.code);
