@@ -64,6 +64,15 @@ describe("observers of a session", () => {
     expect([...session.state.observers.values()]).toMatchObject([{ node: "edge-1", incarnation: 1 }]);
   });
 
+  test("SPEC 9.1: whoever is more than an observer and finds no room is a member as soon as somebody leaves", async () => {
+    await come(14, "user");
+    expect(shown()).toEqual({ members: 12, counted: 0 });
+    const [first, second] = here;
+    for (const client of [first, second]) client?.socket.end(1000);
+    await settle();
+    expect(shown()).toEqual({ members: 12, counted: 0 });
+  });
+
   test("do not take the places of those who are more than observers", async () => {
     await come(LISTED + 5);
     await come(2, "user");

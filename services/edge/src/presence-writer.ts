@@ -7,6 +7,8 @@ import type { Clock, Logger } from "@perdure/service-kit";
 /** Events in one record at most; the schema takes 64. */
 const BATCH = 32;
 const RETRY_MS = 500;
+/** The session knows of so many producers, and forgets who was silent for longest. It has not judged what it says this of. */
+const FORGOTTEN: ReadonlySet<Code> = new Set(["producer_expired", "producer_gap"]);
 
 interface Waiting {
   readonly event: EventJson;
@@ -15,7 +17,7 @@ interface Waiting {
 
 export interface PresenceWriterOptions {
   readonly held: HeldSession;
-  /** Unique to this writer. */
+  /** Unique to this writer: what the ids of its producers begin with. */
   readonly producer: string;
   readonly actor: ActorJson;
   readonly clock: Clock;
@@ -29,7 +31,8 @@ export interface PresenceWriterOptions {
  */
 export class PresenceWriter {
   readonly #options: PresenceWriterOptions;
-  readonly #born: number;
+  #born: number;
+  #generation = 0;
   #queue: Waiting[] = [];
   #busy = false;
   #ended = false;
@@ -44,7 +47,8 @@ export class PresenceWriter {
   }
 
   get producer(): string {
-    return this.#options.producer;
+    const { producer } = this.#options;
+    return this.#generation === 0 ? producer : `${producer}-${this.#generation}`;
   }
 
   get idle(): boolean {
@@ -102,10 +106,20 @@ export class PresenceWriter {
     const verdict = await this.#judged(batch.map(({ event }) => event));
     if (verdict === undefined) return;
     const refusal = refusalIn(verdict);
+    if (refusal !== undefined && FORGOTTEN.has(refusal)) {
+      this.#beginAnew();
+      return this.#write(batch);
+    }
     // One member too many must not keep the others out, and what changed under way is looked at again.
     const again = refusal !== undefined && (batch.length > 1 || (refusal === "stale_cause" && this.#isListed(batch)));
     if (again) for (const waiting of batch) await this.#write([waiting]);
     else for (const { onOutcome } of batch) onOutcome(refusal);
+  }
+
+  #beginAnew(): void {
+    this.#generation += 1;
+    this.#number = 0;
+    this.#born = this.#options.held.state.seq;
   }
 
   /** Someone whose leave is in the batch is still there. */
@@ -116,7 +130,8 @@ export class PresenceWriter {
 
   /** Undefined: the session was lost before the verdict. */
   async #judged(events: EventJson[]): Promise<Verdict | undefined> {
-    const { held, producer, actor } = this.#options;
+    const { held, actor } = this.#options;
+    const { producer } = this;
     const number = this.#number;
     while (!this.#ended) {
       const cause = { seq: held.state.seq };

@@ -52,6 +52,8 @@ export class Presence {
   readonly #counted = new Set<Member>();
   /** Of them, those whose join is on its way. */
   readonly #joining = new Set<Member>();
+  /** Of them, those that the session had no room for. */
+  readonly #leftOut = new Set<Member>();
 
   constructor(options: PresenceOptions) {
     this.#options = options;
@@ -110,6 +112,7 @@ export class Presence {
     if (member === undefined) return;
     member.cancelSettle?.();
     this.#members.delete(id);
+    this.#leftOut.delete(member);
     if (this.#options.held.state.epoch === undefined) this.#idle();
     else if (this.#counted.delete(member)) this.#counter.changed();
     else this.#writer.write({ memberLeft: { member: id, reason } });
@@ -129,7 +132,10 @@ export class Presence {
     // What was written here before the session was lost may have been on its way for long.
     const isStray = producer !== this.#writer.producer;
     for (const { memberJoined } of isStray ? events : []) this.#takeOver(memberJoined?.member);
-    if (events.some(isFewer)) this.#counter.changed();
+    if (events.some(isFewer)) {
+      this.#counter.changed();
+      this.#enterLeftOut();
+    }
     if (epoch !== undefined || events.some(({ nodeExpired }) => nodeExpired?.node === name)) this.rejoin();
   }
 
@@ -162,6 +168,7 @@ export class Presence {
     this.#members.clear();
     this.#counted.clear();
     this.#joining.clear();
+    this.#leftOut.clear();
     this.#counter.end();
     this.#writer.end();
   }
@@ -191,13 +198,32 @@ export class Presence {
     this.#joining.add(member);
     this.#writeHere({ memberJoined: { ...joined(member), node, incarnation: life } }, (code) => {
       this.#joining.delete(member);
-      // Others came first.
-      if (code === "too_many_members" && isObserver(member) && this.#members.has(member.id)) this.#count(member);
+      if (code === "too_many_members") this.#leaveOut(member);
       // The life of the node ended while this was on its way, before or after it came in. Where the node does not know yet
       // that it has, it joins them again when it does.
       else if (code === undefined || (code === "node_expired" && life !== incarnation())) this.#enter(member);
       else if (code !== "node_expired") this.#options.logger.warn({ member: member.id, code }, "a join was refused");
+      // Somebody may have left since.
+      this.#enterLeftOut();
     });
+  }
+
+  /** Others came first. */
+  #leaveOut(member: Member): void {
+    if (!this.#members.has(member.id)) return;
+    if (isObserver(member)) return this.#count(member);
+    this.#options.logger.warn({ member: member.id }, "a session has no room for a member");
+    this.#leftOut.add(member);
+  }
+
+  /** As many of those that there was no room for join as there is room for now. */
+  #enterLeftOut(): void {
+    const { members, limits } = this.#options.held.state;
+    for (const member of this.#leftOut) {
+      if (members.size + this.#joining.size >= limits.members) return;
+      this.#leftOut.delete(member);
+      this.#enter(member);
+    }
   }
 
   /** Writes that somebody is here, under the present life of the node. */
