@@ -92,6 +92,7 @@ export class Connection implements SocketReceiver {
     const { limits } = this.#parts;
     // A clock may have been put back.
     this.#heardMs = Math.min(this.#heardMs, nowMs);
+    this.#openedMs = Math.min(this.#openedMs, nowMs);
     const silentMs = nowMs - this.#heardMs;
     if (silentMs >= limits.silenceMs) return this.#cut("idle_timeout");
     if (nowMs - this.#openedMs >= limits.helloMs) {

@@ -1,5 +1,5 @@
 import { OneSession } from "@perdure/replica/testing";
-import { beforeEach, describe, expect, test } from "vitest";
+import { beforeEach, describe, expect, test, vi } from "vitest";
 import { settle, type TestClient, TestEdge } from "./testing/test-edge.ts";
 
 let edge: TestEdge;
@@ -26,5 +26,16 @@ describe("a connection whose hello is due", () => {
     edge.clock.advance(1_000);
     await settle();
     expect(client.socket.endedWith).toBeUndefined();
+  });
+
+  test("is ended in time where the clock was put back, though it answers pings", async () => {
+    const now = edge.clock.now.bind(edge.clock);
+    vi.spyOn(edge.clock, "now").mockImplementation(() => now() - 3_600_000);
+    for (let second = 0; second < 7; second += 1) {
+      edge.clock.advance(1_000);
+      await settle();
+      client.socket.receiver.onHeard();
+    }
+    expect(client.socket.endedWith).toBe(4003);
   });
 });

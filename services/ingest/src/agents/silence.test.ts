@@ -60,4 +60,14 @@ describe("whoever is waited for", () => {
     await pass(1);
     expect(onSilent).toHaveBeenCalledOnce();
   });
+
+  test("is found to be silent on a node that is always late, too", async () => {
+    begin();
+    for (const waitMs of [5_000, 2_000, 2_000]) {
+      expect(onSilent).not.toHaveBeenCalled();
+      stoppedMs += 60_000;
+      await pass(waitMs);
+    }
+    expect(onSilent).toHaveBeenCalledOnce();
+  });
 });
