@@ -333,10 +333,26 @@ describe("SPEC 1: what is on its way", () => {
     expect([unsaved, session.view.unsavedCount, device.length]).toEqual([[0, 1, 2, 1, 0], 0, 1]);
     isFull = true;
     void session.send("four");
+    await Promise.resolve();
     expect(reports).toEqual([
       ["trip", "storage_full"],
       ["trip", "storage_full"],
     ]);
+  });
+
+  test("SPEC 5: goes out in order also where a listener writes as soon as it is told that there is no room", async () => {
+    const setItem = (): void => {
+      throw new Error("QuotaExceededError");
+    };
+    const quota = { ...memoryStore(), setItem, length: 0 };
+    client = newClient({ page: "full", storage: { tab: quota, device: quota } });
+    const { session, socket } = await attaching();
+    answer(1);
+    client.onReport(() => void session.send("second"));
+    void session.send("first");
+    await Promise.resolve();
+    expect(socket.sentOf("send").map(({ n }) => n)).toEqual([1, 2]);
+    expect(session.view.messages.map(({ text }) => text)).toEqual(["first", "second"]);
   });
 
   test("SPEC 12: is counted as long as nobody has said who is here, and stored then", async () => {

@@ -123,8 +123,9 @@ class PerdureClient implements Client {
     const locks = options.locks ?? platformLocks();
     const prefix = `perdure:${url}:`;
     const settings = settingsOf(options);
-    const onFull = (session: string): void =>
-      this.#reportListeners.tell({ session, code: "storage_full", message: CODES.storage_full.meaning });
+    const full = { code: "storage_full", message: CODES.storage_full.meaning };
+    // Not while a record is being queued: a listener may write, or throw.
+    const onFull = (session: string): void => queueMicrotask(() => this.#reportListeners.tell({ session, ...full }));
     this.#outboxes = new OutboxStore({ store: storage.device, prefix, page, locks, onFull });
     this.#connection = new Connection(
       {

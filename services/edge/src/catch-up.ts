@@ -40,7 +40,14 @@ export class CatchUp {
 
   /** For how long it has not taken what waits for it, in milliseconds. */
   stuckMs(nowMs: number): number {
+    // A clock may have been put back.
+    this.#sinceMs = Math.min(this.#sinceMs, nowMs);
     return this.#paused.size === 0 ? 0 : nowMs - this.#sinceMs;
+  }
+
+  /** The node could not send for so long, or its clock was put forward. */
+  forgive(deafMs: number, nowMs: number): void {
+    this.#sinceMs = Math.min(this.#sinceMs + deafMs, nowMs);
   }
 
   /** Too much waits: tells the client that it lags, and sends it no more of the session. */

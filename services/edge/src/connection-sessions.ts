@@ -94,6 +94,11 @@ export class ConnectionSessions implements Subscriber {
     return this.#catchUp?.stuckMs(nowMs) ?? 0;
   }
 
+  /** The node could not send for so long, or its clock was put forward: that is not the client's doing. */
+  forgive(deafMs: number, nowMs: number): void {
+    this.#catchUp?.forgive(deafMs, nowMs);
+  }
+
   detached(attachment: Attachment, code: Code, message: string): void {
     this.#forget(attachment);
     const retryAfterMs = code === "rules_too_new" ? { retryAfterMs: MOVE_AFTER_MS } : {};

@@ -117,6 +117,7 @@ export class Connection implements SocketReceiver {
   forgive(deafMs: number, nowMs: number): void {
     this.#heardMs = Math.min(this.#heardMs + deafMs, nowMs);
     this.#openedMs = Math.min(this.#openedMs + deafMs, nowMs);
+    this.#sessions?.forgive(deafMs, nowMs);
   }
 
   #onFrame(frame: ClientFrame, sizeBytes: number): void {

@@ -31,10 +31,10 @@ describe("a connection whose hello is due", () => {
   test("is ended in time where the clock was put back, though it answers pings", async () => {
     const now = edge.clock.now.bind(edge.clock);
     vi.spyOn(edge.clock, "now").mockImplementation(() => now() - 3_600_000);
-    for (let second = 0; second < 7; second += 1) {
+    for (let second = 0; second < 6; second += 1) {
+      client.socket.getUserData().receiver?.onHeard();
       edge.clock.advance(1_000);
       await settle();
-      client.socket.receiver.onHeard();
     }
     expect(client.socket.endedWith).toBe(4003);
   });

@@ -208,6 +208,29 @@ describe("a client for which too much waits", () => {
     expect(closes?.values).toMatchObject([{ labels: { code: "slow_consumer" }, value: 1 }]);
   });
 
+  test("stays where it was the node that was stopped, or its clock that was put forward", async () => {
+    const slow = await slowClient();
+    overflow();
+    edge.clock.jump(60_000);
+    slow.say({ t: "ping" });
+    await pass(1_000);
+    expect(slow.socket.endedWith).toBeUndefined();
+    await catchUp([slow]);
+    expect(shown(slow)).toBe(truth());
+  });
+
+  test("that takes nothing is closed in its time where the clock was put back, though it says something", async () => {
+    const slow = await slowClient();
+    overflow();
+    const now = edge.clock.now.bind(edge.clock);
+    vi.spyOn(edge.clock, "now").mockImplementation(() => now() - 3_600_000);
+    for (let second = 0; second < 32; second += 1) {
+      slow.say({ t: "ping" });
+      await pass(1_000);
+    }
+    expect(slow.socket.endedWith).toBe(4002);
+  });
+
   test("that takes everything now and then stays, however long that goes on", async () => {
     const slow = await slowClient();
     for (let minute = 0; minute < 10; minute += 1) {
