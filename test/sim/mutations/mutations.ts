@@ -198,7 +198,7 @@ const ofGreetings: readonly Mutation[] = [
   ]),
   mutation(
     "an ingest that was stopped itself ends streams for silence before it has read what came",
-    [`${INGEST}/agents/silence.ts`, "if (clock.now() - dueMs > againMs / 2) wait(", "if (clock.now() < dueMs) wait("],
+    [`${INGEST}/agents/silence.ts`, "clock.now() - dueMs > againMs / 2;", "clock.now() < dueMs;"],
     [`${INGEST}/agents/silence.ts`, "else setImmediate(() => isOver || onSilent());", "else onSilent();"],
   ),
   mutation("keys that cannot be had make a bad token", [
