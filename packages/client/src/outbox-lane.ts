@@ -87,9 +87,7 @@ export class OutboxLane {
 
   /** Of what waits, what would be lost with the page. */
   get unsavedCount(): number {
-    let count = 0;
-    for (const { entry, isKept } of this.#waiting.values()) if (!isKept && !isStandIn(entry)) count += 1;
-    return count;
+    return [...this.#waiting.values()].filter(({ entry, isKept }) => !isKept && !isStandIn(entry)).length;
   }
 
   get nextNumber(): number {
@@ -250,13 +248,10 @@ export class OutboxLane {
   /** What refers to it from another lane may have been judged before it was there: that verdict is none. */
   #markEarly({ number }: OutboxEntry): void {
     const ids = idsOf(this.producer, number);
-    for (const lane of this.#options.lanes()) {
-      if (lane === this) continue;
-      for (const waiting of lane.#waiting.values()) {
-        const isMarked = waiting.entry.isMoved === true;
-        if (!isMarked && refersTo(waiting.entry, ids)) lane.#change(waiting, { ...waiting.entry, isMoved: true });
-      }
-    }
+    this.#changeAll((other, lane) => {
+      const isMarked = lane === this || other.isMoved === true || !refersTo(other, ids);
+      return isMarked ? other : { ...other, isMoved: true };
+    });
   }
 
   /** What follows a message that will never be there follows what that one would have. */
@@ -266,10 +261,10 @@ export class OutboxLane {
     this.#changeAll((other) => reparented(other, idsOf(this.producer, gone.number), parent));
   }
 
-  #changeAll(changed: (entry: OutboxEntry) => OutboxEntry): void {
+  #changeAll(changed: (entry: OutboxEntry, lane: OutboxLane) => OutboxEntry): void {
     for (const lane of this.#options.lanes()) {
       for (const waiting of lane.#waiting.values()) {
-        const entry = changed(waiting.entry);
+        const entry = changed(waiting.entry, lane);
         if (entry !== waiting.entry) lane.#change(waiting, entry);
       }
     }
