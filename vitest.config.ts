@@ -19,6 +19,7 @@ export default defineConfig({
           exclude: ["**/node_modules/**", systemTests],
           // No test asserts speed: on a machine that does much else besides, some take their time.
           testTimeout: 60_000,
+          expect: { poll: { timeout: 30_000 } },
         },
       },
       {
@@ -31,6 +32,7 @@ export default defineConfig({
           globalSetup: "test/support/broker-setup.ts",
           sequence: { groupOrder: 1 },
           testTimeout: 120_000,
+          expect: { poll: { timeout: 60_000 } },
           hookTimeout: 120_000,
         },
       },

@@ -166,7 +166,7 @@ export class PartitionReplica {
     // What the index says by then may be ahead of the end that was seen before: only the earlier look is held against it.
     if (start <= this.#index.watermark + 1 && covered < end) return;
     this.#parts.logger.error({ partition: this.partition, start, end, covered }, "history is lost");
-    throw historyLost(`partition ${this.partition}`);
+    throw historyLost(`partition ${this.partition} (it has ${start} to ${end}, heads cover up to ${covered})`);
   }
 
   #bounds(): Promise<Bounds> {
