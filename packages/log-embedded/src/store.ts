@@ -39,6 +39,8 @@ function entryKey(topicId: number, partition: number, offset: number): Buffer {
   return key;
 }
 
+const offsetIn = (entryAt: Buffer): number => entryAt.readUIntBE(OFFSET_AT + 2, 6);
+
 function latestKey(topicId: number, partition: number, key: Uint8Array): Buffer {
   const whole = partitionKey(topicId, partition, key.length);
   whole.set(key, OFFSET_AT);
@@ -56,6 +58,11 @@ export class Store {
   readonly #entries: Database<Buffer, Buffer>;
   /** By topic, partition and key of a compacted topic: the offset of its latest entry. */
   readonly #latest: Database<Buffer, Buffer>;
+  /**
+   * What the last commit replaced. It is there until the next one, since a transaction can be read a moment before its
+   * commit has settled, and until then nobody reads as far as what is there instead.
+   */
+  #replaced: Buffer[] = [];
   /** By place of an entry without a value: its key. */
   readonly #tombstones: Database<Buffer, Buffer>;
 
@@ -104,7 +111,7 @@ export class Store {
     const range = { start: entryKey(topicId, partition, from), end: entryKey(topicId, partition, before) };
     for (const { key, value } of this.#entries.getRange(range)) {
       bytes += value.length;
-      const offset = key.readUIntBE(OFFSET_AT + 2, 6);
+      const offset = offsetIn(key);
       if (entries.length > 0 && bytes > maxBytes) return { entries, nextOffset: offset };
       entries.push(decodeEntry(value, offset));
     }
@@ -113,9 +120,15 @@ export class Store {
 
   /** Runs `write` as one transaction; settles when it is on disk. */
   async commit(write: () => void): Promise<void> {
+    const replaced = this.#replaced;
+    this.#replaced = [];
     try {
-      await this.#root.transaction(write);
+      await this.#root.transaction(() => {
+        for (const at of replaced) this.#remove(at);
+        write();
+      });
     } catch (error) {
+      this.#replaced = replaced;
       throw await commitFailure(error);
     }
     // Reads of this turn would otherwise go on seeing the state from before the commit.
@@ -130,7 +143,7 @@ export class Store {
     void this.#partitions.put(partitionKey(topicId, partition), stored);
   }
 
-  /** Within a commit: one entry; of a compacted topic, in place of the older one of its key. */
+  /** Within a commit: one entry; of a compacted topic, in place of the older one of its key, which the next commit removes. */
   putEntry(topic: StoredTopic, partition: number, offset: number, timeMs: number, entry: NewEntry): void {
     const at = entryKey(topic.id, partition, offset);
     if (topic.cleanup === "compact") {
@@ -140,15 +153,17 @@ export class Store {
     void this.#entries.put(at, encodeEntry(entry, timeMs));
   }
 
+  #remove(at: Buffer): void {
+    void this.#entries.remove(at);
+    void this.#tombstones.remove(at);
+  }
+
   /** False where a later entry of the key is already there. */
   #replaceLatest(topicId: number, partition: number, offset: number, key: Uint8Array): boolean {
     const at = latestKey(topicId, partition, key);
     const older = this.#latest.get(at)?.readDoubleLE(0);
     if (older !== undefined && older > offset) return false;
-    if (older !== undefined) {
-      void this.#entries.remove(entryKey(topicId, partition, older));
-      void this.#tombstones.remove(entryKey(topicId, partition, older));
-    }
+    if (older !== undefined) this.#replaced.push(entryKey(topicId, partition, older));
     const stored = Buffer.alloc(8);
     stored.writeDoubleLE(offset, 0);
     void this.#latest.put(at, stored);
@@ -172,13 +187,15 @@ export class Store {
     for (const { key: at, value: key } of [...this.#tombstones.getRange()]) {
       const stored = this.#entries.get(at);
       if (stored !== undefined && decodeEntry(stored, 0).timeMs >= beforeMs) continue;
-      void this.#tombstones.remove(at);
-      void this.#entries.remove(at);
-      void this.#latest.remove(Buffer.concat([at.subarray(0, OFFSET_AT), key]));
+      this.#remove(at);
+      const latest = Buffer.concat([at.subarray(0, OFFSET_AT), key]);
+      const isLatest = this.#latest.get(latest)?.readDoubleLE(0) === offsetIn(at);
+      if (isLatest) void this.#latest.remove(latest);
     }
   }
 
   async close(): Promise<void> {
+    if (this.#replaced.length > 0) await this.commit(() => undefined);
     await this.#root.close();
   }
 }

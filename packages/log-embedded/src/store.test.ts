@@ -1,0 +1,56 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { Store, type StoredTopic } from "./store.ts";
+
+let dir: string;
+let store: Store;
+let topic: StoredTopic;
+
+beforeEach(async () => {
+  dir = mkdtempSync(join(tmpdir(), "store-"));
+  store = new Store(dir);
+  topic = await store.createTopic({ name: "latest", partitions: 1, cleanup: "compact" });
+});
+
+afterEach(async () => {
+  await store.close();
+  rmSync(dir, { recursive: true, force: true });
+});
+
+const put = (offset: number, value: string | null, timeMs = 0): void =>
+  store.putEntry(topic, 0, offset, timeMs, {
+    key: Buffer.from("k"),
+    value: value === null ? null : Buffer.from(value),
+  });
+const values = (before: number): (string | undefined)[] =>
+  store.read(topic.id, 0, 0, before, 1_000).entries.map(({ value }) => value?.toString());
+
+test("an entry is there until the one that replaces it can be seen by who reads up to where commits have settled", async () => {
+  await store.commit(() => put(0, "first"));
+  await store.commit(() => put(1, "second"));
+  // Whoever read while that commit was under way knew of offset 0 alone.
+  expect(values(1)).toEqual(["first"]);
+  await store.commit(() => undefined);
+  expect(values(2)).toEqual(["second"]);
+});
+
+test("what the last commit replaced is gone once the store was closed", async () => {
+  await store.commit(() => put(0, "first"));
+  await store.commit(() => put(1, "second"));
+  await store.close();
+  store = new Store(dir);
+  expect(values(2)).toEqual(["second"]);
+});
+
+test("a key that came back is not forgotten with its old tombstone", async () => {
+  await store.commit(() => put(0, null));
+  await store.commit(() => {
+    put(1, "back", 10);
+    store.removeTombstones(5);
+  });
+  await store.commit(() => put(2, "later", 20));
+  await store.commit(() => undefined);
+  expect(values(3)).toEqual(["later"]);
+});
