@@ -249,8 +249,8 @@ export class OutboxLane {
   #markEarly({ number }: OutboxEntry): void {
     const ids = idsOf(this.producer, number);
     this.#changeAll((other, lane) => {
-      const isMarked = lane === this || other.isMoved === true || !refersTo(other, ids);
-      return isMarked ? other : { ...other, isMoved: true };
+      const isEarly = lane !== this && other.isMoved !== true && refersTo(other, ids);
+      return isEarly ? { ...other, isMoved: true } : other;
     });
   }
 
