@@ -2,6 +2,7 @@ import type { Clock } from "@perdure/service-kit";
 import { encodeFrame } from "@perdure/protocol";
 import type { Attachment } from "./attachment.ts";
 import type { EdgeMetrics } from "./metrics.ts";
+import { TimeSince } from "./time-since.ts";
 import type { Turns } from "./turns.ts";
 import type { Updates } from "./updates.ts";
 
@@ -31,23 +32,23 @@ export class CatchUp {
   readonly #paused = new Map<Attachment, Pause>();
   #tellingCount = 0;
   #scheduled = false;
-  /** When it last had taken what waited, or had to begin to. */
-  #sinceMs = 0;
+  /** It last had taken what waited, or had to begin to. */
+  readonly #sinceTaken: TimeSince;
 
   constructor(options: CatchUpOptions) {
     this.#options = options;
+    this.#sinceTaken = new TimeSince(options.clock.now());
   }
 
   /** For how long it has not taken what waits for it, in milliseconds. */
   stuckMs(nowMs: number): number {
-    // A clock may have been put back.
-    this.#sinceMs = Math.min(this.#sinceMs, nowMs);
-    return this.#paused.size === 0 ? 0 : nowMs - this.#sinceMs;
+    const stuckMs = this.#sinceTaken.passedMs(nowMs);
+    return this.#paused.size === 0 ? 0 : stuckMs;
   }
 
   /** The node could not send for so long, or its clock was put forward. */
   forgive(deafMs: number, nowMs: number): void {
-    this.#sinceMs = Math.min(this.#sinceMs + deafMs, nowMs);
+    this.#sinceTaken.forgive(deafMs, nowMs);
   }
 
   /** Too much waits: tells the client that it lags, and sends it no more of the session. */
@@ -83,7 +84,7 @@ export class CatchUp {
   }
 
   #pause(attachment: Attachment, pause: Pause): void {
-    if (this.#paused.size === 0) this.#sinceMs = this.#options.clock.now();
+    if (this.#paused.size === 0) this.#sinceTaken.begin(this.#options.clock.now());
     this.#paused.set(attachment, pause);
     if (pause.told) this.#countTelling(1);
     attachment.room.pause(attachment);
@@ -93,7 +94,7 @@ export class CatchUp {
     const { clock, isLow } = this.#options;
     const [waiting] = this.#paused;
     if (waiting === undefined || !isLow()) return;
-    this.#sinceMs = clock.now();
+    this.#sinceTaken.begin(clock.now());
     const [attachment, pause] = waiting;
     this.#update(attachment, pause);
     if (isLow()) this.#goOn(attachment, pause);

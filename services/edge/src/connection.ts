@@ -4,6 +4,7 @@ import type { Grant, Verifier } from "@perdure/service-kit";
 import { ConnectionSessions, type ConnectionSessionsParts } from "./connection-sessions.ts";
 import { type Refusal, refusalOf, refuse } from "./refusal.ts";
 import type { Socket, SocketReceiver } from "./socket.ts";
+import { TimeSince } from "./time-since.ts";
 
 export interface ConnectionParts extends ConnectionSessionsParts {
   readonly nodeName: string;
@@ -20,17 +21,18 @@ const NORMAL_CLOSE = 1000;
 export class Connection implements SocketReceiver {
   readonly #parts: ConnectionParts;
   readonly #socket: Socket;
-  #openedMs: number;
+  readonly #sinceOpened: TimeSince;
+  readonly #sinceHeard: TimeSince;
   #phase: Phase = "greeting";
   #sessions: ConnectionSessions | undefined;
-  #heardMs: number;
   #closeCode: Code | undefined;
 
   constructor(parts: ConnectionParts, socket: Socket) {
     this.#parts = parts;
     this.#socket = socket;
-    this.#openedMs = parts.clock.now();
-    this.#heardMs = this.#openedMs;
+    const nowMs = parts.clock.now();
+    this.#sinceOpened = new TimeSince(nowMs);
+    this.#sinceHeard = new TimeSince(nowMs);
   }
 
   onText(text: string): void {
@@ -52,7 +54,7 @@ export class Connection implements SocketReceiver {
   }
 
   onHeard(): void {
-    this.#heardMs = this.#parts.clock.now();
+    this.#sinceHeard.begin(this.#parts.clock.now());
   }
 
   /** More answers wait for it than it may let wait. */
@@ -90,12 +92,10 @@ export class Connection implements SocketReceiver {
   /** Called every second or so: deadlines, silence, slowness, the token's end. */
   watch(nowMs: number): void {
     const { limits } = this.#parts;
-    // A clock may have been put back.
-    this.#heardMs = Math.min(this.#heardMs, nowMs);
-    this.#openedMs = Math.min(this.#openedMs, nowMs);
-    const silentMs = nowMs - this.#heardMs;
+    const openMs = this.#sinceOpened.passedMs(nowMs);
+    const silentMs = this.#sinceHeard.passedMs(nowMs);
     if (silentMs >= limits.silenceMs) return this.#cut("idle_timeout");
-    if (nowMs - this.#openedMs >= limits.helloMs) {
+    if (openMs >= limits.helloMs) {
       // Slow lines and slow keys pass: whoever said hello too late, or has no answer to it, is to come back.
       if (this.#phase === "greeting") {
         return this.close(refuse("idle_timeout", `No hello came within ${limits.helloMs} ms. Connect again.`));
@@ -115,8 +115,8 @@ export class Connection implements SocketReceiver {
 
   /** The node could not hear for so long, or its clock was put forward: that is nobody's silence. */
   forgive(deafMs: number, nowMs: number): void {
-    this.#heardMs = Math.min(this.#heardMs + deafMs, nowMs);
-    this.#openedMs = Math.min(this.#openedMs + deafMs, nowMs);
+    this.#sinceHeard.forgive(deafMs, nowMs);
+    this.#sinceOpened.forgive(deafMs, nowMs);
     this.#sessions?.forgive(deafMs, nowMs);
   }
 
