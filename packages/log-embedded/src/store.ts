@@ -24,6 +24,7 @@ export interface StoredRange {
 const OFFSET_AT = 4;
 const KEY_BYTES = 12;
 const RECORD_BYTES = 24;
+const NOTHING = Buffer.alloc(0);
 
 function partitionKey(topicId: number, partition: number, extraBytes = 0): Buffer {
   const key = Buffer.alloc(OFFSET_AT + extraBytes);
@@ -58,13 +59,14 @@ export class Store {
   readonly #entries: Database<Buffer, Buffer>;
   /** By topic, partition and key of a compacted topic: the offset of its latest entry. */
   readonly #latest: Database<Buffer, Buffer>;
-  /**
-   * What the last commit replaced. It is there until the next one, since a transaction can be read a moment before its
-   * commit has settled, and until then nobody reads as far as what is there instead.
-   */
-  #replaced: Buffer[] = [];
   /** By place of an entry without a value: its key. */
   readonly #tombstones: Database<Buffer, Buffer>;
+  /**
+   * By place: what the last commit replaced. It is there until the next one, since a transaction can be read a moment
+   * before its commit has settled, and until then nobody reads as far as what is there instead. It is noted on disk, so
+   * that it goes also where the process was killed in between: what outlived its tombstone would be there again.
+   */
+  readonly #replaced: Database<Buffer, Buffer>;
 
   constructor(dir: string) {
     // Without overlapping sync a commit settles after its fsync, so that what it acknowledges survives a power cut too.
@@ -77,6 +79,7 @@ export class Store {
     this.#entries = this.#openBinary("entries");
     this.#latest = this.#openBinary("latest");
     this.#tombstones = this.#openBinary("tombstones");
+    this.#replaced = this.#openBinary("replaced");
   }
 
   #openBinary(name: string): Database<Buffer, Buffer> {
@@ -120,15 +123,12 @@ export class Store {
 
   /** Runs `write` as one transaction; settles when it is on disk. */
   async commit(write: () => void): Promise<void> {
-    const replaced = this.#replaced;
-    this.#replaced = [];
     try {
       await this.#root.transaction(() => {
-        for (const at of replaced) this.#remove(at);
+        this.#removeReplaced();
         write();
       });
     } catch (error) {
-      this.#replaced = replaced;
       throw await commitFailure(error);
     }
     // Reads of this turn would otherwise go on seeing the state from before the commit.
@@ -153,6 +153,13 @@ export class Store {
     void this.#entries.put(at, encodeEntry(entry, timeMs));
   }
 
+  #removeReplaced(): void {
+    for (const at of [...this.#replaced.getKeys()]) {
+      this.#remove(at);
+      void this.#replaced.remove(at);
+    }
+  }
+
   #remove(at: Buffer): void {
     void this.#entries.remove(at);
     void this.#tombstones.remove(at);
@@ -163,7 +170,7 @@ export class Store {
     const at = latestKey(topicId, partition, key);
     const older = this.#latest.get(at)?.readDoubleLE(0);
     if (older !== undefined && older > offset) return false;
-    if (older !== undefined) this.#replaced.push(entryKey(topicId, partition, older));
+    if (older !== undefined) void this.#replaced.put(entryKey(topicId, partition, older), NOTHING);
     const stored = Buffer.alloc(8);
     stored.writeDoubleLE(offset, 0);
     void this.#latest.put(at, stored);
@@ -195,7 +202,6 @@ export class Store {
   }
 
   async close(): Promise<void> {
-    if (this.#replaced.length > 0) await this.commit(() => undefined);
     await this.#root.close();
   }
 }
