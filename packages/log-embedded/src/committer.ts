@@ -56,6 +56,8 @@ export class Committer {
     let failure: LogError | undefined;
     try {
       await this.#store.commit(() => {
+        // No other commit is on its way, so readers see what stands instead.
+        this.#store.removeReplaced();
         for (const job of jobs) job.write();
       });
     } catch (cause) {

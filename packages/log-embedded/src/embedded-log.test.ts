@@ -82,6 +82,9 @@ describe("time", () => {
 });
 
 describe("a compacted topic", () => {
+  const offsets = async (log: Log): Promise<number[]> =>
+    (await log.read("index", 0, 0, { maxBytes: 10_000 })).map(({ offset }) => offset);
+
   test("keeps the last entry of each key on disk, and a tombstone for a day", async () => {
     let nowMs = 1_000_000;
     const clock = (): number => nowMs;
@@ -89,8 +92,6 @@ describe("a compacted topic", () => {
     const other = new TextEncoder().encode("other");
     for (const value of [key, other, null]) await log.append("index", 0, { key, value });
     await log.append("index", 0, { key: other, value: other });
-    const offsets = async (from: Log): Promise<number[]> =>
-      (await from.read("index", 0, 0, { maxBytes: 10_000 })).map(({ offset }) => offset);
     expect(await offsets(log)).toEqual([2, 3]);
     await log.close();
     nowMs += 23 * 3_600_000;
@@ -101,6 +102,39 @@ describe("a compacted topic", () => {
     const later = await opened({ clock });
     expect(await offsets(later)).toEqual([3]);
     expect(await later.append("index", 0, { key, value: key })).toMatchObject({ offset: 4 });
+  });
+
+  test("has the entry that the last commit replaced until the next one, or until it is opened again", async () => {
+    const log = await opened();
+    for (const value of [key, null, key]) await log.append("index", 0, { key, value });
+    expect(await offsets(log)).toEqual([1, 2]);
+    await log.append("events", 0, { key, value: key });
+    expect(await offsets(log)).toEqual([2]);
+    await log.append("index", 0, { key, value: null });
+    await log.close();
+    expect(await offsets(await opened())).toEqual([3]);
+  });
+
+  test("has nothing of a removed key when its tombstone has gone", async () => {
+    let nowMs = 1_000_000;
+    const log = await opened({ clock: () => nowMs });
+    for (const value of [key, null]) await log.append("index", 0, { key, value });
+    await log.close();
+    nowMs += 25 * 3_600_000;
+    expect(await offsets(await opened({ clock: () => nowMs }))).toEqual([]);
+  });
+
+  test("keeps the latest entry of a key whose tombstone is old", async () => {
+    let nowMs = 1_000_000;
+    const log = await opened({ clock: () => nowMs });
+    await log.append("index", 0, { key, value: null });
+    nowMs += 25 * 3_600_000;
+    await log.append("index", 0, { key, value: key });
+    await log.close();
+    const again = await opened({ clock: () => nowMs });
+    await again.append("index", 0, { key, value: key });
+    await again.append("events", 0, { key, value: key });
+    expect(await offsets(again)).toEqual([2]);
   });
 });
 

@@ -32,7 +32,10 @@ export async function openEmbeddedLog(options: EmbeddedLogOptions): Promise<Log>
     await store.close();
     throw error;
   }
-  await store.commit(() => store.removeTombstones(clock() - TOMBSTONES_KEPT_MS));
+  await store.commit(() => {
+    store.removeReplaced();
+    store.removeTombstones(clock() - TOMBSTONES_KEPT_MS);
+  });
   const onClosed = async (): Promise<void> => {
     leaveDirectory(store.root, dir);
     await store.close();

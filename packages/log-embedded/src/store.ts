@@ -40,8 +40,6 @@ function entryKey(topicId: number, partition: number, offset: number): Buffer {
   return key;
 }
 
-const offsetIn = (entryAt: Buffer): number => entryAt.readUIntBE(OFFSET_AT + 2, 6);
-
 function latestKey(topicId: number, partition: number, key: Uint8Array): Buffer {
   const whole = partitionKey(topicId, partition, key.length);
   whole.set(key, OFFSET_AT);
@@ -62,9 +60,8 @@ export class Store {
   /** By place of an entry without a value: its key. */
   readonly #tombstones: Database<Buffer, Buffer>;
   /**
-   * By place: what the last commit replaced. It is there until the next one, since a transaction can be read a moment
-   * before its commit has settled, and until then nobody reads as far as what is there instead. It is noted on disk, so
-   * that it goes also where the process was killed in between: what outlived its tombstone would be there again.
+   * By place: what commits replaced and `removeReplaced` has not removed. It is noted on disk, so that it goes also where
+   * the process was killed in between: what outlived its tombstone would be there again.
    */
   readonly #replaced: Database<Buffer, Buffer>;
 
@@ -114,7 +111,7 @@ export class Store {
     const range = { start: entryKey(topicId, partition, from), end: entryKey(topicId, partition, before) };
     for (const { key, value } of this.#entries.getRange(range)) {
       bytes += value.length;
-      const offset = offsetIn(key);
+      const offset = key.readUIntBE(OFFSET_AT + 2, 6);
       if (entries.length > 0 && bytes > maxBytes) return { entries, nextOffset: offset };
       entries.push(decodeEntry(value, offset));
     }
@@ -124,10 +121,7 @@ export class Store {
   /** Runs `write` as one transaction; settles when it is on disk. */
   async commit(write: () => void): Promise<void> {
     try {
-      await this.#root.transaction(() => {
-        this.#removeReplaced();
-        write();
-      });
+      await this.#root.transaction(write);
     } catch (error) {
       throw await commitFailure(error);
     }
@@ -143,7 +137,7 @@ export class Store {
     void this.#partitions.put(partitionKey(topicId, partition), stored);
   }
 
-  /** Within a commit: one entry; of a compacted topic, in place of the older one of its key, which the next commit removes. */
+  /** Within a commit: one entry; of a compacted topic, in place of the older one of its key (see `removeReplaced`). */
   putEntry(topic: StoredTopic, partition: number, offset: number, timeMs: number, entry: NewEntry): void {
     const at = entryKey(topic.id, partition, offset);
     if (topic.cleanup === "compact") {
@@ -151,18 +145,6 @@ export class Store {
       if (entry.value === null) void this.#tombstones.put(at, Buffer.from(entry.key));
     }
     void this.#entries.put(at, encodeEntry(entry, timeMs));
-  }
-
-  #removeReplaced(): void {
-    for (const at of [...this.#replaced.getKeys()]) {
-      this.#remove(at);
-      void this.#replaced.remove(at);
-    }
-  }
-
-  #remove(at: Buffer): void {
-    void this.#entries.remove(at);
-    void this.#tombstones.remove(at);
   }
 
   /** False where a later entry of the key is already there. */
@@ -189,15 +171,29 @@ export class Store {
     return keys.length;
   }
 
-  /** Within a commit: forgets the removed keys whose tombstone is older than `beforeMs`. */
+  /**
+   * Within a commit: removes what earlier ones replaced. Not before these have settled: a transaction can be read a moment
+   * before that, and until then nobody reads as far as what is there instead.
+   */
+  removeReplaced(): void {
+    for (const at of [...this.#replaced.getKeys()]) {
+      this.#remove(at);
+      void this.#replaced.remove(at);
+    }
+  }
+
+  #remove(at: Buffer): void {
+    void this.#entries.remove(at);
+    void this.#tombstones.remove(at);
+  }
+
+  /** Within a commit: forgets the removed keys whose tombstone is older than `beforeMs`. What was replaced must be gone. */
   removeTombstones(beforeMs: number): void {
     for (const { key: at, value: key } of [...this.#tombstones.getRange()]) {
       const stored = this.#entries.get(at);
       if (stored !== undefined && decodeEntry(stored, 0).timeMs >= beforeMs) continue;
       this.#remove(at);
-      const latest = Buffer.concat([at.subarray(0, OFFSET_AT), key]);
-      const isLatest = this.#latest.get(latest)?.readDoubleLE(0) === offsetIn(at);
-      if (isLatest) void this.#latest.remove(latest);
+      void this.#latest.remove(Buffer.concat([at.subarray(0, OFFSET_AT), key]));
     }
   }
 
