@@ -1,4 +1,4 @@
-import { LogError } from "@perdure/log";
+import { LogError, Turns } from "@perdure/log";
 import type { LogLimits, TopicDifference, TopicSpec } from "@perdure/log";
 import { PartitionLog } from "./partition-log.ts";
 import type { Store, StoredTopic } from "./store.ts";
@@ -13,6 +13,8 @@ export class Topics {
   readonly #store: Store;
   readonly #limits: LogLimits;
   readonly #byName = new Map<string, OpenTopic>();
+  /** In which topics are made: who makes one must know of those before. */
+  readonly #making = new Turns();
 
   constructor(store: Store, limits: LogLimits) {
     this.#store = store;
@@ -20,7 +22,11 @@ export class Topics {
     for (const topic of store.topics()) this.#byName.set(topic.name, { stored: topic, partitions: new Map() });
   }
 
-  async provision(specs: readonly TopicSpec[]): Promise<TopicDifference[]> {
+  provision(specs: readonly TopicSpec[]): Promise<TopicDifference[]> {
+    return this.#making.take(() => this.#provision(specs));
+  }
+
+  async #provision(specs: readonly TopicSpec[]): Promise<TopicDifference[]> {
     const differences: TopicDifference[] = [];
     for (const spec of specs) {
       const known = this.#byName.get(spec.name);

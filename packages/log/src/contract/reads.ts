@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { describe, expect, test } from "vitest";
 import { Fixture } from "./fixture.ts";
 import { bytes, entry, failureOf, Heard, newTopic, readAll, sorted, text } from "./harness.ts";
@@ -85,6 +86,14 @@ export function readContract(harness: LogHarness): void {
       expect(differences.every((difference) => difference.topic === topic)).toBe(true);
       expect((await readAll(log, topic)).map(text)).toEqual(["v"]);
       expect(await failureOf(log.append(topic, 3, entry("k", "v")))).toMatchObject({ code: "no_such_topic" });
+    });
+
+    test("topics made at the same moment are told apart, and one made twice is made once", async () => {
+      const log = await fixture.open();
+      const [one, other] = [`contract-${randomUUID()}`, `contract-${randomUUID()}`];
+      await Promise.all([one, other, one].map((name) => log.provision([{ name, partitions: 1, cleanup: "none" }])));
+      for (const topic of [one, other]) await log.append(topic, 0, entry("k", topic));
+      for (const topic of [one, other]) expect((await readAll(log, topic)).map(text)).toEqual([topic]);
     });
   });
 
