@@ -12,6 +12,7 @@ let attached: boolean;
 /** Numbers of records that no edge would take. */
 let tooLong: number[];
 let saved: number[];
+let savedEvents: Map<number, OutboxEntry["events"]>;
 /** The record that the storage has no room for. */
 let noRoomFor: number;
 let lane: OutboxLane;
@@ -21,14 +22,16 @@ beforeEach(() => {
   sent = [];
   written = [];
   saved = [];
+  savedEvents = new Map();
   attached = true;
   noRoomFor = 0;
   tooLong = [];
   lane = new OutboxLane({
     name: { page: "page", session: "trip", producer: "page" },
     store: {
-      keep: (_name, { number }) => {
+      keep: (_name, { number, events }) => {
         if (number === noRoomFor) return false;
+        savedEvents.set(number, events);
         if (!saved.includes(number)) saved.push(number);
         return true;
       },
@@ -53,6 +56,10 @@ const entry = (number: number): OutboxEntry => ({
   number,
   born: 0,
   events: [{ sessionUpdated: { title: `${number}` } }],
+});
+/** A message that follows the one before. */
+const follows = (number: number): Pick<OutboxEntry, "events"> => ({
+  events: [{ messageOpened: { parentId: number === 1 ? "there" : `page:${number - 1}:0` } }],
 });
 const ack = (n: number, more: Partial<AckFrame> = {}): AckFrame => ({
   t: "ack",
@@ -261,6 +268,16 @@ describe("SPEC 11: storage without room", () => {
     lane.onAck(ack(1));
     expect(saved).toEqual([2, 3, 4]);
   });
+
+  test("keeps what a record was until there is room for what it has become, which counts as unsaved", () => {
+    for (const number of [1, 2]) lane.add({ ...entry(number), ...follows(number) }).catch(() => undefined);
+    noRoomFor = 2;
+    lane.onAck(ack(1, { code: "session_full" }));
+    expect([saved, lane.unsavedCount]).toEqual([[2], 1]);
+    noRoomFor = 0;
+    lane.keep();
+    expect([savedEvents.get(2), lane.unsavedCount]).toEqual([[{ messageOpened: { parentId: "there" } }], 0]);
+  });
 });
 
 describe("SPEC 10: a message sent right behind one that the session refuses", () => {
@@ -334,6 +351,23 @@ test("SPEC 5, 12: a second answer to what was given up says nothing about what t
   for (let times = 0; times < 3; times += 1) lane.onAck(ack(1, { code: "invalid_event" }));
   lane.onAck(ack(2));
   expect([await first, await second, saved]).toEqual(["too_large", 2, []]);
+});
+
+test("SPEC 5, 12: what was sent twice and never got to the session is stood in for also where that goes out later", async () => {
+  const [first, second, third] = [1, 2, 3].map((number) => outcomeOf(lane.add(entry(number))));
+  lane.attached();
+  const unused = ack(2, { code: "too_large", expected: 2 });
+  lane.onAck(ack(1, { code: "unavailable", retryAfterMs: 500 }));
+  lane.onAck(unused);
+  lane.onAck(ack(1));
+  lane.onAck(unused);
+  lane.onAck(ack(3, { code: "producer_gap", expected: 2 }));
+  sent = [];
+  clock.advance(500);
+  expect(sent).toEqual([2, 3]);
+  lane.onAck(ack(2, { code: "invalid_event" }));
+  lane.onAck(ack(3));
+  expect(await Promise.all([first, second, third])).toEqual([1, "too_large", 3]);
 });
 
 test("what is abandoned is told to those who wait, and stays stored for another page", async () => {

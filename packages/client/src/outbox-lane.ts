@@ -51,7 +51,7 @@ export interface LaneOptions {
 interface Waiting {
   entry: OutboxEntry;
   settle: (result: IdOf | PerdureError) => void;
-  /** Sendings on this connection that have had no answer. */
+  /** Sendings on this connection that have had no answer; of a stand-in, those of what it stands in for, answered first. */
   unanswered: number;
   isKept: boolean;
   /** It has its verdict, or goes on under another number. */
@@ -135,7 +135,8 @@ export class OutboxLane {
   onAck(ack: AckFrame): void {
     const waiting = this.#waiting.get(ack.n);
     if (waiting === undefined) return;
-    waiting.unanswered -= 1;
+    const isCounted = waiting.unanswered > 0;
+    if (isCounted) waiting.unanswered -= 1;
     const { code, message, winner, expected, retryAfterMs } = ack;
     if (code === undefined) return this.#accept(waiting);
     if (code === "producer_gap") return this.#mend(expected ?? ack.n);
@@ -143,9 +144,11 @@ export class OutboxLane {
     // Nobody knows of a verdict. One that there is after all is what the same number hears next.
     if (retryAfterMs !== undefined) return this.#sendLater(ack.n, retryAfterMs);
     const error = refusal(code, message, winner === undefined ? {} : { winner });
-    if (expected === ack.n && !isStandIn(waiting.entry)) return this.#giveUp(waiting, error);
-    // So was what it stands in for: that had been sent twice.
-    if (expected === ack.n && waiting.unanswered > 0) return;
+    if (expected === ack.n) {
+      if (!isStandIn(waiting.entry)) return this.#giveUp(waiting, error);
+      // So was what it stands in for: that had been sent twice.
+      if (isCounted) return;
+    }
     if (code === "not_found" && waiting.entry.isMoved === true) return this.#sendAnew(waiting);
     const awaited = code === "not_found" ? this.#unjudgedIn(waiting) : undefined;
     if (awaited === undefined) this.#refuse(waiting, error);
@@ -297,15 +300,15 @@ export class OutboxLane {
 
   #change(waiting: Waiting, entry: OutboxEntry): void {
     waiting.entry = entry;
-    // Without room for what it has become, what it was goes again from another page, and comes to the same.
-    if (waiting.isKept) this.#keep(entry);
+    // Without room for what it has become, what it was is there until there is some.
+    if (waiting.isKept) waiting.isKept = this.#keep(entry);
   }
 
   #mend(expected: number): void {
     if (expected === this.#mending || this.#retry.running) return;
     const [first = expected] = this.#waiting.keys();
     if (first > expected) {
-      const message = "records before these were lost on this device; send again";
+      const message = "records before these were lost here; send again";
       this.fail(new PerdureError("producer_gap", message, { expected }));
       return this.#lookAgain();
     }
@@ -328,7 +331,7 @@ export class OutboxLane {
   /** False: the session is not attached. */
   #transmit(waiting: Waiting): boolean {
     const outcome = this.#options.transmit(this.producer, waiting.entry);
-    if (outcome === "sent") waiting.unanswered += 1;
+    if (outcome === "sent" && !isStandIn(waiting.entry)) waiting.unanswered += 1;
     if (!(outcome instanceof PerdureError)) return outcome === "sent";
     if (isStandIn(waiting.entry)) return false;
     this.#standIn(waiting, outcome);
