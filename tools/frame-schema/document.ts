@@ -53,8 +53,8 @@ const codeSchema: JsonSchema = {
 };
 
 function describedCode(code: Code): string {
-  const { meaning, retryable } = CODES[code];
-  const { webSocketClose, httpStatus } = STATUSES[code];
+  const { retryable } = CODES[code];
+  const { meaning, webSocketClose, httpStatus } = STATUSES[code];
   const close = webSocketClose === 0 ? [] : [`Closes with ${webSocketClose}.`];
   return [meaning, ...(retryable ? ["Passes."] : []), ...close, `HTTP ${httpStatus}.`].join(" ");
 }

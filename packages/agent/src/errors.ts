@@ -1,10 +1,10 @@
-import { CODES, isCode, PerdureError } from "@perdure/core";
+import { isCode, PerdureError, STATUSES } from "@perdure/core";
 import type { Code, PerdureErrorDetails } from "@perdure/core";
 
 /** A refusal as a node told it: code and winner. An unknown word, from a newer node, is `internal`. */
 export function refusal(word: string, winner = "", details: PerdureErrorDetails = {}): PerdureError {
   const code: Code = isCode(word) ? word : "internal";
-  const meaning: string = isCode(word) ? CODES[word].meaning : `The node refused with ${word}, unknown to this SDK.`;
+  const meaning: string = isCode(word) ? STATUSES[word].meaning : `The node refused with ${word}, unknown to this SDK.`;
   return new PerdureError(code, meaning, { ...details, ...(winner === "" ? {} : { winner }) });
 }
 

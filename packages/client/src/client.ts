@@ -1,4 +1,4 @@
-import { CODES, FOLLOWER_LIMITS, PerdureError } from "@perdure/core";
+import { FOLLOWER_LIMITS, PerdureError } from "@perdure/core";
 import type { SessionCreatedJson } from "@perdure/protocol";
 import { isSystemSessionId, type ServerFrame, SESSION_ID_PATTERN, type WelcomeFrame } from "@perdure/protocol/frames";
 import { Connection } from "./connection.ts";
@@ -123,7 +123,7 @@ class PerdureClient implements Client {
     const locks = options.locks ?? platformLocks();
     const prefix = `perdure:${url}:`;
     const settings = settingsOf(options);
-    const full = { code: "storage_full", message: CODES.storage_full.meaning };
+    const full = { code: "storage_full", message: "no room on this device: what is not sent is lost with the page" };
     // Not while a record is being queued: a listener may write, or throw.
     const onFull = (session: string): void => queueMicrotask(() => this.#reportListeners.tell({ session, ...full }));
     this.#outboxes = new OutboxStore({ store: storage.device, prefix, page, locks, onFull });
@@ -170,7 +170,7 @@ class PerdureClient implements Client {
     if (known !== undefined) return known.session;
     // An edge would end the connection for it, and with it every other session.
     if (!SESSION_ID_PATTERN.test(id) && !isSystemSessionId(id)) {
-      throw new PerdureError("invalid_name");
+      throw new PerdureError("invalid_name", `${id} cannot name a session: 1 to 128 of A-Z a-z 0-9 _ . -`);
     }
     const engine: SessionEngine = new SessionEngine(id, creationOf(options), {
       ...this.#context,
@@ -273,7 +273,7 @@ class PerdureClient implements Client {
   #closeSession(id: string): void {
     const open = this.#sessions.get(id);
     this.#sessions.delete(id);
-    open?.engine.close(new PerdureError("closed"));
+    open?.engine.close();
   }
 
   #save(): void {

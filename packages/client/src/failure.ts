@@ -3,7 +3,7 @@ import type { ErrorFrame } from "@perdure/protocol/frames";
 import type { Failure } from "./connection-state.ts";
 
 /** The error of what was refused with a word that may be of a later version: `internal` then. */
-export const refusal = (code: string, message?: string, details?: PerdureErrorDetails): PerdureError =>
+export const refusal = (code: string, message: string = code, details?: PerdureErrorDetails): PerdureError =>
   new PerdureError(isCode(code) ? code : "internal", message, details);
 
 /** Close codes from here on say that connecting again cannot help. */

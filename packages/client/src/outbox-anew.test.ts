@@ -27,7 +27,7 @@ const pageCalled = (page: string): Outbox =>
     clock,
     transmit: (producer, { number }) => {
       const record = `${producer}:${number}`;
-      if (tooLarge.delete(record)) return new PerdureError("too_large");
+      if (tooLarge.delete(record)) return new PerdureError("too_large", "send less");
       sent.push(record);
       return "sent";
     },
@@ -69,7 +69,7 @@ function answer(page: Outbox, record: string, code?: string, more: Partial<AckFr
 const unknown = { retryAfterMs: 100 };
 
 function leave(page: Outbox): void {
-  page.abandon(new PerdureError("closed"));
+  page.abandon(new PerdureError("closed", "closed here"));
   sent = [];
 }
 
@@ -131,7 +131,7 @@ test("SPEC 12: nothing is sent anew that is given up with what it waited for", a
   takeOver(page, "gone");
   const own = add(page, "gone:1:0");
   answer(page, "page:1", "not_found");
-  page.fail(new PerdureError("forbidden"));
+  page.fail(new PerdureError("forbidden", "not yours"));
   expect([await own, sent]).toEqual(["forbidden", ["gone:1", "page:1"]]);
 });
 

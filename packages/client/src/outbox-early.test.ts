@@ -118,7 +118,7 @@ describe("a record that is not taken while it is unknown what became of one that
     const outcomes = [add("there"), add("page:1:0")];
     unknown("page:1");
     answer("page:2", "not_found");
-    page.fail(new PerdureError("session_closed"));
+    page.fail(new PerdureError("session_closed", "only read"));
     expect(await Promise.all(outcomes)).toEqual(["session_closed", "session_closed"]);
   });
 });

@@ -290,7 +290,7 @@ export class SessionEngine {
   }
 
   /** Follows the session no longer. What is on its way stays stored, for another page to send. */
-  close(error: PerdureError): void {
+  close(): void {
     this.save();
     this.#saveTimer.stop();
     this.typing.stop();
@@ -298,7 +298,7 @@ export class SessionEngine {
     this.#link.leave();
     this.#statusChanged();
     this.#creation.detached();
-    this.#outbox.abandon(error);
+    this.#outbox.abandon(errorOf(this.#status));
     this.#changeListeners.clear();
   }
 
@@ -362,7 +362,7 @@ export class SessionEngine {
     const isNew = this.#link.handle !== undefined && !this.#exists && this.#outbox.size > 0;
     if (!isNew) return;
     if (this.#self?.mayCreate === true) this.#creation.request(this.#create);
-    else this.#outbox.fail(new PerdureError("session_not_found"));
+    else this.#outbox.fail(new PerdureError("session_not_found", "this token may not create the session"));
   }
 
   #changed(): void {

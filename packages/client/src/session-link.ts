@@ -278,8 +278,7 @@ export class SessionLink {
 /** Codes that end one life of a name or a connection's hold on it, but not the wish to follow it. */
 const ATTACH_AGAIN: ReadonlySet<string> = new Set(["session_replaced"]);
 
-function failureFrom(code: string, message = "", retryAfterMs?: number): Failure {
+function failureFrom(code: string, message = code, retryAfterMs?: number): Failure {
   const retryable = ATTACH_AGAIN.has(code) || !isCode(code) || CODES[code].retryable;
-  const meaning = isCode(code) ? CODES[code].meaning : code;
-  return { code, message: message || meaning, retryable, ...(retryAfterMs !== undefined && { retryAfterMs }) };
+  return { code, message, retryable, ...(retryAfterMs !== undefined && { retryAfterMs }) };
 }

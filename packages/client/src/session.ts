@@ -272,7 +272,7 @@ export class Session {
     if (found !== undefined) return Promise.resolve(found);
     const { promise, resolve, reject } = Promise.withResolvers<Found>();
     const giveUp = (): void => reject(errorOf(this.status));
-    const abandon = (): void => reject(new PerdureError("closed"));
+    const abandon = (): void => reject(new PerdureError("closed", "the session was closed here"));
     const ends = [
       this.#engine.onChange((view) => {
         const now = look(view);

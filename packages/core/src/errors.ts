@@ -1,4 +1,4 @@
-import { type Code, CODES } from "./codes.ts";
+import type { Code } from "./codes.ts";
 
 /** What an error may carry beside its code. */
 export interface PerdureErrorDetails {
@@ -18,7 +18,7 @@ export class PerdureError extends Error {
   readonly winner: string | undefined;
   readonly expected: number | undefined;
 
-  constructor(code: Code, message: string = CODES[code].meaning, details: PerdureErrorDetails = {}) {
+  constructor(code: Code, message: string, details: PerdureErrorDetails = {}) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause });
     this.name = "PerdureError";
     this.code = code;

@@ -1,4 +1,4 @@
-import { type Code, CODES, PerdureError } from "@perdure/core";
+import { type Code, PerdureError, STATUSES } from "@perdure/core";
 import {
   type AttachFrame,
   type FrameRefusal,
@@ -112,7 +112,7 @@ export class ConnectionSessions implements Subscriber {
       const { sessionKey: key } = attachment.room.held;
       if (grant.allows(key.slice(key.indexOf("/") + 1))) continue;
       attachment.room.leave(attachment, "LEAVE_REASON_EXPIRED");
-      this.detached(attachment, "forbidden_session", CODES.forbidden_session.meaning);
+      this.detached(attachment, "forbidden_session", STATUSES.forbidden_session.meaning);
     }
   }
 
@@ -227,14 +227,14 @@ export class ConnectionSessions implements Subscriber {
 
   // From here to the end of the tick nothing is accepted: what the answer says and what follows it fit together.
   #enter(room: Room, frame: AttachFrame, startedMs: number): void {
-    if (room.lost !== undefined) throw new PerdureError(room.lost, CODES[room.lost].meaning);
+    if (room.lost !== undefined) throw new PerdureError(room.lost, STATUSES[room.lost].meaning);
     const { participant } = this.grant;
     // The token may have been renewed since the frame came.
     if (!this.grant.allows(frame.session)) {
-      throw new PerdureError("forbidden_session", CODES.forbidden_session.meaning);
+      throw new PerdureError("forbidden_session", STATUSES.forbidden_session.meaning);
     }
     if (room.held.state.participants.get(participant)?.removed === true) {
-      throw new PerdureError("participant_removed", CODES.participant_removed.meaning);
+      throw new PerdureError("participant_removed", STATUSES.participant_removed.meaning);
     }
     const attachment = this.#attached(room.handle) ?? this.#add(room.enter(this, frame.member));
     const answer = attachAnswer(room.held, room.handle, frame.cursor, attachment.level);

@@ -51,7 +51,7 @@ export class HttpExchange {
     const { promise, resolve, reject } = Promise.withResolvers<string>();
     // Whether it is wanted shows later.
     promise.catch(() => undefined);
-    this.#aborted.signal.addEventListener("abort", () => reject(new PerdureError("closed")));
+    this.#aborted.signal.addEventListener("abort", () => reject(new PerdureError("closed", "The client went away.")));
     const chunks: Buffer[] = [];
     let sizeBytes = 0;
     this.#response.onData((chunk, isLast) => {

@@ -1,4 +1,4 @@
-import { type Code, CODES, isCode, PerdureError } from "@perdure/core";
+import { type Code, CODES, isCode, PerdureError, STATUSES } from "@perdure/core";
 import { LogError } from "@perdure/log";
 import { ProtocolError } from "@perdure/protocol";
 import type { Logger } from "@perdure/service-kit";
@@ -20,14 +20,14 @@ export function refusalOf(error: unknown, logger: Pick<Logger, "error">): Refusa
   if (error instanceof LogError && error.code === "closed") return refuse("unavailable");
   const known = error instanceof PerdureError || error instanceof LogError || error instanceof ProtocolError;
   const code: Code = known && isCode(error.code) ? error.code : "internal";
-  const message = known && isCode(error.code) ? error.message : CODES.internal.meaning;
+  const message = known && isCode(error.code) ? error.message : STATUSES.internal.meaning;
   if (code === "internal") logger.error({ err: error }, "something went wrong that nobody expected");
   const retryAfterMs = error instanceof PerdureError || error instanceof LogError ? error.retryAfterMs : undefined;
   return refuse(code, message, retryAfterMs);
 }
 
 /** A refusal with the table's words, unless there are better ones. */
-export function refuse(code: Code, message: string = CODES[code].meaning, retryAfterMs?: number): Refusal {
+export function refuse(code: Code, message: string = STATUSES[code].meaning, retryAfterMs?: number): Refusal {
   if (!CODES[code].retryable) return { code, message };
   return { code, message, retryAfterMs: retryAfterMs ?? RETRY_AFTER_MS };
 }

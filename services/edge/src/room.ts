@@ -1,4 +1,4 @@
-import { type Accepted, type Code, CODES, type Level, levelOf } from "@perdure/core";
+import { type Accepted, type Code, type Level, levelOf, STATUSES } from "@perdure/core";
 import type { LeaveReasonJson } from "@perdure/protocol";
 import type { HeldSession } from "@perdure/replica";
 import type { Clock, Logger } from "@perdure/service-kit";
@@ -170,7 +170,7 @@ export class Room {
     for (const attachment of [...this.#attachments].filter(matches)) {
       if (!this.#remove(attachment)) continue;
       this.presence.leave(attachment.member, "LEAVE_REASON_EXPIRED");
-      attachment.subscriber.detached(attachment, code, CODES[code].meaning);
+      attachment.subscriber.detached(attachment, code, STATUSES[code].meaning);
     }
     this.#checkIdle();
   }

@@ -1,4 +1,4 @@
-import { type Code, CODES, isCode, PerdureError } from "@perdure/core";
+import { type Code, CODES, isCode, PerdureError, STATUSES } from "@perdure/core";
 import { type Cursor, parseSessionKey } from "@perdure/protocol";
 import { leaveUnjudged, type Replica } from "@perdure/replica";
 import type { Clock, Logger } from "@perdure/service-kit";
@@ -125,7 +125,7 @@ export class Rooms {
       });
       if (lost !== undefined || this.#closed) {
         const code = codeOf(lost ?? "unavailable");
-        throw new PerdureError(code, CODES[code].meaning);
+        throw new PerdureError(code, STATUSES[code].meaning);
       }
       this.#lastHandle += 1;
       const tenant = parseSessionKey(sessionKey)?.tenant ?? "";

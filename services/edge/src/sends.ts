@@ -1,4 +1,4 @@
-import { type Code, CODES, type Verdict } from "@perdure/core";
+import { type Code, STATUSES, type Verdict } from "@perdure/core";
 import type { AckFrame, AudienceJson, EventJson, RecordJson } from "@perdure/protocol";
 import type { HeldSession } from "@perdure/replica";
 import type { Grant, Logger } from "@perdure/service-kit";
@@ -96,4 +96,4 @@ function outcomeOf(verdict: Verdict): Outcome {
   }
 }
 
-const told = (code: Code): Refusal => ({ code, message: CODES[code].meaning });
+const told = (code: Code): Refusal => ({ code, message: STATUSES[code].meaning });

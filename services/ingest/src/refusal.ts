@@ -14,7 +14,7 @@ export function refusalOf(error: unknown): PerdureError {
   // This node's log is closed when it stops, which another node need not.
   const stops = error instanceof LogError && error.code === "closed";
   const code: Code = known && isCode(error.code) && !stops ? error.code : known ? "unavailable" : "internal";
-  const message = known ? error.message : CODES.internal.meaning;
+  const message = known ? error.message : STATUSES.internal.meaning;
   const retryAfterMs = error instanceof PerdureError || error instanceof LogError ? error.retryAfterMs : undefined;
   const winner = error instanceof PerdureError ? error.winner : undefined;
   const expected = error instanceof PerdureError ? error.expected : undefined;
@@ -30,11 +30,11 @@ export function refusalOf(error: unknown): PerdureError {
 export function refusedBy(verdict: Verdict): PerdureError | undefined {
   if (verdict.kind === "rejected") return rejected(verdict);
   if (verdict.kind !== "duplicate" || verdict.code === undefined) return undefined;
-  return new PerdureError(verdict.code, CODES[verdict.code].meaning);
+  return new PerdureError(verdict.code, STATUSES[verdict.code].meaning);
 }
 
 function rejected({ code, winner, expected }: Refused): PerdureError {
-  return new PerdureError(code, CODES[code].meaning, {
+  return new PerdureError(code, STATUSES[code].meaning, {
     ...(winner !== undefined && { winner }),
     ...(expected !== undefined && { expected }),
   });

@@ -1,4 +1,4 @@
-import { type Accepted, type Code, CODES, PerdureError, type PoolRun } from "@perdure/core";
+import { type Accepted, type Code, PerdureError, type PoolRun, STATUSES } from "@perdure/core";
 import { type EventJson, type LostReasonJson, poolSessionId, type RunRefJson, sessionKey } from "@perdure/protocol";
 import { refusalOf } from "../refusal.ts";
 import { type Departure, writeDeparture } from "./departure.ts";
@@ -164,7 +164,7 @@ export class PoolMembership {
   }
 
   #lost(code: Code): void {
-    if (code === "rules_too_new") this.#failed(new PerdureError(code, CODES[code].meaning));
+    if (code === "rules_too_new") this.#failed(new PerdureError(code, STATUSES[code].meaning));
     else void this.#enterAgain();
   }
 
