@@ -88,18 +88,6 @@ describe("an agent and its node", () => {
     await nextStream();
   });
 
-  test("its token is renewed before it ends, for the stream and for the heartbeats", async () => {
-    const { node, heartbeat, connected, clock } = setUp();
-    await connected();
-    clock.advance(3_600_000 * 0.8);
-    await node.until(() => node.last.of("auth").length > 0);
-    expect(node.last.of("auth")).toMatchObject([{ token: "token-2" }]);
-    expect(heartbeat.tokens).toEqual(["token-2"]);
-    node.last.tell({ case: "renewed", value: { tokenExpiresInMs: 1_000 } });
-    clock.advance(800);
-    await node.until(() => node.last.of("auth").length > 1);
-  });
-
   test("looks for another node where one does not know a session's rules (SPEC 14), and less and less often", async () => {
     const { agent, node, clock, connected } = setUp();
     await connected();

@@ -65,6 +65,15 @@ async function open(tokenMs = 60 * MINUTE): Promise<void> {
   network.socket.receive(welcomeFor(tokenMs));
 }
 
+/** So many times of 10 s pass, in which the edge answers. */
+async function beats(count: number): Promise<void> {
+  for (let beat = 0; beat < count; beat += 1) {
+    clock.advance(10_000);
+    network.socket.receive({ t: "pong" });
+  }
+  await settle();
+}
+
 describe("a connection", () => {
   test("says who it is, and what it runs on", async () => {
     await open();
@@ -87,12 +96,19 @@ describe("a connection", () => {
 
   test("renews its token before it ends", async () => {
     await open(10 * MINUTE);
-    for (let beat = 0; beat < 8 * 6; beat += 1) {
-      clock.advance(10_000);
-      network.socket.receive({ t: "pong" });
-    }
-    await settle();
+    await beats(8 * 6);
     expect(network.socket.sentOf("auth")).toEqual([{ t: "auth", token: "token-2" }]);
+  });
+
+  test("waits as long as the edge does for word on a new token, and renews it in its time", async () => {
+    await open(10 * MINUTE);
+    await beats(9 * 6);
+    network.socket.receive(welcomeFor(10 * MINUTE));
+    await beats(7 * 6);
+    expect(network.socket.sentOf("auth")).toEqual([{ t: "auth", token: "token-2" }]);
+    await beats(6);
+    expect(network.socket.sentOf("auth")).toHaveLength(2);
+    expect(connection.state.phase).toBe("open");
   });
 
   test("goes on when the app has no token now, and tries again", async () => {

@@ -27,7 +27,7 @@ export interface HelloFrame {
   readonly device?: string;
 }
 
-/** A new token for a live connection; answered by another `welcome`. */
+/** A new token for a live connection; answered by another `welcome`, once it can be judged. */
 export interface AuthFrame {
   readonly t: "auth";
   readonly token: string;

@@ -1,5 +1,6 @@
 export { type Grant, TOKEN_ROLES, type TokenRole } from "./auth/grant.ts";
 export { mintToken, type TokenClaims } from "./auth/mint-token.ts";
+export { renewedGrant } from "./auth/renewed-grant.ts";
 export { createVerifier, type Verifier, type VerifierOptions } from "./auth/verifier.ts";
 export { type Clock, systemClock } from "./clock.ts";
 export { type AuthConfig, authConfig, type AuthKeys, authVariables } from "./config/auth-config.ts";

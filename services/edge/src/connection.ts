@@ -1,6 +1,6 @@
 import { type Code, CODES, STATUSES } from "@perdure/core";
 import { type ClientFrame, encodeFrame, type HelloFrame, parseClientFrame, PROTOCOL_VERSION } from "@perdure/protocol";
-import type { Grant, Verifier } from "@perdure/service-kit";
+import { type Grant, renewedGrant, type Verifier } from "@perdure/service-kit";
 import { ConnectionSessions, type ConnectionSessionsParts } from "./connection-sessions.ts";
 import { type Refusal, refusalOf, refuse } from "./refusal.ts";
 import type { Socket, SocketReceiver } from "./socket.ts";
@@ -26,6 +26,7 @@ export class Connection implements SocketReceiver {
   #phase: Phase = "greeting";
   #sessions: ConnectionSessions | undefined;
   #closeCode: Code | undefined;
+  #renewalCount = 0;
 
   constructor(parts: ConnectionParts, socket: Socket) {
     this.#parts = parts;
@@ -145,27 +146,29 @@ export class Connection implements SocketReceiver {
       return this.close(refuse("protocol_version", `This node speaks version ${PROTOCOL_VERSION}, not ${v}.`));
     }
     this.#phase = "verifying";
-    const grant = await this.#verify(token);
+    const grant = await this.#granted(() => this.#parts.verifier.verify(token));
     if (grant === undefined || this.#over) return;
     this.#phase = "open";
     this.#sessions = new ConnectionSessions(this.#parts, this.#socket, grant, device);
     this.#welcome(grant);
   }
 
+  /** A later token takes the place of one that is not judged yet. */
   async #renew(sessions: ConnectionSessions, token: string): Promise<void> {
-    const grant = await this.#verify(token);
-    if (grant === undefined || this.#phase !== "open") return;
-    const { tenant, participant, role } = sessions.grant;
-    if (grant.tenant !== tenant || grant.participant !== participant || grant.role !== role) {
-      return this.close(refuse("unauthenticated", "The new token is somebody else's. Connect again with it."));
-    }
+    this.#renewalCount += 1;
+    const { verifier, clock } = this.#parts;
+    const count = this.#renewalCount;
+    const isWanted = (): boolean => !this.#over && count === this.#renewalCount;
+    const { grant: former } = sessions;
+    const grant = await this.#granted(() => renewedGrant({ verifier, clock, former, token, isWanted }));
+    if (grant === undefined || this.#over) return;
     sessions.renew(grant);
     this.#welcome(grant);
   }
 
-  async #verify(token: string): Promise<Grant | undefined> {
+  async #granted(ask: () => Promise<Grant | undefined>): Promise<Grant | undefined> {
     try {
-      return await this.#parts.verifier.verify(token);
+      return await ask();
     } catch (error) {
       this.close(refusalOf(error, this.#parts.logger));
       return undefined;

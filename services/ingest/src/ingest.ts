@@ -77,6 +77,7 @@ export async function startIngest(options: IngestOptions): Promise<Ingest> {
   }
   const beat = await beginLease(options, clock, () => agents.announceAll());
   newSessionRules = () => beat.rulesOfAll;
+  const onKeysProblem = (error: unknown): void => logger.warn({ err: error }, "the issuer's keys cannot be read");
   const deps: AgentDeps = {
     replica,
     node: {
@@ -86,7 +87,7 @@ export async function startIngest(options: IngestOptions): Promise<Ingest> {
       },
       declaredOver: (incarnation) => beat.declaredOver(incarnation),
     },
-    verifier: createVerifier(config.auth),
+    verifier: createVerifier({ ...config.auth, onKeysProblem }),
     clock,
     logger,
     metrics: ingestMetrics(options.metrics),

@@ -32,6 +32,7 @@ export interface ConnectionOptions {
   random(): number;
   readonly logger: Logger;
   onOpen(welcome: AgentWelcome, token: string): void;
+  /** A node has taken the new token. */
   onRenewed(token: string): void;
   onMessage(message: NodeMessage): void;
   /** The stream is gone; another one is on its way unless the connection was closed. */
@@ -54,6 +55,8 @@ export class Connection {
   #generation = 0;
   #failedTries = 0;
   #stopRenewal: (() => void) | undefined;
+  /** The new token that the node was last told. */
+  #newToken: string | undefined;
   #stopMove: (() => void) | undefined;
   #moves = 0;
   #lastMoveMs = 0;
@@ -177,7 +180,7 @@ export class Connection {
       this.#state = { phase: "open", stream: this.#state.stream };
       this.#renewBefore(message.value.tokenExpiresInMs);
       this.#options.onOpen(message.value, token);
-    } else if (message.case === "renewed") this.#renewBefore(message.value.tokenExpiresInMs);
+    } else if (message.case === "renewed") this.#renewed(message.value.tokenExpiresInMs);
     else if (message.case === "move") this.#moveWithin(message.value.withinMs);
     else this.#options.onMessage(message);
   }
@@ -226,12 +229,18 @@ export class Connection {
     try {
       const token = await this.#token();
       if (generation !== this.#generation) return;
+      this.#newToken = token;
       this.send({ case: "auth", value: { token } });
-      this.#options.onRenewed(token);
     } catch (error) {
       // The node closes the stream when the token ends, and the next try asks again.
       this.#options.logger.warn({ error: String(error) }, "getToken failed; the stream ends with its token");
     }
+  }
+
+  // Until then the former one is what nodes are known to take, also from heartbeats.
+  #renewed(expiresInMs: number): void {
+    this.#renewBefore(expiresInMs);
+    if (this.#newToken !== undefined) this.#options.onRenewed(this.#newToken);
   }
 
   #moveWithin(withinMs: number): void {

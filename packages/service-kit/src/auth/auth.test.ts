@@ -248,6 +248,18 @@ describe("a token of an identity provider", () => {
     await expect(refused).rejects.toMatchObject({ code: "unavailable", retryAfterMs: 1_000 });
   });
 
+  test("is waited for by many while the issuer is away, and the operator hears of it once a second", async () => {
+    status = 503;
+    const problems: unknown[] = [];
+    const verifier = createVerifier({ ...config, onKeysProblem: (error) => problems.push(error) });
+    const refused = (): Promise<unknown> => verifier.verify(signedBy(one)).catch((error: unknown) => error);
+    for (let index = 0; index < 3; index++) await refused();
+    expect(problems).toHaveLength(1);
+    vi.setSystemTime(nowMs + 1_000);
+    await refused();
+    expect(problems).toHaveLength(2);
+  });
+
   test("waits for nothing where the issuer was never reached: unavailable, then taken once it is", async () => {
     published = [one];
     status = 503;

@@ -8,7 +8,7 @@ export interface RemoteKeysOptions {
   readonly keysStaleMs?: number;
   /** How long after a fetch an unknown key id does not cause another. Default 30 s. */
   readonly keysCooldownMs?: number;
-  /** Told when the keys could not be fetched again; the old ones serve on. */
+  /** Told, at most once a second, when the keys could not be fetched; those from before, if there are any, serve on. */
   readonly onKeysProblem?: (error: unknown) => void;
 }
 
@@ -30,9 +30,16 @@ export function createRemoteKeys(url: string, options: RemoteKeysOptions = {}): 
     cooldownDuration: options.keysCooldownMs ?? 30_000,
   });
   let triedMs = Date.now();
+  let toldMs = -Infinity;
+  const tell = (problem: unknown): void => {
+    // All whose token waits for the keys find the same.
+    if (Math.abs(Date.now() - toldMs) < RETRY_AFTER_MS) return;
+    toldMs = Date.now();
+    options.onKeysProblem?.(problem);
+  };
   const refresh = (): void => {
     triedMs = Date.now();
-    keys.reload().catch((error: unknown) => options.onKeysProblem?.(error));
+    keys.reload().catch(tell);
   };
   return async (header, token) => {
     if (keys.fresh && Date.now() - triedMs >= refreshMs) refresh();
@@ -45,7 +52,7 @@ export function createRemoteKeys(url: string, options: RemoteKeysOptions = {}): 
         throw unavailable("The token's key is not among those fetched a moment ago. Try again.", error);
       }
       if (!isFetchFailure(error)) throw error;
-      options.onKeysProblem?.(error);
+      tell(error);
       throw unavailable("The keys that tokens are checked with cannot be had now. Try again.", error);
     }
   };

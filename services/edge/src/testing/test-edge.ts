@@ -19,7 +19,7 @@ import { TestReader } from "./test-reader.ts";
 const SESSION = "trip";
 
 /** A token is the participant's name; observers' begin with `observer`. */
-const verifier: Verifier = {
+const ofNames: Verifier = {
   verify: (token = "") => Promise.resolve(grantOf(token, token.startsWith("observer") ? "ROLE_OBSERVER" : "ROLE_USER")),
 };
 
@@ -33,7 +33,7 @@ export class TestEdge {
   readonly limits: EdgeLimits;
   readonly #network = new TestNetwork();
 
-  constructor(replica: Replica, limits: Partial<EdgeLimits> = {}) {
+  constructor(replica: Replica, limits: Partial<EdgeLimits> = {}, verifier = ofNames) {
     this.limits = { ...DEFAULT_EDGE_LIMITS, ...limits };
     const logger = createLogger({ service: "edge", node: "edge-1", level: "silent" });
     const metrics = edgeMetrics(this.registry);

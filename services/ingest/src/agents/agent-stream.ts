@@ -9,7 +9,7 @@ import {
   type Publish,
   messagesIn,
 } from "@perdure/protocol";
-import type { Grant } from "@perdure/service-kit";
+import { type Grant, renewedGrant } from "@perdure/service-kit";
 import { decode } from "../grpc/methods.ts";
 import { MISSED_BEATS } from "../limits.ts";
 import { refusalOf } from "../refusal.ts";
@@ -61,6 +61,7 @@ export class AgentStream {
   readonly #options: AgentStreamOptions;
   #grant: Grant;
   #open: Open | undefined;
+  #renewalCount = 0;
   #unansweredBytes = 0;
   #busy = false;
   #moved = false;
@@ -294,13 +295,15 @@ export class AgentStream {
     }
   }
 
+  /** A later token takes the place of one that is not judged yet. */
   async #renew(token: string): Promise<void> {
+    this.#renewalCount += 1;
+    const { verifier, clock } = this.#options.deps;
+    const count = this.#renewalCount;
+    const isWanted = (): boolean => !this.#over && count === this.#renewalCount;
     try {
-      const grant = await this.#options.deps.verifier.verify(token);
-      const { tenant, participant, role } = this.#grant;
-      if (grant.tenant !== tenant || grant.participant !== participant || grant.role !== role) {
-        throw new PerdureError("unauthenticated", "the new token is another participant's: open another stream");
-      }
+      const grant = await renewedGrant({ verifier, clock, former: this.#grant, token, isWanted });
+      if (grant === undefined) return;
       this.#grant = grant;
       this.#expireWithToken();
       this.#options.outgoing.send({ case: "renewed", value: { tokenExpiresInMs: this.#tokenLeftMs() } });

@@ -298,7 +298,8 @@ export declare type AgentHelloJson = {
 export declare const AgentHelloSchema: GenMessage<AgentHello, {jsonType: AgentHelloJson}>;
 
 /**
- * Renews the stream's token.
+ * Renews the stream's token; answered by `renewed`. While the issuer's keys cannot be had, the answer waits, and the stream
+ * goes on with the token that it has. Takes the place of an earlier one that is not answered yet.
  *
  * @generated from message perdure.v1.AgentAuth
  */
@@ -310,7 +311,8 @@ export declare type AgentAuth = Message<"perdure.v1.AgentAuth"> & {
 };
 
 /**
- * Renews the stream's token.
+ * Renews the stream's token; answered by `renewed`. While the issuer's keys cannot be had, the answer waits, and the stream
+ * goes on with the token that it has. Takes the place of an earlier one that is not answered yet.
  *
  * @generated from message perdure.v1.AgentAuth
  */
