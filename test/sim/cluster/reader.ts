@@ -33,6 +33,7 @@ export class Reader implements SocketTap {
   readonly #latest = new Map<string, number>();
   readonly #followed = new Map<string, Followed>();
   readonly #byHandle = new Map<number, string>();
+  #isWelcome = false;
 
   constructor(name: string, level: "all" | "staff", recorder: Recorder) {
     this.#name = name;
@@ -41,6 +42,7 @@ export class Reader implements SocketTap {
   }
 
   opened(): void {
+    this.#isWelcome = false;
     this.#asked.clear();
     this.#byHandle.clear();
     for (const followed of this.#followed.values()) {
@@ -65,6 +67,8 @@ export class Reader implements SocketTap {
     if (frame.t === "attached") return this.#attached(frame);
     if (frame.t === "update") return this.#updated(frame);
     if (frame.t === "detached") this.#detached(frame.h);
+    if (frame.t === "welcome") this.#isWelcome = true;
+    if (frame.t === "error" && frame.id === undefined) this.#ended(frame.code);
   }
 
   /** The members that this reader's connection is, by session. */
@@ -169,6 +173,12 @@ export class Reader implements SocketTap {
     const key = this.#byHandle.get(handle);
     this.#byHandle.delete(handle);
     if (key !== undefined) this.#followed.delete(key);
+  }
+
+  /** The token that it was welcomed with is good until it ends, whatever becomes of the issuer's keys. */
+  #ended(code: string): void {
+    if (this.#isWelcome && code === "unavailable")
+      this.#recorder.fault(`greeted: ${this.#name} was welcomed, and is told ${code}`);
   }
 
   #detached(handle: number): void {

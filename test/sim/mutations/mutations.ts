@@ -211,6 +211,11 @@ const ofGreetings: readonly Mutation[] = [
     "if (coolingDown && error instanceof",
     "if (!coolingDown && error instanceof",
   ]),
+  mutation("keys that cannot be had end a connection that is renewed", [
+    `${AUTH}/renewed-grant.ts`,
+    'error.code !== "unavailable") throw',
+    "true) throw",
+  ]),
 ];
 
 const ofCore: readonly Mutation[] = [
