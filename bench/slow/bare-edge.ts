@@ -108,7 +108,7 @@ const welcome: ServerFrame = {
   participant: "viewer",
   role: "ROLE_OBSERVER",
   mayCreate: false,
-  expiresMs: 0,
+  expiresInMs: 0,
   beatMs: 0,
   maxFrameBytes: 0,
 };

@@ -61,7 +61,7 @@ class Session:
         self._attaching = 0  # Id of the attach that waits for its answer; 0: none.
         self._last_id = 0
         self._welcome: Frame = {}
-        self._lifetime = 0.0
+        self._renew_at = 0.0
         self._retry_after = 0.0
         self._producer, self._born, self._number = "", 0, 0
         self._waiting: dict[int, tuple[Frame, asyncio.Future[int]]] = {}
@@ -122,11 +122,10 @@ class Session:
     def _renew_in(self) -> float:
         if not self._welcome:
             return ANSWER_SECONDS
-        left = self._welcome["expiresMs"] / 1000 - time.time()
-        return left - min(RENEW_SECONDS, self._lifetime / 2)
+        return self._renew_at - time.monotonic()
 
     async def _renew(self) -> None:
-        self._welcome = {**self._welcome, "expiresMs": (time.time() + 3600) * 1000}  # Until the answer says when.
+        self._renew_at = time.monotonic() + 3600  # Until the answer says when.
         await self._send({"t": "auth", "token": await self._get_token()})
 
     async def _send(self, frame: Frame) -> None:
@@ -144,7 +143,8 @@ class Session:
         if kind == "welcome":
             first = not self._welcome
             self._welcome = frame
-            self._lifetime = frame["expiresMs"] / 1000 - time.time()
+            lifetime = frame["expiresInMs"] / 1000
+            self._renew_at = time.monotonic() + lifetime - min(RENEW_SECONDS, lifetime / 2)
             if first:
                 await self._attach()
         elif kind == "attached" and frame["id"] == self._attaching:

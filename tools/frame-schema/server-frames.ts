@@ -34,7 +34,7 @@ const tables: { readonly [K in Kind]: Fields<FrameOf<K>> } = {
     participant: text,
     role: ref("Role"),
     mayCreate: flag,
-    expiresMs: milliseconds,
+    expiresInMs: milliseconds,
     beatMs: milliseconds,
     maxFrameBytes: uint32,
   },

@@ -58,7 +58,7 @@ async function welcomed() {
     participant: "ann",
     role: "ROLE_USER",
     mayCreate: true,
-    expiresMs: Number.MAX_SAFE_INTEGER,
+    expiresInMs: Number.MAX_SAFE_INTEGER,
     beatMs: 5_000,
     maxFrameBytes: 65_536,
   });

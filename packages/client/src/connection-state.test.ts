@@ -19,7 +19,7 @@ const welcome = {
   participant: "ann",
   role: "ROLE_USER",
   mayCreate: true,
-  expiresMs: 9_000_000,
+  expiresInMs: 9_000_000,
   beatMs: 10_000,
   maxFrameBytes: 1_000_000,
 } as const;

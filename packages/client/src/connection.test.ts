@@ -53,7 +53,7 @@ const welcomeFor = (ms: number) =>
     participant: "ann",
     role: "ROLE_USER",
     mayCreate: true,
-    expiresMs: clock.now() + ms,
+    expiresInMs: ms,
     beatMs: 10_000,
     maxFrameBytes: 1_000_000,
   }) as const;

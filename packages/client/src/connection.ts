@@ -201,16 +201,12 @@ export class Connection {
 
   /** The first `welcome` opens the connection; a later one answers a renewed token. */
   #welcomed(welcome: WelcomeFrame): void {
-    if (this.#helloToken !== undefined) this.#options.tokens.accepted(this.#helloToken, welcome.expiresMs);
-    this.#renewBefore(welcome.expiresMs);
+    const { expiresInMs } = welcome;
+    if (this.#helloToken !== undefined) this.#options.tokens.accepted(this.#helloToken, expiresInMs);
+    this.#renewTimer.start(Math.min(expiresInMs * RENEW_AT, LONGEST_TIMER_MS), () => void this.#renew());
     if (this.#state.phase !== "greeting") return;
     this.#heartbeat.start(welcome.beatMs);
     this.#dispatch({ kind: "welcomed", welcome });
-  }
-
-  #renewBefore(endsMs: number): void {
-    const leftMs = Math.max(0, endsMs - this.#options.clock.now());
-    this.#renewTimer.start(Math.min(leftMs * RENEW_AT, LONGEST_TIMER_MS), () => void this.#renew());
   }
 
   // A failure here is no failure of the connection: the edge closes it when the old token ends, and that is retried.

@@ -33,9 +33,9 @@ export class TokenSource {
     return this.#asking;
   }
 
-  /** The server took `token`, which ends then (Unix milliseconds). */
-  accepted(token: string, endsMs: number): void {
-    this.#current = { token, endsMs };
+  /** The server took `token`, which ends after so long. */
+  accepted(token: string, expiresInMs: number): void {
+    this.#current = { token, endsMs: this.#clock.now() + expiresInMs };
   }
 
   /** The server no longer takes what is in hand. */

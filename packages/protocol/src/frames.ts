@@ -88,8 +88,8 @@ export interface WelcomeFrame {
   readonly role: string;
   /** The token may begin sessions. */
   readonly mayCreate: boolean;
-  /** Unix milliseconds at which the token ends; renew before. */
-  readonly expiresMs: number;
+  /** The token ends after this long, in milliseconds; renew before. No time of day, since devices' clocks are wrong. */
+  readonly expiresInMs: number;
   /** Send a ping when nothing was heard for this long, in milliseconds. */
   readonly beatMs: number;
   /** Longest frame that is taken, in bytes. */

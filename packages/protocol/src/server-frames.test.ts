@@ -15,7 +15,7 @@ const frames: readonly ServerFrame[] = [
     participant: "ann",
     role: "ROLE_USER",
     mayCreate: true,
-    expiresMs: 1,
+    expiresInMs: 1,
     beatMs: 2,
     maxFrameBytes: 3,
   },

@@ -23,7 +23,7 @@ const required: { readonly [K in Kind]: Required<FrameOf<K>> } = {
     participant: "string",
     role: "string",
     mayCreate: "boolean",
-    expiresMs: "number",
+    expiresInMs: "number",
     beatMs: "number",
     maxFrameBytes: "number",
   },

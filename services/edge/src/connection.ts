@@ -181,7 +181,7 @@ export class Connection implements SocketReceiver {
   }
 
   #welcome({ tenant, participant, role, mayCreate, expiresMs }: Grant): void {
-    const { nodeName: node, limits } = this.#parts;
+    const { nodeName: node, limits, clock } = this.#parts;
     const { beatMs, maxFrameBytes } = limits;
     const v = PROTOCOL_VERSION;
     const frame = {
@@ -192,7 +192,7 @@ export class Connection implements SocketReceiver {
       participant,
       role,
       mayCreate,
-      expiresMs,
+      expiresInMs: Math.max(0, Math.round(expiresMs - clock.now())),
       beatMs,
       maxFrameBytes,
     } as const;
