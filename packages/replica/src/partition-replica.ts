@@ -48,8 +48,11 @@ interface Attaching {
   readonly sessionKey: string;
   readonly loading: Promise<SessionFold>;
   readonly end: LatestEnd;
-  /** How far the index had been read when it began. */
+  /** How far the index, and the events where they were followed, had been read when it began. */
   readonly indexReadTo: number;
+  readonly eventsReadTo: number | undefined;
+  /** How far they are to be read, where that is known. */
+  awaitedEnd: number;
 }
 
 /** One partition as this process follows it: its index, its ring, and the sessions that are held in it. */
@@ -78,7 +81,7 @@ export class PartitionReplica {
       },
     );
     this.#opening = this.#open();
-    this.#opening.catch((error: unknown) => this.close(unavailable(error, parts.limits.retryAfterMs)));
+    this.#opening.catch((error: unknown) => this.close(unavailable(error, this.#retryAfterMs)));
   }
 
   /** Why it is no longer followed. */
@@ -108,9 +111,10 @@ export class PartitionReplica {
    */
   async attach(sessionKey: string, listener: SessionListener, late: AbortSignal): Promise<HeldSession> {
     const loading = this.#session(sessionKey);
-    const attaching = { sessionKey, loading, end: this.#end, indexReadTo: this.#index.readTo };
+    const attaching = this.#attaching(sessionKey, loading);
     late.addEventListener("abort", () => this.#giveUp(attaching), { once: true });
-    const [opened, session, end] = await Promise.all([this.#opening, loading, this.#end.read()]);
+    const awaited = this.#end.read().then((end) => (attaching.awaitedEnd = end));
+    const [opened, session, end] = await Promise.all([this.#opening, loading, awaited]);
     await opened.position.reached(end);
     if (session.lost !== undefined) throw session.lost;
     this.#parts.idleSessions.remove(session);
@@ -128,18 +132,32 @@ export class PartitionReplica {
     this.#parts.onClosed(this);
   }
 
+  #attaching(sessionKey: string, loading: Promise<SessionFold>): Attaching {
+    const indexReadTo = this.#index.readTo;
+    const eventsReadTo = this.#opened?.position.next;
+    return { sessionKey, loading, end: this.#end, indexReadTo, eventsReadTo, awaitedEnd: 0 };
+  }
+
   /** The next attach begins anew, with what this one has waited for all its time: what began later has its own. */
-  #giveUp({ sessionKey, loading, end, indexReadTo }: Attaching): void {
-    if (this.#opened === undefined) {
-      // A large index may take longer than one attach.
-      const isStuck = this.#index.readTo === indexReadTo;
-      if (isStuck) this.close(catchingUp("this partition is still being opened", this.#parts.limits.retryAfterMs));
-      return;
-    }
+  #giveUp(attaching: Attaching): void {
+    const { sessionKey, loading, end } = attaching;
+    if (this.#isStuck(attaching)) return this.close(catchingUp("this partition is not read on", this.#retryAfterMs));
+    if (this.#opened === undefined) return;
     if (this.#end === end) this.#end = new LatestEnd(this.#parts.log, this.partition);
     if (this.#loading.get(sessionKey) !== loading) return;
     this.#loading.delete(sessionKey);
     this.#noteIdle();
+  }
+
+  /** Nothing more was read of it while somebody waited; a large index, or a long tail, may take longer than one attach. */
+  #isStuck({ indexReadTo, eventsReadTo, awaitedEnd }: Attaching): boolean {
+    if (this.#opened === undefined) return this.#index.readTo === indexReadTo;
+    const { next } = this.#opened.position;
+    return next === eventsReadTo && next < awaitedEnd;
+  }
+
+  get #retryAfterMs(): number {
+    return this.#parts.limits.retryAfterMs;
   }
 
   async #open(): Promise<Opened> {
@@ -219,7 +237,7 @@ export class PartitionReplica {
   /** The keeper has trimmed what this process had not read yet, or the log is not the one that it has read. */
   #overtaken(error: LogError): void {
     this.#parts.logger.warn({ partition: this.partition, error }, "this replica fell behind the log and starts again");
-    this.close(catchingUp("this node fell behind the log", this.#parts.limits.retryAfterMs));
+    this.close(catchingUp("this node fell behind the log", this.#retryAfterMs));
   }
 
   #headWritten(sessionKey: string, entry: () => IndexEntryJson): void {

@@ -123,6 +123,30 @@ it.each([TOPICS.events, TOPICS.index])(
   },
 );
 
+it.each(["read", "bounds"] as const)(
+  "a partition is opened anew whose events are not read on, since a `%s` of them never settles",
+  async (call) => {
+    const { log } = test;
+    const never = new Promise<never>(() => undefined);
+    let isStuck = true;
+    let looks = 0;
+    const stuck = onLog({
+      read: (topic, ...place) =>
+        isStuck && call === "read" && topic === TOPICS.events ? never : log.read(topic, ...place),
+      bounds: (topic, partition) => {
+        if (topic === TOPICS.events) looks += 1;
+        // The first look at them opens the partition.
+        return isStuck && call === "bounds" && looks > 1 ? never : log.bounds(topic, partition);
+      },
+    });
+    await test.append(KEY, user.say("more"));
+    for (let attach = 0; attach < 2; attach += 1) expect(await inVain(stuck)).toMatchObject({ code: "catching_up" });
+    isStuck = false;
+    await inVain(stuck);
+    await expectWhole(await stuck.attach(KEY, quiet));
+  },
+);
+
 it("a partition that is opened slowly is not begun anew as long as more of its index is read", async () => {
   const { log } = test;
   const gates: (() => void)[] = [];
