@@ -2,6 +2,7 @@ export type * from "./api.ts";
 export { type Clock, systemClock } from "./clock.ts";
 export { leaveUnjudged } from "./leave-unjudged.ts";
 export { createReplica } from "./log-replica.ts";
+export { NodeProducer } from "./node-producer.ts";
 export { DEFAULT_REPLICA_LIMITS } from "./options.ts";
 export type { ReplicaLimits, ReplicaLogger, ReplicaOptions } from "./options.ts";
 export { TOPICS, topicSpecs } from "./topics.ts";

@@ -1,14 +1,12 @@
 import { type Code, PerdureError, type Verdict } from "@perdure/core";
 import { LogError } from "@perdure/log";
 import type { ActorJson, EventJson } from "@perdure/protocol";
-import type { HeldSession } from "@perdure/replica";
+import { type HeldSession, NodeProducer } from "@perdure/replica";
 import type { Clock, Logger } from "@perdure/service-kit";
 
 /** Events in one record at most; the schema takes 64. */
 const BATCH = 32;
 const RETRY_MS = 500;
-/** The session knows of so many producers, and forgets who was silent for longest. It has not judged what it says this of. */
-const FORGOTTEN: ReadonlySet<Code> = new Set(["producer_expired", "producer_gap"]);
 
 interface Waiting {
   readonly event: EventJson;
@@ -17,8 +15,6 @@ interface Waiting {
 
 export interface PresenceWriterOptions {
   readonly held: HeldSession;
-  /** Unique to this writer: what the ids of its producers begin with. */
-  readonly producer: string;
   readonly actor: ActorJson;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -31,24 +27,21 @@ export interface PresenceWriterOptions {
  */
 export class PresenceWriter {
   readonly #options: PresenceWriterOptions;
-  #born: number;
-  #generation = 0;
+  readonly #producer: NodeProducer;
   #queue: Waiting[] = [];
   #busy = false;
   #ended = false;
-  #number = 0;
   #cancelRetry: (() => void) | undefined;
   #settled: (() => void)[] = [];
   #landed: Promise<void> = Promise.resolve();
 
   constructor(options: PresenceWriterOptions) {
     this.#options = options;
-    this.#born = options.held.state.seq;
+    this.#producer = new NodeProducer(options.held);
   }
 
   get producer(): string {
-    const { producer } = this.#options;
-    return this.#generation === 0 ? producer : `${producer}-${this.#generation}`;
+    return this.#producer.id;
   }
 
   get idle(): boolean {
@@ -102,24 +95,14 @@ export class PresenceWriter {
   }
 
   async #write(batch: readonly Waiting[]): Promise<void> {
-    this.#number += 1;
     const verdict = await this.#judged(batch.map(({ event }) => event));
     if (verdict === undefined) return;
+    if (this.#producer.beginAnewAfter(verdict)) return this.#write(batch);
     const refusal = refusalIn(verdict);
-    if (refusal !== undefined && FORGOTTEN.has(refusal)) {
-      this.#beginAnew();
-      return this.#write(batch);
-    }
     // One member too many must not keep the others out, and what changed under way is looked at again.
     const again = refusal !== undefined && (batch.length > 1 || (refusal === "stale_cause" && this.#isListed(batch)));
     if (again) for (const waiting of batch) await this.#write([waiting]);
     else for (const { onOutcome } of batch) onOutcome(refusal);
-  }
-
-  #beginAnew(): void {
-    this.#generation += 1;
-    this.#number = 0;
-    this.#born = this.#options.held.state.seq;
   }
 
   /** Someone whose leave is in the batch is still there. */
@@ -131,11 +114,10 @@ export class PresenceWriter {
   /** Undefined: the session was lost before the verdict. */
   async #judged(events: EventJson[]): Promise<Verdict | undefined> {
     const { held, actor } = this.#options;
-    const { producer } = this;
-    const number = this.#number;
+    const writer = this.#producer.next();
     while (!this.#ended) {
       const cause = { seq: held.state.seq };
-      const record = { producer, first: number, last: number, born: this.#born, actor, cause, events };
+      const record = { ...writer, actor, cause, events };
       const { stored, applied } = held.publish(record);
       try {
         await stored;

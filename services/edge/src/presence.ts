@@ -60,7 +60,6 @@ export class Presence {
     const { held, tenant, node, countMs, clock, logger } = options;
     this.#writer = new PresenceWriter({
       held,
-      producer: randomUUID(),
       actor: { tenant, participant: node.name, role: "ROLE_SYSTEM" },
       clock,
       logger,

@@ -1,8 +1,7 @@
-import { randomUUID } from "node:crypto";
 import { PerdureError, type Verdict } from "@perdure/core";
 import { LogError } from "@perdure/log";
 import type { ActorJson, AudienceJson, EventJson } from "@perdure/protocol";
-import type { HeldSession } from "@perdure/replica";
+import { type HeldSession, NodeProducer } from "@perdure/replica";
 import type { Clock } from "@perdure/service-kit";
 
 const RETRY_MS = 500;
@@ -15,16 +14,14 @@ export class SessionWriter {
   readonly #held: HeldSession;
   readonly #actor: ActorJson;
   readonly #clock: Clock;
-  readonly #producer = randomUUID();
-  readonly #born: number;
-  #lastNumber = 0;
+  readonly #producer: NodeProducer;
   #turn: Promise<unknown> = Promise.resolve();
 
   constructor(held: HeldSession, actor: ActorJson, clock: Clock) {
     this.#held = held;
     this.#actor = actor;
     this.#clock = clock;
-    this.#born = held.state.seq;
+    this.#producer = new NodeProducer(held);
   }
 
   /** The verdict. `eventsNow` is asked when its turn comes; none: nothing is written. Throws PerdureError, LogError. */
@@ -37,15 +34,17 @@ export class SessionWriter {
   async #afterOthers(eventsNow: () => NodeEvents | undefined): Promise<Verdict | undefined> {
     await this.#turn;
     const next = eventsNow();
-    return next && this.#judged(next, ++this.#lastNumber);
+    return next && this.#write(next);
   }
 
-  async #judged({ events, causeSeq, audience, attempt }: NodeEvents, number: number): Promise<Verdict> {
+  async #write(next: NodeEvents): Promise<Verdict> {
+    const verdict = await this.#judged(next);
+    return this.#producer.beginAnewAfter(verdict) ? this.#write(next) : verdict;
+  }
+
+  async #judged({ events, causeSeq, audience, attempt }: NodeEvents): Promise<Verdict> {
     const record = {
-      producer: this.#producer,
-      first: number,
-      last: number,
-      born: this.#born,
+      ...this.#producer.next(),
       actor: this.#actor,
       events: [...events],
       ...(audience !== undefined && { audience }),
