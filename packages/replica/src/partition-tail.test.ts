@@ -77,3 +77,26 @@ it("takes an answer without entries for no end: the tail looks again from there"
   await until(() => begun.length > 0);
   expect({ seen, begun }).toEqual({ seen: [], begun: [0] });
 });
+
+it.each([1, 2])(
+  "leaves to the tail what read %i was to bring and never did, and takes no answer after that",
+  async (stuck) => {
+    const answer = Promise.withResolvers<undefined>();
+    let calls = 0;
+    follow(async (topic, partition, offset) => {
+      calls += 1;
+      if (calls === stuck) await answer.promise;
+      return test.log.read(topic, partition, offset, { maxBytes: 1 });
+    });
+    await until(() => calls === stuck);
+    test.clock.advance(4_999);
+    await test.atRest();
+    expect(begun).toEqual([]);
+    test.clock.advance(1);
+    await until(() => begun.length > 0);
+    answer.resolve(undefined);
+    await test.atRest();
+    const read = [0, 1, 2].slice(0, stuck - 1);
+    expect({ seen, begun, timers: test.clock.timerCount }).toEqual({ seen: read, begun: [stuck - 1], timers: 0 });
+  },
+);

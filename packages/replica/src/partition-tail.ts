@@ -1,4 +1,4 @@
-import type { Entry, Log, LogError, Tail } from "@perdure/log";
+import { type Entry, type Log, LogError, type Tail } from "@perdure/log";
 import type { Clock } from "./clock.ts";
 import type { ReplicaLogger } from "./options.ts";
 import { TOPICS } from "./topics.ts";
@@ -19,6 +19,8 @@ interface Followed {
 }
 
 const RETRY_MS = 250;
+/** What has not come by then is left to the tail: it may never come. Half of what an attach may take. */
+const READ_MS = 5_000;
 /** No less than a batch holds: of one that is larger the rest is read, and unpacked, again. */
 const READ_BYTES = 1024 * 1024;
 /** Index entries are packed and dropped. So few at once die young, and what they came in is used again; batches are small. */
@@ -80,13 +82,25 @@ export class PartitionTail {
 
   async #readWhatIsThere(partition: number, followed: Followed): Promise<void> {
     const maxBytes = this.#topic === TOPICS.index ? INDEX_READ_BYTES : READ_BYTES;
-    const { end } = await this.#log.bounds(this.#topic, partition);
+    const { end } = await this.#inTime(this.#log.bounds(this.#topic, partition));
     while (followed.position < end && this.#followed.get(partition) === followed) {
-      const entries = await this.#log.read(this.#topic, partition, followed.position, { maxBytes });
+      const entries = await this.#inTime(this.#log.read(this.#topic, partition, followed.position, { maxBytes }));
       const last = entries.at(-1);
       // Whether nothing is there, or nothing yet at a new leader, is the tail's to find out.
       if (last === undefined || this.#followed.get(partition) !== followed) return;
       await this.#deliver(partition, entries, last.offset + 1, Math.max(end, last.offset + 1));
+    }
+  }
+
+  async #inTime<Answer>(answer: Promise<Answer>): Promise<Answer> {
+    const late = Promise.withResolvers<never>();
+    const cancel = this.#clock.after(READ_MS, () =>
+      late.reject(new LogError("unavailable", `no answer came within ${READ_MS} ms`)),
+    );
+    try {
+      return await Promise.race([answer, late.promise]);
+    } finally {
+      cancel();
     }
   }
 
