@@ -68,6 +68,22 @@ function mergeAppend(outbox: Outbox, at: number, text: string) {
 }
 
 describe("SPEC 4, 5: a record that never got to the session", () => {
+  test("and was sent twice is stood in for: what comes second to it says nothing about what took its number", async () => {
+    const { outbox, join, verdict, numbers, broken } = outboxWith();
+    join();
+    for (const label of ["one", "two"]) void outbox.write({ attempt: 5, events: [note(label)] });
+    verdict(1, "forbidden", { expected: 1 });
+    for (let times = 0; times < 2; times += 1) verdict(2, "forbidden", { expected: 2 });
+    const third = outbox.write({ attempt: 5, events: [note("three")] });
+    outbox.disconnected();
+    numbers();
+    join();
+    expect(numbers()).toEqual([1, 2, 3]);
+    for (const number of [1, 2]) verdict(number, "invalid_event");
+    verdict(3, "", { seq: 9 });
+    expect([await codeOf(third.applied), broken]).toEqual(["applied", []]);
+  });
+
   test("is refused alone: something that the session refuses takes its number, and what follows goes on", async () => {
     const { outbox, sent, join, verdict, numbers, broken } = outboxWith();
     join();
@@ -78,6 +94,7 @@ describe("SPEC 4, 5: a record that never got to the session", () => {
     expect(await codeOf(first ?? Promise.reject(new Error("not written")))).toBe("too_large");
     expect(sent.at(-2)).toMatchObject({ first: 1, attempt: 0, events: [{ messageClosed: {} }] });
     expect(sent.at(-1)).toMatchObject({ first: 2, events: [note("b")] });
+    verdict(1, "too_large", { expected: 1 });
     verdict(1, "invalid_event");
     verdict(2, "", { seq: 9 });
     expect(await second).toBe(9);

@@ -60,6 +60,8 @@ interface Item {
   phase: "waiting" | "sent" | "stored" | "judged";
   /** Sendings on this stream that have had no answer; each gets one. */
   unanswered: number;
+  /** Such sendings of what it stands in for: they are answered first, and say nothing about it. */
+  unansweredBefore: number;
   /** None: whoever waited has been told. */
   outcome: PromiseWithResolvers<number> | undefined;
 }
@@ -121,6 +123,7 @@ export class Outbox {
       bytes: undefined,
       phase: "waiting",
       unanswered: 0,
+      unansweredBefore: 0,
       outcome,
     };
     this.#items.push(item);
@@ -154,6 +157,7 @@ export class Outbox {
     this.#cancelRetry = undefined;
     for (const item of this.#items) {
       this.#giveBack(item);
+      item.unansweredBefore = 0;
       if (item.phase !== "judged") this.#enter(item, "waiting");
     }
   }
@@ -170,7 +174,7 @@ export class Outbox {
   /** The answer to one sending of a record. */
   verdict(verdict: VerdictJson): void {
     const item = this.#items[verdict.first - (this.#items[0]?.number ?? 0)];
-    if (item === undefined || item.unanswered === 0) return;
+    if (item === undefined || this.#isOfOriginal(item) || item.unanswered === 0) return;
     this.#options.window.give(item.bytes?.byteLength ?? 0);
     item.unanswered -= 1;
     const missing = missingFrom(verdict);
@@ -242,6 +246,12 @@ export class Outbox {
     };
   }
 
+  #isOfOriginal(item: Item): boolean {
+    if (item.unansweredBefore === 0) return false;
+    item.unansweredBefore -= 1;
+    return true;
+  }
+
   #judge(item: Item, verdict: VerdictJson): void {
     this.#enter(item, "judged");
     if (verdict.code === "") item.outcome?.resolve(verdict.seq);
@@ -258,6 +268,7 @@ export class Outbox {
   #standIn(item: Item, error: PerdureError): void {
     item.outcome?.reject(error);
     item.outcome = undefined;
+    item.unansweredBefore += item.unanswered;
     this.#giveBack(item);
     item.draft = { attempt: 0, events: REFUSED_BY_ALL };
     item.bytes = undefined;

@@ -30,7 +30,7 @@ test("SPEC 5: what the log does not take leaves no gap that keeps out what a nod
   const say = (title: string): ReturnType<SessionWriter["write"]> =>
     writer.write(() => ({ events: [{ sessionUpdated: { title } }] }));
   publish.mockImplementationOnce(() => {
-    const refused = Promise.reject<never>(new LogError("too_large", "send less"));
+    const refused = Promise.reject(new LogError("too_large", "send less"));
     refused.catch(() => undefined);
     return { stored: refused, applied: refused };
   });
