@@ -1,21 +1,24 @@
-import { ConfigError, createLogger, EXIT_CODES, loadConfig, runService } from "@perdure/service-kit";
-import { type EdgeConfig, edgeConfigSchema } from "./config.ts";
-import { edgeService } from "./service.ts";
+import { topicSpecs } from "@perdure/replica";
+import { configOrExit, createLogger, createVerifier, runNode } from "@perdure/service-kit";
+import { edgeConfigSchema } from "./config.ts";
+import { startEdge } from "./edge.ts";
 
-function readConfig(): EdgeConfig {
-  try {
-    return loadConfig(edgeConfigSchema, process.env);
-  } catch (error) {
-    if (!(error instanceof ConfigError)) throw error;
-    process.stderr.write(`${error.message}\n`);
-    process.exit(EXIT_CODES.wrongConfig);
-  }
-}
-
-const config = readConfig();
+const config = configOrExit(edgeConfigSchema);
+const { auth, limits, log: logConfig } = config;
+const { partitions } = logConfig;
 const logger = createLogger({ service: "edge", node: config.node, level: config.logLevel });
-const onReplaced = (): void => {
-  logger.error({ node: config.node }, "another process has this node's name; give each its own PERDURE_NODE");
-  process.kill(process.pid, "SIGTERM");
-};
-await runService(edgeService(config, logger, onReplaced), { logger, deadlineMs: config.drainMs });
+
+await runNode({
+  name: "edge",
+  config,
+  logConfig,
+  topics: topicSpecs(partitions),
+  logger,
+  async start(parts) {
+    const onKeysProblem = (error: unknown): void => logger.warn({ err: error }, "the issuer's keys cannot be read");
+    const verifier = createVerifier({ ...auth, onKeysProblem });
+    const edge = await startEdge({ ...parts, partitions, verifier, config, limits, logger });
+    logger.info({ port: edge.port, host: config.host }, "clients may connect");
+    return edge;
+  },
+});

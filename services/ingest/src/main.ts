@@ -1,21 +1,24 @@
-import { ConfigError, createLogger, EXIT_CODES, loadConfig, runService } from "@perdure/service-kit";
-import { type IngestConfig, ingestConfigSchema } from "./config.ts";
-import { ingestService } from "./service.ts";
+import { topicSpecs } from "@perdure/replica";
+import { configOrExit, createLogger, runNode } from "@perdure/service-kit";
+import { ingestConfigSchema } from "./config.ts";
+import { startIngest } from "./ingest.ts";
 
-function readConfig(): IngestConfig {
-  try {
-    return loadConfig(ingestConfigSchema, process.env);
-  } catch (error) {
-    if (!(error instanceof ConfigError)) throw error;
-    process.stderr.write(`${error.message}\n`);
-    process.exit(EXIT_CODES.wrongConfig);
-  }
-}
-
-const config = readConfig();
+const config = configOrExit(ingestConfigSchema);
+const { log: logConfig } = config;
+const { partitions } = logConfig;
 const logger = createLogger({ service: "ingest", node: config.node, level: config.logLevel });
-const onReplaced = (): void => {
-  logger.error({ node: config.node }, "another process has this node's name; give each its own PERDURE_NODE");
-  process.kill(process.pid, "SIGTERM");
-};
-await runService(ingestService(config, logger, onReplaced), { logger, deadlineMs: config.drainMs });
+
+await runNode({
+  name: "ingest",
+  config,
+  logConfig,
+  topics: topicSpecs(partitions),
+  // Its readers are agents, who only hear verdicts and signals; people read at an edge.
+  fetchPauseMs: 4,
+  logger,
+  async start(parts) {
+    const ingest = await startIngest({ ...parts, config: { ...config, partitions }, logger });
+    logger.info({ port: ingest.port, host: config.host }, "agents may connect");
+    return ingest;
+  },
+});

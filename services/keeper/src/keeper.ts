@@ -181,10 +181,7 @@ class GroupKeeper implements Keeper {
       // A keeper holds no members, so a new life of it changes nothing.
       onExpired: (incarnation) =>
         logger.warn({ node, incarnation }, "this keeper's life was declared over; it goes on"),
-      onReplaced: () => {
-        logger.error({ node }, "another process runs under this node's name");
-        onReplaced?.();
-      },
+      onReplaced: () => onReplaced?.(),
       onProblem: (error) => logger.warn({ err: error }, "the lease could not be kept"),
     });
   }
