@@ -18,7 +18,7 @@ import type { EdgeMetrics } from "./metrics.ts";
 import { type Refusal, refusalOf, refuse } from "./refusal.ts";
 import type { Room } from "./room.ts";
 import type { Rooms } from "./rooms.ts";
-import { type Outcome, submit, unjudged } from "./sends.ts";
+import { draftOf, type Outcome, submit, unjudged } from "./sends.ts";
 import type { Socket } from "./socket.ts";
 import type { Turns } from "./turns.ts";
 import type { Updates } from "./updates.ts";
@@ -140,22 +140,14 @@ export class ConnectionSessions implements Subscriber {
 
   /** `sizeBytes`: of the frame. */
   write(frame: SendFrame, sizeBytes: number): void {
-    const { h, p, n, born, epoch, au, ev } = frame;
+    const { h, p, n } = frame;
     const attachment = this.#attached(h);
     if (attachment === undefined) return this.#ack(h, p, n, unjudged(0, n, refuse("not_attached")));
     const refusal = this.#judgeLoad(sizeBytes);
     if (refusal !== undefined) return this.#ack(h, p, n, unjudged(attachment.room.held.state.seq, n, refusal));
     this.#unackedCount += 1;
     this.#unackedBytes += sizeBytes;
-    const draft = {
-      producer: p,
-      number: n,
-      born,
-      events: ev,
-      ...(epoch !== undefined && { epoch }),
-      ...(au !== undefined && { audience: au }),
-    };
-    void submit(attachment.room.held, draft, this.grant, this.#parts.logger).then((outcome) => {
+    void submit(attachment.room.held, draftOf(frame), this.grant, this.#parts.logger).then((outcome) => {
       this.#unackedCount -= 1;
       this.#unackedBytes -= sizeBytes;
       if (n > 0 || outcome.code !== undefined) this.#ack(h, p, n, outcome);

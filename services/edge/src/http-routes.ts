@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { levelOf, PerdureError, project } from "@perdure/core";
-import { parseClientFrame, type SendFrame, sessionKey } from "@perdure/protocol";
+import { parseClientFrame, sessionKey } from "@perdure/protocol";
 import type { Grant, Logger, Verifier } from "@perdure/service-kit";
 import type { HttpRequest, HttpResponse, TemplatedApp } from "uWebSockets.js";
 import { type GateConfig, isAllowedHost, isAllowedOrigin } from "./gate.ts";
@@ -9,7 +9,7 @@ import { type HttpAnswer, HttpExchange, refusalAnswer } from "./http-answer.ts";
 import type { EdgeLimits } from "./limits.ts";
 import type { Room } from "./room.ts";
 import type { Rooms } from "./rooms.ts";
-import { type Draft, submit } from "./sends.ts";
+import { type Draft, draftOf, submit } from "./sends.ts";
 
 export interface HttpRoutesOptions {
   readonly gate: GateConfig;
@@ -121,17 +121,6 @@ function readDraft(body: string, seq: number): Draft {
   }
   if (parsed.frame.t !== "send") throw new PerdureError("malformed", "The body is no record.");
   return draftOf(parsed.frame);
-}
-
-function draftOf({ p, n, born, epoch, au, ev }: SendFrame): Draft {
-  return {
-    producer: p,
-    number: n,
-    born,
-    events: ev,
-    ...(epoch !== undefined && { epoch }),
-    ...(au !== undefined && { audience: au }),
-  };
 }
 
 function parseObject(body: string): Readonly<Record<string, unknown>> {

@@ -1,5 +1,5 @@
 import { type Code, STATUSES, type Verdict } from "@perdure/core";
-import type { AckFrame, AudienceJson, EventJson, RecordJson } from "@perdure/protocol";
+import type { AckFrame, AudienceJson, EventJson, RecordJson, SendFrame } from "@perdure/protocol";
 import type { HeldSession } from "@perdure/replica";
 import type { Grant, Logger } from "@perdure/service-kit";
 import { type Refusal, refusalOf, refuse } from "./refusal.ts";
@@ -12,6 +12,17 @@ export interface Draft {
   readonly epoch?: string;
   readonly audience?: AudienceJson;
   readonly events: readonly EventJson[];
+}
+
+export function draftOf({ p, n, born, epoch, au, ev }: SendFrame): Draft {
+  return {
+    producer: p,
+    number: n,
+    born,
+    events: ev,
+    ...(epoch !== undefined && { epoch }),
+    ...(au !== undefined && { audience: au }),
+  };
 }
 
 /** What became of it, as `ack` tells it. */
