@@ -85,6 +85,19 @@ describe("SPEC 9.4: an agent that is gone while its session is lost here", () =>
     expect(presence()).toBe("LOST");
   });
 
+  test("is lost where its stream broke after it had left, and its arrival was still on its way to the log", async () => {
+    const sessions = stream();
+    replica.isSlow = true;
+    const joining = sessions.join("s");
+    const leaving = sessions.leave("s", "");
+    await settle();
+    const losing = sessions.loseAll("LOST_REASON_STREAM");
+    await settle();
+    replica.arrive();
+    await Promise.all([joining, leaving, losing]);
+    expect(presence()).toBe("LOST");
+  });
+
   test("is not gone where it has come back over its stream before that was written", async () => {
     const sessions = await joined();
     replica.lose("catching_up");
@@ -220,6 +233,13 @@ describe("SPEC 9.3: an agent that comes under a life of its node that is over, w
   });
 });
 
+test("SPEC 12: an agent is to come again, and not out for good, where its node's lives end faster than it arrives", async () => {
+  expireNode(3);
+  await expect(stream().enter("s")).rejects.toMatchObject({ code: "unavailable" });
+  await stream().enter("s");
+  expect(presence()).toBe("HERE");
+});
+
 /** The node's life is over, and it begins another. */
 function endLife(): void {
   expireNode();
@@ -227,8 +247,8 @@ function endLife(): void {
   node.incarnation = 2;
 }
 
-function expireNode(): void {
+function expireNode(incarnation = 1): void {
   const actor = { tenant: "acme", participant: "keeper", role: "ROLE_SYSTEM" } as const;
-  const events = [{ nodeExpired: { node: "ingest-1", incarnation: 1 } }];
+  const events = [{ nodeExpired: { node: "ingest-1", incarnation } }];
   replica.publish({ producer: "keeper", first: 1, last: 1, actor, events });
 }

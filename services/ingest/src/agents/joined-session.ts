@@ -133,7 +133,9 @@ export class JoinedSession {
         // A leave or a loss was on its way, or the node's end: look again at what the agent is in the session.
         const code = error instanceof PerdureError ? error.code : undefined;
         if (code === "node_expired") node.declaredOver(incarnation);
-        if (code === undefined || !MOVED_ON.has(code) || tries === ARRIVAL_TRIES) throw error;
+        if (code === undefined || !MOVED_ON.has(code)) throw error;
+        if (tries === ARRIVAL_TRIES)
+          throw new PerdureError("unavailable", `${this.id} moves on too fast`, { cause: error });
       }
     }
   }

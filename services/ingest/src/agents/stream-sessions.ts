@@ -22,8 +22,6 @@ export interface StreamSessionsOptions {
 interface Entry {
   /** Settles when the agent is in the session. */
   readonly entered: Promise<JoinedSession>;
-  /** Settles when it is known whether the agent was announced there again, under another life of the node. */
-  announced?: Promise<void> | undefined;
   joined?: { readonly session: JoinedSession; readonly publishing: Publishing };
 }
 
@@ -36,6 +34,8 @@ export class StreamSessions {
    * with a mark of its own, which a later one takes the place of.
    */
   readonly #owed = new Map<string, symbol>();
+  /** Where the agent arrives, or is announced again, which goes on when the stream is not in the session any more. */
+  readonly #arriving = new Map<string, Promise<unknown>>();
   #over = false;
 
   constructor(options: StreamSessionsOptions) {
@@ -65,6 +65,7 @@ export class StreamSessions {
     }
     const entry: Entry = { entered: this.#enter(session, key, (code) => this.#lost(session, entry, code)) };
     this.#entries.set(session, entry);
+    this.#arrives(session, entry.entered);
     this.#owed.delete(session);
     try {
       const joined = await entry.entered;
@@ -160,8 +161,14 @@ export class StreamSessions {
   #announceWhere(wanted: (session: JoinedSession) => boolean): void {
     for (const [session, entry] of this.#entries) {
       const joined = entry.joined?.session;
-      if (joined !== undefined && wanted(joined)) entry.announced = this.#announce(session, entry, joined);
+      if (joined !== undefined && wanted(joined)) this.#arrives(session, this.#announce(session, entry, joined));
     }
+  }
+
+  #arrives(session: string, arriving: Promise<unknown>): void {
+    const all = Promise.allSettled([this.#arriving.get(session), arriving]);
+    this.#arriving.set(session, all);
+    void all.then(() => this.#arriving.get(session) === all && this.#arriving.delete(session));
   }
 
   /** Whom the session refuses is not in it any more. Never throws. */
@@ -184,9 +191,9 @@ export class StreamSessions {
   }
 
   /**
-   * Waits for an arrival that is under way, since until it is judged nobody is there who could be gone. It is judged as soon
-   * as the log takes records again, before which a departure could not be written either, or given up when the session is
-   * lost here.
+   * Waits for every arrival that is under way, since until it is judged nobody is there who could be gone. It is judged as
+   * soon as the log takes records again, before which a departure could not be written either, or given up when the session
+   * is lost here.
    */
   async #depart(session: string, departure: Departure): Promise<void> {
     const { deps, agent } = this.#options;
@@ -195,8 +202,8 @@ export class StreamSessions {
     this.#entries.delete(session);
     const mark = this.#owe(session);
     const isGone = (): boolean => this.#owed.get(session) === mark;
+    await this.#arriving.get(session);
     const joined = await entry?.entered.catch(() => undefined);
-    await entry?.announced;
     try {
       await writeDeparture(deps, { sessionKey: sessionKey(agent.tenant, session), agent, isGone }, departure);
     } catch (error) {
