@@ -1,32 +1,36 @@
 /** Tokens as they are made, for one reader: an async iterable that a model's stream could be. */
-export class TokenQueue implements AsyncIterable<string> {
+export class TokenQueue implements AsyncIterableIterator<string, undefined> {
   readonly #waiting: string[] = [];
   #ended = false;
-  #wake: (() => void) | undefined;
+  /** The reader waits. */
+  #answer: ((next: IteratorResult<string, undefined>) => void) | undefined;
 
   push(token: string): void {
     this.#waiting.push(token);
-    this.#wake?.();
+    this.#tell();
   }
 
   end(): void {
     this.#ended = true;
-    this.#wake?.();
+    this.#tell();
   }
 
-  async *[Symbol.asyncIterator](): AsyncGenerator<string> {
-    for (;;) {
-      const token = this.#waiting.shift();
-      if (token !== undefined) yield token;
-      else if (this.#ended) return;
-      else await this.#more();
-    }
-  }
-
-  async #more(): Promise<void> {
-    await new Promise<void>((resolve) => {
-      this.#wake = resolve;
+  next(): Promise<IteratorResult<string, undefined>> {
+    return new Promise((resolve) => {
+      this.#answer = resolve;
+      this.#tell();
     });
-    this.#wake = undefined;
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  #tell(): void {
+    const answer = this.#answer;
+    if (answer === undefined || (this.#waiting.length === 0 && !this.#ended)) return;
+    this.#answer = undefined;
+    const token = this.#waiting.shift();
+    answer(token === undefined ? { done: true, value: undefined } : { done: false, value: token });
   }
 }

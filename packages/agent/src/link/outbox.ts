@@ -101,9 +101,15 @@ export class Outbox {
     return this.#nextNumber;
   }
 
+  /** Another record may be written. */
+  get hasRoom(): boolean {
+    if (this.#broken !== undefined) return true;
+    return this.#waitingCount < this.#limits.waitingCount && this.#items.length < this.#limits.unjudgedCount / 2;
+  }
+
   /** Settles when another record may be written; at once where there is room. */
   async room(): Promise<void> {
-    while (!this.#hasRoom()) {
+    while (!this.hasRoom) {
       await new Promise<void>((resolve) => this.#waitingForRoom.push(resolve));
     }
   }
@@ -324,13 +330,8 @@ export class Outbox {
     item.unanswered = 0;
   }
 
-  #hasRoom(): boolean {
-    if (this.#broken !== undefined) return true;
-    return this.#waitingCount < this.#limits.waitingCount && this.#items.length < this.#limits.unjudgedCount / 2;
-  }
-
   #letIn(): void {
-    if (this.#waitingForRoom.length === 0 || !this.#hasRoom()) return;
+    if (this.#waitingForRoom.length === 0 || !this.hasRoom) return;
     for (const goOn of this.#waitingForRoom.splice(0)) goOn();
   }
 }

@@ -100,7 +100,7 @@ export class MessageWriter {
 
   async #append(stream: string, text: string, chunk: StreamedChunk): Promise<void> {
     const bytes = Buffer.byteLength(text);
-    await this.#makeRoom(bytes);
+    if (this.#isFullFor(bytes)) await this.#goOnInAnother();
     const part = this.#part;
     if (part?.stream !== stream) {
       await this.#openPart({ ...specOf(chunk), text }, stream);
@@ -116,7 +116,7 @@ export class MessageWriter {
 
   async #addWhole(chunk: WholeChunk): Promise<void> {
     const spec = specOfWhole(chunk);
-    await this.#makeRoom(bytesOf(spec));
+    if (this.#isFullFor(bytesOf(spec))) await this.#goOnInAnother();
     const id = await this.#openPart(spec);
     if (chunk.kind === "source") this.#sources.set(chunk.id, id);
   }
@@ -179,10 +179,14 @@ export class MessageWriter {
     });
   }
 
-  /** Where the message cannot take as much more, closes it: the next part opens one that continues it. */
-  async #makeRoom(bytes: number): Promise<void> {
-    const full = this.#bytes + bytes > LIMITS.messageBytes - SPARE_BYTES || this.#partCount >= LIMITS.partsPerMessage;
-    if (!this.#open || !full || this.#bytes === 0) return;
+  /** The message cannot take as much more. */
+  #isFullFor(bytes: number): boolean {
+    const isFull = this.#bytes + bytes > LIMITS.messageBytes - SPARE_BYTES || this.#partCount >= LIMITS.partsPerMessage;
+    return this.#open && isFull && this.#bytes > 0;
+  }
+
+  /** Closes the message: the next part opens one that continues it. */
+  async #goOnInAnother(): Promise<void> {
     await this.close("FINISH_REASON_STOP");
     this.#part = this.#cited = undefined;
     this.#bytes = this.#partCount = 0;

@@ -1,5 +1,6 @@
 import { PerdureError } from "@perdure/core";
 import type { AudienceJson, MessageStateJson } from "@perdure/protocol";
+import { ChunkReader } from "./chunk-reader.ts";
 import type { Chunk } from "./chunks.ts";
 import { MessageWriter } from "./message-writer.ts";
 import type { RunScope } from "./scope.ts";
@@ -40,11 +41,20 @@ export async function pipe(
   const kept = await steps.run(key, { label: options.label ?? "" }, async (step): Promise<Piped> => {
     const audience = options.audience === undefined ? {} : { audience: options.audience };
     const writer = new MessageWriter(scope, { stepId: step.id, ...audience });
+    const reader = new ChunkReader(source, scope);
     try {
-      for await (const chunk of untilStopped(source, scope)) await writer.add(chunk);
+      for (;;) {
+        if (!scope.goesOn) await scope.unpaused();
+        const next = await reader.next();
+        if (next.done === true) break;
+        await writer.add(next.value);
+      }
     } catch (error) {
+      reader.letGo();
       await closeAfter(writer, scope);
       throw error;
+    } finally {
+      reader.close();
     }
     await writer.close("FINISH_REASON_STOP");
     await writer.accepted();
@@ -52,40 +62,6 @@ export async function pipe(
     return { messageIds: writer.messageIds, ...(written.length <= KEPT_LENGTH ? { text: written } : {}) };
   });
   return written ?? textOf(kept, scope);
-}
-
-/** The chunks of an iterable, one at a time; ends with the reason when the run has to stop, even in a wait for a chunk. */
-async function* untilStopped(source: AsyncIterable<Chunk> | Iterable<Chunk>, scope: RunScope): AsyncGenerator<Chunk> {
-  const iterator = Symbol.asyncIterator in source ? source[Symbol.asyncIterator]() : source[Symbol.iterator]();
-  let giveUp: ((reason: unknown) => void) | undefined;
-  const onStop = (): void => giveUp?.(scope.signal.reason);
-  scope.signal.addEventListener("abort", onStop, { once: true });
-  let exhausted = false;
-  try {
-    for (;;) {
-      await scope.unpaused();
-      // A promise of its own for each: a race with one that outlives all of them would keep every chunk until the end.
-      const next = await new Promise<IteratorResult<Chunk, unknown>>((resolve, reject) => {
-        // It may have had to stop since `unpaused` looked, with nobody to hear it then.
-        scope.signal.throwIfAborted();
-        giveUp = reject;
-        Promise.resolve(iterator.next()).then(resolve, reject);
-      });
-      if (next.done === true) {
-        exhausted = true;
-        return;
-      }
-      yield next.value;
-    }
-  } finally {
-    scope.signal.removeEventListener("abort", onStop);
-    // Not awaited: a generator that hangs in its own await would never let go.
-    if (!exhausted) void letGo(iterator).catch(() => undefined);
-  }
-}
-
-async function letGo(iterator: AsyncIterator<Chunk> | Iterator<Chunk>): Promise<void> {
-  await iterator.return?.();
 }
 
 async function closeAfter(writer: MessageWriter, scope: RunScope): Promise<void> {

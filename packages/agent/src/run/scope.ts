@@ -72,6 +72,11 @@ export class RunScope {
     this.#goOn = undefined;
   }
 
+  /** Nothing holds it up: it waits for nothing, and has not to stop. */
+  get goesOn(): boolean {
+    return this.#goOn === undefined && !this.signal.aborted;
+  }
+
   /** Settles at once unless the run waits. Throws the reason where it has to stop. */
   async unpaused(): Promise<void> {
     while (this.#goOn !== undefined) await this.#goOn.promise;
@@ -109,8 +114,7 @@ export class RunScope {
 
   /** Writes a record when there is room and nothing to wait for. Throws the reason where the run has to stop. */
   async write(events: EventsOf, audience?: AudienceJson): Promise<Written> {
-    await this.link.outbox.room();
-    await this.unpaused();
+    await this.#turn();
     return this.writeNow(events, audience);
   }
 
@@ -141,8 +145,8 @@ export class RunScope {
     merge: (earlier: EventJson) => EventJson | undefined,
     audience?: AudienceJson,
   ): Promise<Written> {
-    await this.link.outbox.room();
-    await this.unpaused();
+    // Asked first: a promise for each token, settled already, is a tenth of an agent's work.
+    if (!this.goesOn || !this.link.outbox.hasRoom) await this.#turn();
     const draft = this.#draft([event], audience);
     return this.#watched(this.link.outbox.writeMerged(draft, (earlier) => this.#merged(draft, earlier, merge)));
   }
@@ -195,6 +199,11 @@ export class RunScope {
     const own = messages.findLast(({ runId, stepId = "" }) => runId === this.runId && !this.#voided.has(stepId));
     const known = own?.id ?? this.run().inputMessageId ?? "";
     return known === "" ? (messages.at(-1)?.id ?? "") : known;
+  }
+
+  async #turn(): Promise<void> {
+    await this.link.outbox.room();
+    await this.unpaused();
   }
 
   #draft(events: readonly EventJson[], audience: AudienceJson | undefined): Draft {
