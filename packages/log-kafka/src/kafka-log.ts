@@ -62,8 +62,8 @@ export class KafkaLog implements Log {
     return differences;
   }
 
-  async append(topic: string, partition: number, entry: NewEntry, options: AppendOptions = {}): Promise<Appended> {
-    this.#checkOpen();
+  append(topic: string, partition: number, entry: NewEntry, options: AppendOptions = {}): Promise<Appended> {
+    if (this.#closed !== undefined) return Promise.reject(closedError());
     return this.#producer.append(this.#name(topic), partition, entry, options);
   }
 
@@ -145,6 +145,8 @@ export class KafkaLog implements Log {
   }
 
   #checkOpen(): void {
-    if (this.#closed !== undefined) throw new LogError("closed", "the log is closed: open it again");
+    if (this.#closed !== undefined) throw closedError();
   }
 }
+
+const closedError = (): LogError => new LogError("closed", "the log is closed: open it again");

@@ -1,4 +1,4 @@
-import { logLimits } from "@perdure/log";
+import { LogError, logLimits } from "@perdure/log";
 import type { Appended } from "@perdure/log";
 import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { PartitionProducer } from "./partition-producer.ts";
@@ -15,6 +15,7 @@ const NOT_AUTHORIZED = 29;
 class Partition {
   readonly retired: ProducerIdentity[] = [];
   readonly settled: (Appended | string)[] = [];
+  settledCount = 0;
   readonly producer = new PartitionProducer(
     { topic: "t", index: 3 },
     {
@@ -22,13 +23,14 @@ class Partition {
       deliveryTimeoutMs: 1_000,
       closing: new AbortController().signal,
       retire: (identity) => this.retired.push(identity),
+      onSettled: (count) => (this.settledCount += count),
     },
   );
 
   offer(name: string): void {
     const entry = { key: new Uint8Array(), value: new TextEncoder().encode(name) };
     const resolve = (appended: Appended): void => void this.settled.push(appended);
-    const reject = ({ code }: { readonly code: string }): void => void this.settled.push(code);
+    const reject = (error: unknown): void => void this.settled.push(error instanceof LogError ? error.code : "?");
     this.producer.queue.offer({ entry, lane: "l", sizeBytes: 10, handedInMs: Date.now(), resolve, reject });
   }
 
@@ -57,6 +59,7 @@ describe("PartitionProducer", () => {
     expect(partition.take()).toMatchObject({ names: ["c"], firstSequence: 2 });
     partition.answer(0, 102);
     expect(partition.settled).toEqual([100, 101, 102].map((offset) => ({ partition: 3, offset })));
+    expect(partition.settledCount).toBe(partition.settled.length);
     expect(partition.producer.queue.heldBytes).toBe(0);
   });
 
@@ -92,6 +95,7 @@ describe("PartitionProducer", () => {
     partition.take();
     expect(partition.producer.answer(undefined, Date.now() + 2_000)).toBe("next");
     expect(partition.settled).toEqual(["unavailable", "unavailable"]);
+    expect(partition.settledCount).toBe(partition.settled.length);
     expect(partition.retired).toEqual([FIRST]);
     expect(partition.take(SECOND)).toEqual({ names: ["c"], identity: SECOND, firstSequence: 0 });
   });
@@ -106,6 +110,7 @@ describe("PartitionProducer", () => {
     expect(partition.take(SECOND).names).toEqual(["c"]);
     expect(partition.producer.answer(undefined, Date.now())).toBe("next");
     expect(partition.settled).toEqual(["unavailable", "unavailable", "unavailable"]);
+    expect(partition.settledCount).toBe(partition.settled.length);
   });
 
   test("gives up what waits when nothing could be sent for as long as an append may take", () => {
@@ -116,6 +121,7 @@ describe("PartitionProducer", () => {
     partition.producer.stall(5_999);
     partition.producer.giveUpIfLate(6_000);
     expect(partition.settled).toEqual(["unavailable", "unavailable", "unavailable"]);
+    expect(partition.settledCount).toBe(partition.settled.length);
     expect(partition.producer.hasWork).toBe(false);
   });
 
@@ -139,6 +145,7 @@ describe("PartitionProducer", () => {
     partition.answer(TOO_LARGE);
     expect(partition.take()).toMatchObject({ names: ["c"], firstSequence: 1 });
     expect(partition.settled).toEqual([{ partition: 3, offset: 7 }, "too_large"]);
+    expect(partition.settledCount).toBe(partition.settled.length);
   });
 
   test("refuses what the broker will not take, and goes on", () => {
@@ -146,6 +153,7 @@ describe("PartitionProducer", () => {
     partition.take();
     expect(partition.answer(NOT_AUTHORIZED)).toBe("next");
     expect(partition.settled).toEqual(["unavailable", "unavailable"]);
+    expect(partition.settledCount).toBe(partition.settled.length);
     expect(partition.take(SECOND)).toMatchObject({ names: ["c"], firstSequence: 0 });
   });
 });

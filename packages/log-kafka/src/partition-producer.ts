@@ -11,7 +11,7 @@ export interface PendingAppend extends QueuedItem {
   readonly entry: NewEntry;
   readonly handedInMs: number;
   readonly resolve: (appended: Appended) => void;
-  readonly reject: (error: LogError) => void;
+  readonly reject: (error: unknown) => void;
 }
 
 /** What goes out together, and goes out again unchanged until its outcome is known. */
@@ -32,6 +32,8 @@ export interface PartitionProducerSettings {
   readonly closing: AbortSignal;
   /** Called with an identity under which nothing new may be sent any more. */
   readonly retire: (identity: ProducerIdentity) => void;
+  /** Called when so many entries have been acknowledged or refused. */
+  readonly onSettled: (count: number) => void;
 }
 
 const SEQUENCES = 2 ** 31;
@@ -45,6 +47,7 @@ export class PartitionProducer {
   readonly #limits: LogLimits;
   readonly #deliveryTimeoutMs: number;
   readonly #retire: (identity: ProducerIdentity) => void;
+  readonly #onSettled: (count: number) => void;
   #batch: Batch | undefined;
   #identity: ProducerIdentity | undefined;
   #nextSequence = 0;
@@ -62,6 +65,7 @@ export class PartitionProducer {
     this.#limits = settings.limits;
     this.#deliveryTimeoutMs = settings.deliveryTimeoutMs;
     this.#retire = settings.retire;
+    this.#onSettled = settings.onSettled;
     this.queue = new LaneQueue(settings.limits);
     this.backoff = new Backoff(settings.closing);
   }
@@ -158,6 +162,7 @@ export class PartitionProducer {
       item.resolve({ partition: this.index, offset });
       offset += 1;
     }
+    this.#onSettled(batch.items.length);
   }
 
   /** A batch that was refused whole has left no trace, so its sequences are free again. */
@@ -198,6 +203,7 @@ export class PartitionProducer {
   #refuse(item: PendingAppend, error: LogError): void {
     this.queue.release(item);
     item.reject(error);
+    this.#onSettled(1);
   }
 }
 

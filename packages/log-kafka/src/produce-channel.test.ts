@@ -40,11 +40,12 @@ const channelTo = (leader: number): ProduceChannel =>
 
 /** A partition with one entry to write. */
 function partition(index: number): PartitionProducer {
-  const settings = { limits: logLimits(), deliveryTimeoutMs: 1_000, closing: cluster.closing, retire: () => undefined };
+  const ignore = (): void => undefined;
+  const { closing } = cluster;
+  const settings = { limits: logLimits(), deliveryTimeoutMs: 1_000, closing, retire: ignore, onSettled: ignore };
   const producer = new PartitionProducer({ topic: "t", index }, settings);
   const entry = { key: new Uint8Array(), value: new Uint8Array() };
-  const settled = (): void => undefined;
-  producer.queue.offer({ entry, lane: "l", sizeBytes: 10, handedInMs: 0, resolve: settled, reject: settled });
+  producer.queue.offer({ entry, lane: "l", sizeBytes: 10, handedInMs: 0, resolve: ignore, reject: ignore });
   return producer;
 }
 

@@ -8,18 +8,9 @@ import type { AfterAnswer, PartitionProducerSettings, PendingAppend } from "./pa
 import { ProduceChannel } from "./produce-channel.ts";
 import { ProducerIdentities } from "./producer-identity.ts";
 
-interface HandedIn {
-  readonly topic: string;
-  readonly partition: number;
-  readonly entry: NewEntry;
-  readonly lane: string;
-  readonly sizeBytes: number;
-}
-
 interface InLine {
-  readonly handedIn: HandedIn;
-  readonly resolve: (appended: Promise<Appended>) => void;
-  readonly reject: (error: unknown) => void;
+  readonly partition: number;
+  readonly item: PendingAppend;
 }
 
 /**
@@ -34,7 +25,7 @@ export class LogProducer {
   readonly #topics = new Map<string, readonly PartitionProducer[]>();
   readonly #inLine = new Map<string, InLine[]>();
   readonly #partitionSettings: PartitionProducerSettings;
-  #unsettled = 0;
+  #unsettledCount = 0;
   #onSettled: (() => void) | undefined;
 
   constructor(cluster: Cluster) {
@@ -47,6 +38,7 @@ export class LogProducer {
       deliveryTimeoutMs,
       closing: cluster.closing,
       retire: (identity) => this.#identities.retire(identity),
+      onSettled: (count) => this.#noteSettled(count),
     };
   }
 
@@ -55,53 +47,54 @@ export class LogProducer {
     await this.#identities.obtain();
   }
 
-  async append(topic: string, partition: number, entry: NewEntry, options: AppendOptions): Promise<Appended> {
-    const sizeBytes = checkedSizeBytes(entry, this.#cluster.settings.limits);
-    const lane = options.lane ?? Buffer.from(entry.key).toString("latin1");
-    const handedIn: HandedIn = { topic, partition, entry, lane, sizeBytes };
-    const producers = this.#topics.get(topic);
-    this.#unsettled += 1;
-    try {
-      return await (producers === undefined ? this.#waitForTopic(handedIn) : this.#offer(producers, handedIn));
-    } finally {
-      this.#unsettled -= 1;
-      if (this.#unsettled === 0) this.#onSettled?.();
-    }
+  append(topic: string, partition: number, entry: NewEntry, options: AppendOptions): Promise<Appended> {
+    // One promise for each, since this is the way of every token; what is thrown in here rejects it.
+    return new Promise((resolve, reject) => {
+      const sizeBytes = checkedSizeBytes(entry, this.#cluster.settings.limits);
+      const lane = options.lane ?? Buffer.from(entry.key).toString("latin1");
+      const item: PendingAppend = { entry, lane, sizeBytes, handedInMs: Date.now(), resolve, reject };
+      const producers = this.#topics.get(topic);
+      if (producers === undefined) this.#waitForTopic(topic, { partition, item });
+      else this.#offer(topic, producers, partition, item);
+    });
   }
 
   /** Settles when everything that was handed in has been acknowledged or refused. */
   async flush(): Promise<void> {
-    if (this.#unsettled === 0) return;
+    if (this.#unsettledCount === 0) return;
     await new Promise<void>((resolve) => {
       this.#onSettled = resolve;
     });
   }
 
-  async #offer(producers: readonly PartitionProducer[], handedIn: HandedIn): Promise<Appended> {
-    const { topic, partition, entry, lane, sizeBytes } = handedIn;
+  /** Throws where it is not taken. */
+  #offer(topic: string, producers: readonly PartitionProducer[], partition: number, item: PendingAppend): void {
     const producer = producers[partition];
     if (producer === undefined) throw noSuchPartition(topic, producers.length, partition);
     if (this.#cluster.unreachableMs > this.#cluster.settings.deliveryTimeoutMs) {
       throw this.#refusal("no Kafka broker can be reached");
     }
-    const { promise, resolve, reject } = Promise.withResolvers<Appended>();
-    const item: PendingAppend = { entry, lane, sizeBytes, handedInMs: Date.now(), resolve, reject };
     if (!producer.queue.offer(item)) throw this.#refusal(`${topic}[${partition}] has as many bytes waiting as it may`);
+    this.#unsettledCount += 1;
     this.#wake(producer);
-    return promise;
+  }
+
+  #noteSettled(count: number): void {
+    this.#unsettledCount -= count;
+    if (this.#unsettledCount === 0) this.#onSettled?.();
   }
 
   /** Stands in line while the topic is looked up for the first time, so that nothing of a lane overtakes. */
-  #waitForTopic(handedIn: HandedIn): Promise<Appended> {
-    const { promise, resolve, reject } = Promise.withResolvers<Appended>();
-    const known = this.#inLine.get(handedIn.topic);
-    const line = known ?? [];
-    line.push({ handedIn, resolve, reject });
-    if (known === undefined) {
-      this.#inLine.set(handedIn.topic, line);
-      void this.#lookUp(handedIn.topic, line);
+  #waitForTopic(topic: string, inLine: InLine): void {
+    this.#unsettledCount += 1;
+    const line = this.#inLine.get(topic);
+    if (line !== undefined) {
+      line.push(inLine);
+      return;
     }
-    return promise;
+    const first = [inLine];
+    this.#inLine.set(topic, first);
+    void this.#lookUp(topic, first);
   }
 
   async #lookUp(topic: string, line: readonly InLine[]): Promise<void> {
@@ -111,11 +104,20 @@ export class LogProducer {
         (_leader, index) => new PartitionProducer({ topic, index }, this.#partitionSettings),
       );
       this.#topics.set(topic, producers);
-      for (const { handedIn, resolve } of line) resolve(this.#offer(producers, handedIn));
+      for (const inLine of line) this.#admit(topic, producers, inLine);
     } catch (error) {
-      for (const { reject } of line) reject(error);
+      for (const { item } of line) item.reject(error);
     } finally {
       this.#inLine.delete(topic);
+      this.#noteSettled(line.length);
+    }
+  }
+
+  #admit(topic: string, producers: readonly PartitionProducer[], { partition, item }: InLine): void {
+    try {
+      this.#offer(topic, producers, partition, item);
+    } catch (error) {
+      item.reject(error);
     }
   }
 

@@ -8,7 +8,7 @@ export type { ReplicaLimits, ReplicaLogger, ReplicaOptions } from "./options.ts"
 export { TOPICS, topicSpecs } from "./topics.ts";
 
 // What the keeper shares: it follows partitions and reads heads as every replica does.
-export { appendRecord } from "./append-record.ts";
+export { recordAppender } from "./record-appender.ts";
 export { entryKeyText } from "./entry-key.ts";
 export { checkRules } from "./errors.ts";
 export { readHead } from "./head-reader.ts";

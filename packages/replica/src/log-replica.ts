@@ -2,7 +2,7 @@ import { FIRST_RULES, type PerdureError, RULE_BOOK } from "@perdure/core";
 import { type Appended, partitionOf } from "@perdure/log";
 import type { PageJson, RecordJson } from "@perdure/protocol";
 import type { HeldSession, Replica, SessionListener } from "./api.ts";
-import { appendRecord } from "./append-record.ts";
+import { recordAppender } from "./record-appender.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import { catchingUp, unavailable } from "./errors.ts";
 import { IdleSet } from "./idle-set.ts";
@@ -83,7 +83,7 @@ class LogReplica implements Replica {
   }
 
   async append(sessionKey: string, record: RecordJson): Promise<Appended> {
-    return appendRecord(this.#options.log, this.#partitionOf(sessionKey), sessionKey, record);
+    return recordAppender(this.#options.log, this.#partitionOf(sessionKey), sessionKey)(record);
   }
 
   async close(): Promise<void> {

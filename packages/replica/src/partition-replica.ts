@@ -1,8 +1,8 @@
 import type { PerdureError, RuleBook } from "@perdure/core";
-import type { Appended, Bounds, Entry, Log, LogError } from "@perdure/log";
-import type { IndexEntryJson, RecordJson } from "@perdure/protocol";
+import type { Bounds, Entry, Log, LogError } from "@perdure/log";
+import type { IndexEntryJson } from "@perdure/protocol";
 import type { HeldSession, SessionListener } from "./api.ts";
-import { appendRecord } from "./append-record.ts";
+import { recordAppender } from "./record-appender.ts";
 import { entryKeyText } from "./entry-key.ts";
 import { catchingUp, historyLost, unavailable } from "./errors.ts";
 import type { IdleSet } from "./idle-set.ts";
@@ -197,7 +197,7 @@ export class PartitionReplica {
   }
 
   #loaderOf(ring: Ring): SessionLoader {
-    const { log, limits, logger, book } = this.#parts;
+    const { log, limits, logger, book, newSessionRules } = this.#parts;
     return new SessionLoader({
       log,
       partition: this.partition,
@@ -205,17 +205,19 @@ export class PartitionReplica {
       ring,
       book,
       retryAfterMs: limits.retryAfterMs,
-      newFold: ({ sessionKey, state }) =>
-        new SessionFold({
+      newFold: ({ sessionKey, state }) => {
+        const append = recordAppender(log, this.partition, sessionKey);
+        return new SessionFold({
           sessionKey,
           state,
           book,
           limits,
           logger,
-          append: (record) => this.#append(sessionKey, record),
+          append: (record) => append(withLifeRules(record, newSessionRules)),
           onIdle: (session) => this.#parts.idleSessions.add(session),
           onClosed: (session) => this.#gone(session),
-        }),
+        });
+      },
     });
   }
 
@@ -281,10 +283,5 @@ export class PartitionReplica {
 
   #noteIdle(): void {
     if (this.idle && this.#closed === undefined) this.#parts.onIdle(this);
-  }
-
-  async #append(sessionKey: string, record: RecordJson): Promise<Appended> {
-    const { log, newSessionRules } = this.#parts;
-    return appendRecord(log, this.partition, sessionKey, withLifeRules(record, newSessionRules));
   }
 }

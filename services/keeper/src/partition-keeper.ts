@@ -1,7 +1,7 @@
 import type { RuleBook } from "@perdure/core";
 import type { Entry, Log, LogError, Ownership } from "@perdure/log";
 import type { IndexEntryJson } from "@perdure/protocol";
-import { appendRecord, type Clock, entryKeyText, type PartitionTail, SessionIndex, TOPICS } from "@perdure/replica";
+import { type Clock, entryKeyText, type PartitionTail, recordAppender, SessionIndex, TOPICS } from "@perdure/replica";
 import type { Logger } from "@perdure/service-kit";
 import type { CheckpointTurns } from "./checkpoint-turns.ts";
 import { CheckpointWriter } from "./checkpoint-writer.ts";
@@ -106,7 +106,7 @@ export class PartitionKeeper {
       node: settings.node,
       isOver: (life) => parts.leases.isOver(life),
       knownByAll,
-      append: (sessionKey, record) => appendRecord(log, this.partition, sessionKey, record),
+      append: (sessionKey, record) => recordAppender(log, this.partition, sessionKey)(record),
       signals: parts.signals,
       queue: this.#queue,
       onSettled: (session) => this.#markStale(session),

@@ -37,7 +37,7 @@ export class Publishing {
     try {
       this.#checkAllowed(record);
       const { stored, applied } = session.held.publish({ ...record, actor: actorOf(this.#options.agent) });
-      await this.#watchStored(record, stored);
+      this.#watchStored(record, stored);
       const verdict = await applied;
       this.#stored.judged(record);
       metrics.judged(verdict.kind === "rejected" ? verdict.code : verdict.kind);
@@ -57,16 +57,16 @@ export class Publishing {
     else outgoing.send({ case: "verdict", value: verdictMessage(session.id, record, verdict) });
   }
 
-  async #watchStored(record: RecordJson, stored: Promise<unknown>): Promise<void> {
+  /** What the log refuses, the verdict refuses too. */
+  #watchStored(record: RecordJson, stored: Promise<unknown>): void {
     const end = this.#options.metrics.timeStored();
-    try {
-      await stored;
-    } catch (error) {
-      this.#stored.failed(record);
-      throw error;
-    }
-    end();
-    this.#stored.stored(record);
+    stored.then(
+      () => {
+        end();
+        this.#stored.stored(record);
+      },
+      () => this.#stored.failed(record),
+    );
   }
 
   #checkAllowed(record: RecordJson): void {

@@ -78,11 +78,12 @@ export class StreamSessions {
   }
 
   /** Answers a record. Settles when that has happened; never throws. */
-  async publish({ session, record }: Publish): Promise<void> {
+  publish({ session, record }: Publish): Promise<void> {
     const publishing = this.#entries.get(session)?.joined?.publishing;
     if (publishing !== undefined) return publishing.publish(record);
     const error = new PerdureError("not_attached", `session ${session} is not joined on this stream: join it first`);
     this.#options.outgoing.send({ case: "verdict", value: refusalMessage(session, record, error) });
+    return Promise.resolve();
   }
 
   /** The agent has nothing more to do there. Settles when the session knows, or never will. */
