@@ -1,6 +1,9 @@
 import type { Edge } from "@perdure/edge";
+import { TOPICS } from "@perdure/replica";
+import { GatedTail } from "@perdure/replica/testing";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { token, World } from "./support.ts";
+import { RawClient } from "./raw-client.ts";
+import { token, urlOf, World } from "./support.ts";
 
 let world: World;
 let edge: Edge;
@@ -12,13 +15,14 @@ beforeAll(async () => {
 afterAll(() => world.close());
 
 interface Call {
+  readonly of?: Edge;
   readonly body?: unknown;
   readonly claims?: Parameters<typeof token>[0];
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-async function call(path: string, { body, claims, headers }: Call = {}) {
-  const response = await fetch(`http://127.0.0.1:${edge.port}${path}`, {
+async function call(path: string, { of = edge, body, claims, headers }: Call = {}) {
+  const response = await fetch(`http://127.0.0.1:${of.port}${path}`, {
     headers: { authorization: `Bearer ${await token(claims)}`, ...headers },
     ...(body !== undefined && { method: "POST", body: typeof body === "string" ? body : JSON.stringify(body) }),
   });
@@ -27,6 +31,18 @@ async function call(path: string, { body, claims, headers }: Call = {}) {
 }
 
 const create = { producer: "backend", number: 1, events: [{ sessionCreated: { title: "Trip" } }] };
+
+/** A message that leaves for a page of its own when another of its size is closed. */
+function long(number: number) {
+  const messageId = `backend:${number}:0`;
+  const part = { kind: "PART_KIND_TEXT", text: "x".repeat(60_000) };
+  const events = [
+    { messageOpened: { role: "MESSAGE_ROLE_USER" } },
+    { partOpened: { messageId, part, complete: true } },
+    { messageClosed: { messageId, finish: "FINISH_REASON_STOP" } },
+  ];
+  return { producer: "backend", number, born: 1, events };
+}
 
 describe("over HTTP", () => {
   test("a record is written, told its seq, and read back as state", async () => {
@@ -45,6 +61,28 @@ describe("over HTTP", () => {
   test("history of a session that has shed nothing yet is empty", async () => {
     await call("/v1/sessions/h-3/records", { body: create });
     expect(await call("/v1/sessions/h-3/history")).toMatchObject({ status: 200, answer: {} });
+  });
+
+  test("state and history have what another node acknowledged, also where this one follows the session and is behind (SPEC 1)", async () => {
+    await call("/v1/sessions/h-4/records", { body: create });
+    const slow = new GatedTail(world.log, TOPICS.events);
+    const behind = await world.edge({ log: slow.log });
+    const follower = new RawClient(urlOf(behind));
+    await follower.hello(await token());
+    await follower.send({ t: "attach", id: 1, session: "h-4" });
+    await follower.next("attached");
+    slow.hold();
+    for (const number of [2, 3]) await call("/v1/sessions/h-4/records", { body: long(number) });
+    const { answer: there } = await call("/v1/sessions/h-4");
+    expect(there).toMatchObject({ head: { nextPage: 2 } });
+    const read = ["", "/history?before=2"].map((path) => call(`/v1/sessions/h-4${path}`, { of: behind }));
+    // Asked and answered behind them.
+    for (let time = 0; time < 3; time += 1) await call("/v1/sessions/h-4", { of: behind, claims: { sessions: [] } });
+    slow.release();
+    const [state, history] = await Promise.all(read);
+    expect(state?.answer).toMatchObject({ head: { nextPage: 2 } });
+    expect(history?.answer).toMatchObject({ page: { number: 1 }, before: 1 });
+    follower.close();
   });
 
   test.each<[what: string, path: string, more: Call, status: number, code: string]>([

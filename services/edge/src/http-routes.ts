@@ -76,7 +76,10 @@ function serve(
     const grant = await options.verifier.verify(token);
     if (!grant.allows(id)) throw new PerdureError("forbidden_session", "The token does not cover this session.");
     const text = await body;
-    const { room, release } = await options.rooms.use(sessionKey(grant.tenant, id));
+    const { rooms } = options;
+    const key = sessionKey(grant.tenant, id);
+    // Whoever reads may have been at another node before, which was ahead of this one.
+    const { room, release } = await (hasBody ? rooms.use(key) : rooms.useLatest(key));
     try {
       return await handler({ grant, room, query, body: text });
     } finally {

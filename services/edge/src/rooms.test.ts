@@ -71,6 +71,18 @@ describe("a room", () => {
     expect(replica.held).toBe(false);
   });
 
+  test("that is open is read on for whoever wants the latest, which is refused where that is not to be had", async () => {
+    const one = await rooms.use(KEY);
+    const two = await rooms.useLatest(KEY);
+    expect(two.room).toBe(one.room);
+    expect(replica.attaches).toBe(2);
+    replica.away = "catching_up";
+    await expect(rooms.useLatest(KEY)).rejects.toMatchObject({ code: "catching_up" });
+    one.release();
+    two.release();
+    expect(replica.held).toBe(false);
+  });
+
   test("stays open until the leaves of those who were here are written", async () => {
     const attachment = await enter();
     attachment.room.lose(attachment);

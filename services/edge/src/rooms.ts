@@ -50,22 +50,16 @@ export class Rooms {
   }
 
   /** Opens the session on this node. Throws PerdureError: what the replica throws, and `overloaded`. */
-  async use(sessionKey: string): Promise<RoomUse> {
-    const { limits } = this.#options;
-    if (this.#pendingCount >= limits.pendingAttaches) {
-      const message = "too many sessions are being opened here; try again";
-      throw new PerdureError("overloaded", message, { retryAfterMs: limits.maxRetryAfterMs / 10 });
-    }
-    this.#pendingCount += 1;
-    try {
-      // A room may be let go while another caller waits for it; then it is opened again.
-      for (;;) {
-        const room = this.#rooms.get(sessionKey) ?? (await this.#open(sessionKey));
-        if (this.#rooms.get(sessionKey) === room) return { room, release: room.use() };
-      }
-    } finally {
-      this.#pendingCount -= 1;
-    }
+  use(sessionKey: string): Promise<RoomUse> {
+    return this.#counted(() => this.#use(sessionKey));
+  }
+
+  /** As `use`, and the session is as far as everything that the log had by the time of the call. */
+  useLatest(sessionKey: string): Promise<RoomUse> {
+    return this.#counted(async () => {
+      await this.#readOn(sessionKey);
+      return this.#use(sessionKey);
+    });
   }
 
   /**
@@ -73,10 +67,7 @@ export class Rooms {
    * comes from another node may have seen more than this one has read. Throws what the replica throws.
    */
   async reach(room: Room, cursor: Cursor): Promise<void> {
-    if (hasReached(room.held.state, cursor)) return;
-    const { replica } = this.#options;
-    const held = await replica.attach(room.held.sessionKey, { onAccepted: () => undefined, onLost: () => undefined });
-    held.detach();
+    if (!hasReached(room.held.state, cursor)) await this.#readOn(room.held.sessionKey);
   }
 
   /** The node begins another life: everybody here joins again under it. */
@@ -103,6 +94,34 @@ export class Rooms {
       room.presence.end();
       room.held.detach();
     }
+  }
+
+  async #counted(open: () => Promise<RoomUse>): Promise<RoomUse> {
+    const { limits } = this.#options;
+    if (this.#pendingCount >= limits.pendingAttaches) {
+      const message = "too many sessions are being opened here; try again";
+      throw new PerdureError("overloaded", message, { retryAfterMs: limits.maxRetryAfterMs / 10 });
+    }
+    this.#pendingCount += 1;
+    try {
+      return await open();
+    } finally {
+      this.#pendingCount -= 1;
+    }
+  }
+
+  async #use(sessionKey: string): Promise<RoomUse> {
+    // A room may be let go while another caller waits for it; then it is opened again.
+    for (;;) {
+      const room = this.#rooms.get(sessionKey) ?? (await this.#open(sessionKey));
+      if (this.#rooms.get(sessionKey) === room) return { room, release: room.use() };
+    }
+  }
+
+  async #readOn(sessionKey: string): Promise<void> {
+    const { replica } = this.#options;
+    const held = await replica.attach(sessionKey, { onAccepted: () => undefined, onLost: () => undefined });
+    held.detach();
   }
 
   #open(sessionKey: string): Promise<Room> {
