@@ -9,6 +9,7 @@ import type { SimProcess } from "../world/process.ts";
 import type { Wire } from "../world/wire.ts";
 import { World } from "../world/world.ts";
 import { Backend } from "./backend.ts";
+import { Historian } from "./historian.ts";
 import { type NodeParts, type RunningNode, SimNode } from "./node.ts";
 import { Person } from "./person.ts";
 import { Recorder } from "./recorder.ts";
@@ -57,6 +58,7 @@ export class Cluster {
     for (const worker of this.workers.values()) worker.start();
     for (const backend of this.backends.values()) backend.start();
     for (const person of this.people.values()) person.open(SESSIONS);
+    new Historian(this.world, SESSIONS, this.recorder).start();
     this.world.scheduler.after(1_000, undefined, () => {
       const created = (): EventJson[] => [
         {

@@ -1,5 +1,5 @@
 import type { Verdict } from "@perdure/core";
-import type { HeadJson } from "@perdure/protocol";
+import type { HeadJson, PageJson } from "@perdure/protocol";
 import type { AcceptedFrame } from "../../../packages/client/src/mirror.ts";
 
 /** What a writer was told of one record. */
@@ -33,6 +33,15 @@ export interface Seen {
   readonly head: HeadJson;
 }
 
+/** A session's state and all its past, as somebody found them page by page. */
+export interface Walked {
+  readonly sessionKey: string;
+  readonly level: "all" | "staff";
+  readonly head: HeadJson;
+  /** From the first on. */
+  readonly pages: readonly PageJson[];
+}
+
 /** A record as it reached a reader. */
 export interface Heard {
   readonly reader: string;
@@ -48,6 +57,7 @@ export class Recorder {
   readonly sent: Sent[] = [];
   readonly seen: Seen[] = [];
   readonly heard: Heard[] = [];
+  readonly walked: Walked[] = [];
   /** What was wrong at once, wherever it was seen. */
   readonly faults: string[] = [];
 

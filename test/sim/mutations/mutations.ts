@@ -140,6 +140,11 @@ const ofReplica: readonly Mutation[] = [
     "    await opened.position.reached(end);\n",
     "    if (end < 0) await opened.position.reached(end);\n",
   ]),
+  mutation("a read over HTTP shows what its node has, and not what another node has told already", [
+    `${EDGE}/http-routes.ts`,
+    "(hasBody ? rooms.use(key) : rooms.useLatest(key))",
+    "rooms.use(key)",
+  ]),
   mutation("resume without the first record", [
     `${REPLICA}/recent-records.ts`,
     "return next === undefined || next.seq === seq + 1 ? found : undefined;",

@@ -7,6 +7,7 @@ import { foldAll } from "./history.ts";
 import { checkExpiries, checkUpgrades } from "./leases.ts";
 import { checkHeard, compareSeen } from "./readers.ts";
 import { checkRules } from "./rules.ts";
+import { compareWalked } from "./walks.ts";
 import { checkCounts, checkLedger, checkSent, checkTold } from "./writers.ts";
 
 /**
@@ -17,10 +18,16 @@ export async function judge(cluster: Cluster): Promise<readonly string[]> {
   const { broker, recorder } = cluster;
   const findings = new Findings();
   cluster.lookNow();
+  const walked = new Set(recorder.walked);
   const histories = foldAll(broker.partitions(TOPICS.events), {
     offsets: coveredOffsets(broker),
-    prepare: (history) => compareSeen(history, recorder.seen, findings),
+    prepare: (history) => {
+      compareSeen(history, recorder.seen, findings);
+      compareWalked(history, walked, findings);
+    },
   });
+  for (const { sessionKey, head } of walked)
+    findings.add("resume", `${sessionKey} was at ${head.seq ?? 0} over HTTP, where no record of it ends`);
   const writers = new Map([...histories].map(([key, history]) => [key, checkLedger(history, findings)]));
   for (const history of histories.values()) checkRules(history, findings);
   checkTold(recorder.told, writers, findings);

@@ -2,8 +2,11 @@
 import type { SimProcess } from "../world/process.ts";
 import type { Packet, Wire } from "../world/wire.ts";
 import { currentProcess, currentWorld, judgeSilence } from "../world/world.ts";
+import { SimRoutes } from "./uws-http.ts";
 
 export const DISABLED = 0;
+type Handler = Parameters<SimRoutes["add"]>[2];
+
 const ABNORMAL_CLOSE = 1006;
 /** How an edge ends a connection on which it says that nothing was heard. */
 const IDLE_CLOSE = 4003;
@@ -128,6 +131,7 @@ class SimWebSocket {
 class SimApp {
   readonly sockets = new Set<SimWebSocket>();
   readonly #process: SimProcess = currentProcess();
+  readonly #routes = new SimRoutes();
   #behavior: Behavior | undefined;
 
   ws(_path: string, behavior: Behavior): this {
@@ -135,29 +139,36 @@ class SimApp {
     return this;
   }
 
-  get(): this {
+  get(pattern: string, handler: Handler): this {
+    this.#routes.add("get", pattern, handler);
     return this;
   }
 
-  post(): this {
+  post(pattern: string, handler: Handler): this {
+    this.#routes.add("post", pattern, handler);
     return this;
   }
 
-  options(): this {
+  options(pattern: string, handler: Handler): this {
+    this.#routes.add("options", pattern, handler);
     return this;
   }
 
-  any(): this {
+  any(pattern: string, handler: Handler): this {
+    this.#routes.add(undefined, pattern, handler);
     return this;
   }
 
   listen(host: string, _port: number, _options: number, listening: (socket: object | false) => void): void {
-    currentWorld().wires.listen(host, this.#process, (wire) => this.#accept(wire));
+    const { wires } = currentWorld();
+    wires.listen(host, this.#process, (wire) => this.#accept(wire));
+    wires.listen(httpAddressOf(host), this.#process, (wire) => this.#routes.accept(wire));
     listening({ app: this, host });
   }
 
   stopListening(host: string): void {
-    currentWorld().wires.unlisten(host, this.#process);
+    const { wires } = currentWorld();
+    for (const address of [host, httpAddressOf(host)]) wires.unlisten(address, this.#process);
   }
 
   publish(topic: string, text: string): boolean {
@@ -167,6 +178,7 @@ class SimApp {
 
   close(): void {
     for (const socket of [...this.sockets]) socket.close();
+    this.#routes.close();
   }
 
   #accept(wire: Wire): void {
@@ -188,6 +200,9 @@ class SimApp {
     behavior.open(socket);
   }
 }
+
+/** A connection says by its address for which of the two it is, where a real one says it in its first lines. */
+const httpAddressOf = (host: string): string => `http.${host}`;
 
 function bufferOf(text: string): ArrayBuffer {
   const bytes = new TextEncoder().encode(text);
