@@ -130,7 +130,10 @@ export class Presence {
     const { name } = this.#options.node;
     // What was written here before the session was lost may have been on its way for long.
     const isStray = producer !== this.#writer.producer;
-    for (const { memberJoined } of isStray ? events : []) this.#takeOver(memberJoined?.member);
+    for (const { memberJoined, memberLeft } of isStray ? events : []) {
+      this.#takeOver(memberJoined?.member);
+      this.#comeBack(memberLeft?.member);
+    }
     if (events.some(isFewer)) {
       this.#counter.changed();
       this.#enterLeftOut();
@@ -268,6 +271,12 @@ export class Presence {
     if (this.#members.has(id)) return;
     this.#members.set(id, { id, holder: listed, device: listed.device, cancelSettle: undefined });
     this.lose(id);
+  }
+
+  /** Its leave was on its way when the session was lost here, and it is connected again by now. */
+  #comeBack(id = ""): void {
+    const member = this.#members.get(id);
+    if (member !== undefined) this.#enter(member);
   }
 
   #idle(): void {

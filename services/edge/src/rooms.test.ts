@@ -252,3 +252,14 @@ test("SPEC 9.2: who comes back while its connection settles is listed, though th
   await settle();
   expect([...replica.state.members.keys()]).toEqual([member, attachment.member]);
 });
+
+test("SPEC 9.1: who is back when the leave that was on its way as the session was lost here comes in, is a member", async () => {
+  const left = await enter();
+  replica.isSlow = true;
+  left.room.leave(left, "LEAVE_REASON_CLOSED");
+  replica.lose("catching_up");
+  const back = await enter(left.member);
+  replica.arrive();
+  await settle();
+  expect([...replica.state.members.keys()]).toEqual([back.member]);
+});
