@@ -114,7 +114,7 @@ export class OneSession implements Replica {
     this.#onTheWay.push(() => resolve(this.publish(record)));
     const stored = promise.then((published) => published.stored);
     const applied = Promise.race([ending, promise.then((published) => published.applied)]);
-    applied.catch(() => undefined);
+    for (const outcome of [stored, applied]) outcome.catch(() => undefined);
     return { stored, applied };
   }
 
