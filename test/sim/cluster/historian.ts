@@ -1,22 +1,9 @@
-import { CODES, isCode } from "@perdure/core";
 import { type HeadJson, type PageJson, sessionKey } from "@perdure/protocol";
-import type { SimProcess } from "../world/process.ts";
 import type { Random } from "../world/random.ts";
 import type { World } from "../world/world.ts";
-import { httpGet } from "./http-call.ts";
+import { type HttpAnswer, HttpCaller } from "./http-call.ts";
 import type { Recorder } from "./recorder.ts";
-import { TENANT, tokenOf } from "./tokens.ts";
-
-/** What the edge says to a GET of a session, or of its past. */
-interface Answer {
-  readonly head?: HeadJson;
-  readonly page?: PageJson;
-  readonly before?: number;
-  readonly code?: string;
-  readonly retryAfterMs?: number;
-}
-
-const isAnswer = (value: unknown): value is Answer => typeof value === "object" && value !== null;
+import { TENANT } from "./tokens.ts";
 
 const ROLES = [
   { role: "user", level: "all" },
@@ -25,9 +12,16 @@ const ROLES = [
 
 const NAME = "hal";
 
+/** What it writes of one session. */
+interface Lane {
+  readonly producer: string;
+  readonly born: number;
+  number: number;
+}
+
 /**
- * Reads over HTTP, for as long as the world lasts: a session's state, and from there its past page by page back to the
- * first event, each from the node that a load balancer happens to choose.
+ * Somebody who has HTTP only, for as long as the world lasts: reads a session's state, and from there its past page by
+ * page back to the first event, and writes a line now and then, each time at the edge that a load balancer chooses.
  */
 export class Historian {
   readonly #world: World;
@@ -36,6 +30,7 @@ export class Historian {
   readonly #random: Random;
   /** By session: how far it was when this was last told. */
   readonly #told = new Map<string, number>();
+  readonly #lanes = new Map<string, Lane>();
 
   constructor(world: World, sessions: readonly string[], recorder: Recorder) {
     this.#world = world;
@@ -46,57 +41,85 @@ export class Historian {
 
   start(): void {
     const process = this.#world.start(NAME);
-    process.after(0, () => void this.#readOn(process));
+    const caller = new HttpCaller(this.#world, process, this.#random);
+    process.after(0, () => void this.#goOn(caller));
   }
 
-  async #readOn(process: SimProcess): Promise<never> {
+  async #goOn(caller: HttpCaller): Promise<never> {
     for (;;) {
-      await this.#wait(process, 200, 3_000);
-      await this.#walk(process, this.#random.of(this.#sessions), this.#random.of(ROLES));
+      await caller.wait(200, 3_000);
+      const id = this.#random.of(this.#sessions);
+      if (this.#random.chance(0.3)) await this.#write(caller, id);
+      await this.#walk(caller, id, this.#random.of(ROLES));
     }
   }
 
-  async #walk(process: SimProcess, id: string, { role, level }: (typeof ROLES)[number]): Promise<void> {
-    const url = `/v1/sessions/${id}`;
-    const { head } = await this.#get(process, url, role);
-    if (head === undefined) return;
-    this.#judge(id, head);
+  async #walk(caller: HttpCaller, id: string, { role, level }: (typeof ROLES)[number]): Promise<void> {
+    const url = urlOf(id);
+    const { head, ...told } = await caller.call({ method: "get", url, role });
+    if (head === undefined) return this.#refused(id, url, told);
+    this.#isAt(id, head.seq);
     const pages: PageJson[] = [];
     let before = head.nextPage;
     while (before !== undefined) {
-      const answer: Answer = await this.#get(process, `${url}/history?before=${before}`, role);
+      const past = `${url}/history?before=${before}`;
+      const answer: HttpAnswer = await caller.call({ method: "get", url: past, role });
+      if (answer.page === undefined) this.#refused(id, past, answer);
+      else pages.unshift(answer.page);
       ({ before } = answer);
-      if (answer.page !== undefined) pages.unshift(answer.page);
-      if (this.#random.chance(0.2)) await this.#wait(process, 0, 1_500);
+      if (this.#random.chance(0.2)) await caller.wait(0, 1_500);
     }
     this.#recorder.walked.push({ sessionKey: sessionKey(TENANT, id), level, head, pages });
   }
 
-  /** Whoever asks again, at whichever node, is shown what there was, and what has come since. */
-  #judge(id: string, { seq = 0 }: HeadJson): void {
-    const told = this.#told.get(id) ?? 0;
-    if (seq < told) this.#recorder.fault(`kept: ${NAME} is shown ${id} at ${seq}, and was shown it at ${told}`);
-    this.#told.set(id, Math.max(seq, told));
-  }
-
-  /** The answer, asked for until there is one. Empty: there is no such session yet. */
-  async #get(process: SimProcess, url: string, role: (typeof ROLES)[number]["role"]): Promise<Answer> {
-    for (;;) {
-      const token = tokenOf({ participant: NAME, role }, this.#world.issuer, process.clock.now());
-      const { status, text } = (await httpGet(this.#world.wires, process, url, token)) ?? { status: 503, text: "{}" };
-      const answer: unknown = JSON.parse(text);
-      if (!isAnswer(answer)) throw new TypeError(`no answer: ${text.slice(0, 80)}`);
-      if (status === 200) return answer;
-      const { code = "unavailable", retryAfterMs = 0 } = answer;
-      if (code === "session_not_found") return {};
-      if (!isCode(code) || !CODES[code].retryable) {
-        this.#recorder.fault(`${code === "history_lost" ? "resume" : "greeted"}: ${NAME} is told ${code} of ${url}`);
-      }
-      await this.#wait(process, retryAfterMs + 50, retryAfterMs + 500);
+  /** Under the same number until its outcome is known. */
+  async #write(caller: HttpCaller, id: string): Promise<void> {
+    const born = this.#told.get(id);
+    if (born === undefined) return;
+    const lane = this.#lanes.get(id) ?? { producer: this.#random.uuid(), born, number: 0 };
+    this.#lanes.set(id, lane);
+    lane.number += 1;
+    const { producer, number } = lane;
+    const body = { producer, number, born: lane.born, events: lineOf(producer, number) };
+    const url = `${urlOf(id)}/records`;
+    const { seq, code } = await caller.call({ method: "post", url, body, role: "user" });
+    // The session has forgotten this writer: it goes on as another one.
+    if (code === "producer_expired") this.#lanes.delete(id);
+    else if (seq === undefined) this.#refused(id, url, { ...(code !== undefined && { code }) });
+    else {
+      this.#recorder.told.push({
+        sessionKey: sessionKey(TENANT, id),
+        producer,
+        number,
+        verdict: { kind: "duplicate", seq },
+      });
+      this.#isAt(id, seq);
     }
   }
 
-  #wait(process: SimProcess, lowMs: number, highMs: number): Promise<void> {
-    return new Promise((resolve) => void process.after(this.#random.between(lowMs, highMs), resolve));
+  /** Whoever asks again, at whichever node, is shown what there was, and what has come since. */
+  #isAt(id: string, seq: HeadJson["seq"] = 0): void {
+    const told = this.#told.get(id) ?? 0;
+    if (seq < told) this.#recorder.fault(`kept: ${NAME} is told that ${id} is at ${seq}, and was told ${told}`);
+    this.#told.set(id, Math.max(seq, told));
   }
+
+  /** Nothing that it asks for is to be refused for good; but a session has to begin. */
+  #refused(id: string, url: string, { code }: HttpAnswer): void {
+    if (code === "session_not_found" && !this.#told.has(id)) return;
+    const invariant = code === "history_lost" || code === undefined ? "resume" : "greeted";
+    this.#recorder.fault(`${invariant}: ${NAME} is told ${code ?? "nothing"} of ${url}`);
+  }
+}
+
+const urlOf = (id: string): string => `/v1/sessions/${id}`;
+
+/** A message whose text names the record. */
+function lineOf(producer: string, number: number) {
+  const messageId = `${producer}:${number}:0`;
+  return [
+    { messageOpened: { role: "MESSAGE_ROLE_USER" } },
+    { partOpened: { messageId, part: { kind: "PART_KIND_TEXT", text: `line ${number}` }, complete: true } },
+    { messageClosed: { messageId, finish: "FINISH_REASON_STOP" } },
+  ];
 }

@@ -145,6 +145,11 @@ const ofReplica: readonly Mutation[] = [
     "(hasBody ? rooms.use(key) : rooms.useLatest(key))",
     "rooms.use(key)",
   ]),
+  mutation("a record over HTTP is written under a producer of the node's own", [
+    `${EDGE}/http-routes.ts`,
+    "const { producer: p = randomUUID(),",
+    "const { p = randomUUID(),",
+  ]),
   mutation("resume without the first record", [
     `${REPLICA}/recent-records.ts`,
     "return next === undefined || next.seq === seq + 1 ? found : undefined;",
