@@ -96,7 +96,11 @@ export class OneSession implements Replica {
   }
 
   get held(): boolean {
-    return this.#holders.size > 0;
+    return this.holdCount > 0;
+  }
+
+  get holdCount(): number {
+    return this.#holders.size;
   }
 
   readPage = (): Promise<undefined> => Promise.resolve(undefined);

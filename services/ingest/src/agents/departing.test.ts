@@ -222,6 +222,23 @@ describe("SPEC 9.4: an agent that is gone while its arrival is still on its way 
   });
 });
 
+test("SPEC 11: an instance enters its pool again once, and lets go of it, where that is lost while it enters", async () => {
+  const membership = await entered();
+  for (let times = 0; times < 3; times += 1) {
+    replica.lose("catching_up");
+    replica.isSlow = true;
+    clock.advance(500);
+    await settle();
+  }
+  replica.lose("catching_up");
+  replica.arrive();
+  await tryAgain();
+  await tryAgain();
+  expect([presence(), replica.holdCount]).toEqual(["HERE", 1]);
+  await membership.leave("");
+  expect({ presence: presence(), held: replica.held }).toEqual({ presence: "LEFT", held: false });
+});
+
 describe("SPEC 9.3: an agent that comes under a life of its node that is over, which the node has not heard", () => {
   test.each([
     ["to a session", () => stream().join("s")],

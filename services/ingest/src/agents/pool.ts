@@ -27,6 +27,8 @@ export class PoolMembership {
   #joined: JoinedSession | undefined;
   /** The arrival that was written last: until it is judged, nobody is there who could be gone. */
   #arriving: Promise<void> = Promise.resolve();
+  /** The pool was lost here, and is entered again. */
+  #isEnteringAgain = false;
   /** Set: the instance is gone from the pool, or about to be. */
   #departing: Promise<void> | undefined;
 
@@ -168,19 +170,18 @@ export class PoolMembership {
     else void this.#enterAgain();
   }
 
+  /** Once at a time: it is lost also while it is entered, which then fails. */
   async #enterAgain(): Promise<void> {
+    if (this.#isEnteringAgain) return;
+    this.#isEnteringAgain = true;
     const { clock } = this.#options.deps;
-    for (;;) {
+    do {
       await new Promise<void>((resolve) => void clock.after(REENTER_MS, resolve));
-      if (this.#departing !== undefined) return;
-      try {
-        await this.enter();
-        this.listen();
-        return;
-      } catch (error) {
-        this.#failed(error);
-      }
-    }
+      if (this.#departing !== undefined) break;
+      await this.enter().catch((error: unknown) => this.#failed(error));
+    } while (this.#joined?.over !== false);
+    this.#isEnteringAgain = false;
+    this.listen();
   }
 
   #failed(error: unknown): void {
