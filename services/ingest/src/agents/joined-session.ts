@@ -111,6 +111,11 @@ export class JoinedSession {
     return this.#announcing;
   }
 
+  /** Settles when no arrival is under way: until then nobody may be there who could be gone. */
+  async arrived(): Promise<void> {
+    await this.#announcing?.catch(() => undefined);
+  }
+
   async #announce(): Promise<void> {
     const { state } = this.held;
     this.#options.check(state);

@@ -2,7 +2,7 @@ import { create } from "@bufbuild/protobuf";
 import { ReportPresenceRequestSchema } from "@perdure/protocol";
 import type { ManualClock, OneSession } from "@perdure/replica/testing";
 import { beforeEach, describe, expect, test } from "vitest";
-import { oneSessionNode } from "../testing/one-session-node.ts";
+import { oneSessionNode, type OneSessionNode } from "../testing/one-session-node.ts";
 import { ReportedAgents } from "./reported-agents.ts";
 
 const GRANT = {
@@ -18,11 +18,12 @@ const GRANT = {
 
 let clock: ManualClock;
 let replica: OneSession;
+let node: OneSessionNode["node"];
 let reported: ReportedAgents;
 
 beforeEach(() => {
   const parts = oneSessionNode();
-  ({ clock, replica } = parts);
+  ({ clock, replica, node } = parts);
   reported = new ReportedAgents(parts.deps);
 });
 
@@ -40,14 +41,32 @@ async function pass(ms: number): Promise<void> {
   await settle();
 }
 
-test("SPEC 9.3: an agent that reports is here again after its node's life was declared over", async () => {
-  await report();
+function expireNode(): void {
   const actor = { tenant: "acme", participant: "keeper", role: "ROLE_SYSTEM" } as const;
   const events = [{ nodeExpired: { node: "ingest-1", incarnation: 1 } }];
   replica.publish({ producer: "keeper", first: 1, last: 1, actor, events });
   expect(presence()).toBe("LOST");
+}
+
+test("SPEC 9.3: an agent that reports is here again after its node's life was declared over", async () => {
+  await report();
+  expireNode();
   await report();
   expect(replica.state.agents.get("i-1")).toMatchObject({ presence: "AGENT_PRESENCE_HERE", incarnation: 2 });
+});
+
+test("SPEC 9.4: an agent whose last report took longer to come to the log than the next was due is lost all the same", async () => {
+  await report();
+  expireNode();
+  node.incarnation = 2;
+  replica.isSlow = true;
+  const late = report();
+  await settle();
+  await pass(5_000);
+  replica.arrive();
+  await late;
+  await settle();
+  expect({ presence: presence(), held: replica.held }).toEqual({ presence: "LOST", held: false });
 });
 
 describe("SPEC 9.4: an agent that reports, in a session that was lost here", () => {

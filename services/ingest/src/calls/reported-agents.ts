@@ -99,6 +99,7 @@ export class ReportedAgents {
     this.#forget(entry);
     const { sessionKey, agent, entered } = entry;
     const joined = await entered.catch(() => undefined);
+    await joined?.arrived();
     try {
       await writeDeparture(this.#deps, { sessionKey, agent }, { lost: "LOST_REASON_SILENT" });
     } catch (error) {
