@@ -42,6 +42,8 @@ function run(parts: Partial<Service> = {}) {
   return { host, clock, steps, messages, done };
 }
 
+type Run = ReturnType<typeof run>;
+
 /** Lets what is under way settle: every step above is a few microtasks. */
 const settled = () => new Promise((resolve) => setImmediate(resolve));
 
@@ -121,6 +123,19 @@ describe("a service", () => {
     await done;
     expect(await host.exited.promise).toBe(EXIT_CODES.stopped);
     expect(messages).not.toContain("edge could not start");
+  });
+
+  test.each([
+    ["once it has stopped", {}, () => undefined, EXIT_CODES.stopped],
+    ["at the deadline", { stop: never }, ({ clock }: Run) => clock.pass(), EXIT_CODES.deadline],
+    ["at a second signal", { stop: never }, ({ host }: Run) => host.emit("SIGTERM", "SIGTERM"), EXIT_CODES.failed],
+  ])("that is stopped while it starts ends %s, though the start hangs for ever", async (_, parts, then, code) => {
+    const running = run({ ...parts, start: never });
+    running.host.emit("SIGTERM", "SIGTERM");
+    await settled();
+    then(running);
+    await running.done;
+    expect(await running.host.exited.promise).toBe(code);
   });
 
   test("whose stop fails says so", async () => {

@@ -76,19 +76,23 @@ export async function runService(service: Service, options: RunOptions): Promise
     void end(EXIT_CODES.failed, Math.min(deadlineMs, ACCIDENT_DEADLINE_MS), [() => service.stop()]);
   };
 
-  for (const name of SIGNALS) host.on(name, onSignal);
-  for (const name of ACCIDENTS) host.on(name, onAccident);
-  try {
-    await service.start();
-    logger.info({}, `${service.name} serves`);
-  } catch (error) {
-    // Where a signal came first, stop() may well have ended the start with an error.
-    if (!phase.ending) {
+  const begin = async (): Promise<void> => {
+    try {
+      await service.start();
+      logger.info({}, `${service.name} serves`);
+    } catch (error) {
+      // Where a signal came first, stop() may well have ended the start with an error.
+      if (phase.ending) return;
       logger.error({ err: error }, `${service.name} could not start`);
       const code = error instanceof ConfigError ? EXIT_CODES.wrongConfig : EXIT_CODES.failed;
       void end(code, ACCIDENT_DEADLINE_MS, [() => service.stop()]);
     }
-  }
+  };
+
+  for (const name of SIGNALS) host.on(name, onSignal);
+  for (const name of ACCIDENTS) host.on(name, onAccident);
+  // Not waited for: a start that a stop leaves hanging must not keep the process either.
+  void begin();
   const code = await ended.promise;
   for (const name of SIGNALS) host.off(name, onSignal);
   for (const name of ACCIDENTS) host.off(name, onAccident);
