@@ -1,9 +1,10 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import type { Edge } from "@perdure/edge";
+import { LogError } from "@perdure/log";
 import { encodeNodeLease, keyBytes } from "@perdure/protocol";
 import { TOPICS } from "@perdure/replica";
-import { ManualClock } from "@perdure/replica/testing";
+import { alteredLog, ManualClock } from "@perdure/replica/testing";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { RawClient } from "./raw-client.ts";
 import { token, urlOf, World, Writer } from "./support.ts";
@@ -74,6 +75,22 @@ test("so does a port that another process would share", async () => {
   } finally {
     other.kill("SIGKILL");
   }
+});
+
+test("an edge that drains sends its clients elsewhere, though the log takes no lease", async () => {
+  const lease = Promise.withResolvers<never>();
+  let isAway = false;
+  const log = alteredLog(world.log, {
+    append: (topic, ...entry) => (isAway && topic === TOPICS.nodes ? lease.promise : world.log.append(topic, ...entry)),
+  });
+  const leaving = await world.edge({ log });
+  const { client } = await attach("drained", {}, undefined, leaving);
+  isAway = true;
+  const drained = leaving.drain(60_000);
+  expect((await client.next("move")).withinMs).toBeLessThanOrEqual(60_000);
+  client.close();
+  await drained;
+  lease.reject(new LogError("unavailable", "no broker can be reached"));
 });
 
 describe("presence", () => {

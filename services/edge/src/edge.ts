@@ -89,7 +89,8 @@ export async function startEdge(options: EdgeOptions): Promise<Edge> {
     port: listening.port,
     async drain(withinMs) {
       listening.stop();
-      await beat.drain().catch((error: unknown) => logger.warn({ err: error }, "draining could not be announced"));
+      // Not waited for: a log that is away must not take the time in which clients can go elsewhere.
+      beat.drain().catch((error: unknown) => logger.warn({ err: error }, "draining could not be announced"));
       await connections.drain(withinMs);
     },
     async stop() {

@@ -80,13 +80,7 @@ export async function startIngest(options: IngestOptions): Promise<Ingest> {
   const onKeysProblem = (error: unknown): void => logger.warn({ err: error }, "the issuer's keys cannot be read");
   const deps: AgentDeps = {
     replica,
-    node: {
-      name: config.node,
-      get incarnation() {
-        return beat.incarnation;
-      },
-      declaredOver: (incarnation) => beat.declaredOver(incarnation),
-    },
+    node: identityOf(config.node, beat),
     verifier: createVerifier({ ...config.auth, onKeysProblem }),
     clock,
     logger,
@@ -107,7 +101,8 @@ export async function startIngest(options: IngestOptions): Promise<Ingest> {
     port,
     async drain(withinMs) {
       health.drain();
-      await beat.drain();
+      // Not waited for: a log that is away must not take the time in which agents can go elsewhere.
+      beat.drain().catch((error: unknown) => logger.warn({ err: error }, "draining could not be announced"));
       await agents.drain(withinMs);
     },
     async stop() {
@@ -116,7 +111,7 @@ export async function startIngest(options: IngestOptions): Promise<Ingest> {
       await reported.close();
       await writers.close();
       await close(server, clock);
-      await beat.leave();
+      await beat.leave().catch((error: unknown) => logger.warn({ err: error }, "the lease could not be given up"));
       if (options.replica === undefined) await replica.close();
     },
   };
@@ -137,6 +132,16 @@ function beginLease(options: IngestOptions, clock: Clock, onNewLife: () => void)
     onReplaced: () => options.onReplaced?.(),
     onProblem: (error) => logger.warn({ err: error }, "the node's lease could not be written or read"),
   });
+}
+
+function identityOf(name: string, beat: NodeBeat): AgentDeps["node"] {
+  return {
+    name,
+    get incarnation() {
+      return beat.incarnation;
+    },
+    declaredOver: (incarnation) => beat.declaredOver(incarnation),
+  };
 }
 
 function serverOptions({ maxMessageBytes }: IngestLimits) {

@@ -1,5 +1,7 @@
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { LogError } from "@perdure/log";
 import type { EventJson } from "@perdure/protocol";
+import { TOPICS } from "@perdure/replica";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { RawHeart } from "../testing/raw-agent.ts";
 import { opened, Streams } from "../testing/streams.ts";
 import { TestNode } from "../testing/node.ts";
@@ -21,6 +23,19 @@ async function restart(limits: Parameters<typeof TestNode.start>[0]): Promise<vo
 }
 
 const say = (text: string): EventJson => ({ transient: { kind: "typing", data: JSON.stringify(text) } });
+
+test("a node that drains asks its agents to go elsewhere, and stops, though the log takes no lease", async () => {
+  const agent = await streams.welcomed();
+  const { log } = node;
+  const append = log.append.bind(log);
+  const lease = Promise.withResolvers<never>();
+  vi.spyOn(log, "append").mockImplementation((topic, ...entry) =>
+    topic === TOPICS.nodes ? lease.promise : append(topic, ...entry),
+  );
+  void node.ingest.drain(1_000);
+  expect((await agent.next("move")).withinMs).toBeLessThanOrEqual(1_000);
+  lease.reject(new LogError("unavailable", "no broker can be reached"));
+});
 
 describe("who may open a stream", () => {
   test("nobody without a token, with a wrong one, or with one that has ended", async () => {
