@@ -54,7 +54,7 @@ export async function runNode(options: NodeServiceOptions): Promise<void> {
 export function nodeService(options: NodeServiceOptions, onReplaced: () => void): Service {
   const { name, config, logConfig, topics, logger, fetchPauseMs = 0 } = options;
   const starting = new AbortController();
-  let log: Log | undefined;
+  let opening: Promise<Log> | undefined;
   let status: StatusServer | undefined;
   let node: RunningNode | undefined;
   let draining = false;
@@ -68,7 +68,8 @@ export function nodeService(options: NodeServiceOptions, onReplaced: () => void)
     async start() {
       const metrics = createMetrics({ service: name, node: config.node });
       status = await startStatusServer({ ...config.status, registry: metrics, readiness });
-      log = await openLog(logConfig, { topics, node: config.node, logger, fetchPauseMs, signal: starting.signal });
+      opening = openLog(logConfig, { topics, node: config.node, logger, fetchPauseMs, signal: starting.signal });
+      const log = await opening;
       node = await options.start({ log, metrics, onReplaced });
     },
     async drain() {
@@ -78,6 +79,8 @@ export function nodeService(options: NodeServiceOptions, onReplaced: () => void)
     async stop() {
       starting.abort();
       await node?.stop();
+      // A process that exits while a log is being opened may hang: LMDB's threads are at work then.
+      const log = await opening?.catch(() => undefined);
       await log?.close();
       await status?.close();
     },
