@@ -3,11 +3,15 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Log } from "@perdure/log";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import type { LogConfig } from "./config/log-config.ts";
 import { createLogger } from "./logger.ts";
 import { nodeService, type RunningNode } from "./node-service.ts";
+import { openLog } from "./open-log.ts";
 import type { Service } from "./run-service.ts";
 
 const TOPIC = { name: "events", partitions: 1, cleanup: "none" } as const;
+
+const logger = createLogger({ service: "edge", node: "edge-1", level: "silent" });
 
 let dir: string;
 let steps: string[];
@@ -26,14 +30,17 @@ const node: RunningNode = {
   stop: async () => void steps.push(`stop, the log ${(await log?.bounds("events", 0)) ? "open" : "closed"}`),
 };
 
-function service(start: () => Promise<RunningNode>): Service {
+function service(
+  start: () => Promise<RunningNode>,
+  logConfig: LogConfig = { kind: "embedded", dir, partitions: 1 },
+): Service {
   return nodeService(
     {
       name: "edge",
       config: { node: "edge-1", status: { host: "127.0.0.1", port: 0 }, drainMs: 10_000 },
-      logConfig: { kind: "embedded", dir, partitions: 1 },
+      logConfig,
       topics: [TOPIC],
-      logger: createLogger({ service: "edge", node: "edge-1", level: "silent" }),
+      logger,
       start: (parts) => {
         ({ log } = parts);
         return start();
@@ -58,4 +65,22 @@ test("where the node cannot start, its log is closed all the same", async () => 
   await failing.drain();
   await failing.stop();
   await expect(log?.bounds("events", 0)).rejects.toMatchObject({ code: "closed" });
+});
+
+test("a node that is stopped while its log is opened lets go of that log, and does not start", async () => {
+  const stopped = Promise.withResolvers<void>();
+  const logConfig = {
+    kind: "embedded",
+    partitions: 1,
+    get dir() {
+      queueMicrotask(() => stopped.resolve(running.stop()));
+      return dir;
+    },
+  } as const;
+  const running = service(async () => node, logConfig);
+  await expect(running.start()).rejects.toThrow("aborted");
+  await stopped.promise;
+  expect(log).toBeUndefined();
+  const next = await openLog({ kind: "embedded", dir, partitions: 1 }, { topics: [TOPIC], node: "edge-1", logger });
+  await next.close();
 });

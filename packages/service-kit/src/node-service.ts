@@ -68,8 +68,10 @@ export function nodeService(options: NodeServiceOptions, onReplaced: () => void)
     async start() {
       const metrics = createMetrics({ service: name, node: config.node });
       status = await startStatusServer({ ...config.status, registry: metrics, readiness });
+      starting.signal.throwIfAborted();
       opening = openLog(logConfig, { topics, node: config.node, logger, fetchPauseMs, signal: starting.signal });
       const log = await opening;
+      starting.signal.throwIfAborted();
       node = await options.start({ log, metrics, onReplaced });
     },
     async drain() {

@@ -27,17 +27,18 @@ const HOST = "127.0.0.1";
 
 const logger = createLogger({ service: "server", node: "local", level: "info" });
 const auth = { keys: { kind: "secret", secret: readFileSync(settings.NODE_SECRET_FILE, "utf8").trim() } } as const;
-let log: Log | undefined;
+let opening: Promise<Log> | undefined;
 let replica: Replica | undefined;
 let edge: Edge | undefined;
 let ingest: Ingest | undefined;
 let keeper: Keeper | undefined;
 
 async function start(): Promise<void> {
-  log = await openLog(
+  opening = openLog(
     { kind: "embedded", dir: settings.NODE_LOG_FOLDER, partitions: PARTITIONS },
     { topics: topicSpecs(PARTITIONS), node: "local", logger },
   );
+  const log = await opening;
   replica = createReplica({ log, partitions: PARTITIONS, logger });
   const onReplaced = (): void => void process.kill(process.pid, "SIGTERM");
   const shared = { log, replica, partitions: PARTITIONS, logger };
@@ -85,6 +86,8 @@ await runService(
       await ingest?.stop();
       await keeper?.stop();
       await replica?.close();
+      // A process that exits while a log is being opened may hang: LMDB's threads are at work then.
+      const log = await opening?.catch(() => undefined);
       await log?.close();
     },
   },
