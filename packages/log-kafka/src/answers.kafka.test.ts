@@ -104,6 +104,22 @@ class Listener implements TailListener {
   }
 }
 
+describe("a log that is opened", () => {
+  test("while no broker says who it writes as waits for that, and ends when it is told to", async () => {
+    const ended = new AbortController();
+    const asked = Promise.withResolvers<void>();
+    proxy.answering = ({ api, answer }) => {
+      if (api !== Api.initProducerId) return answer;
+      asked.resolve();
+      return undefined;
+    };
+    const opening = open({ signal: ended.signal });
+    await asked.promise;
+    ended.abort();
+    await expect(opening).rejects.toMatchObject({ code: "closed" });
+  });
+});
+
 describe("a topic that is looked up", () => {
   test("while an answer is on its way that does not speak of it is found all the same", async () => {
     await provisioned();

@@ -54,10 +54,9 @@ export class Cluster {
     return this.#unreachableSinceMs === undefined ? 0 : performance.now() - this.#unreachableSinceMs;
   }
 
-  /** Waits for the first broker that answers, for as long as it takes. Throws `closed` when `signal` ends the wait. */
-  async connect(signal: AbortSignal | undefined): Promise<void> {
-    const ended = signal === undefined ? this.closing : AbortSignal.any([signal, this.closing]);
-    const backoff = new Backoff(ended);
+  /** Waits for the first broker that answers, for as long as it takes. Throws `closed` where it is closed before that. */
+  async connect(): Promise<void> {
+    const backoff = new Backoff(this.closing);
     for (;;) {
       try {
         await this.refresh();
@@ -65,7 +64,7 @@ export class Cluster {
       } catch {
         // `refresh` has told it by onStatus; here it is only tried again.
       }
-      if (!(await backoff.wait())) throw new LogError("closed", "the wait for a Kafka broker was ended");
+      if (!(await backoff.wait())) throw waitEnded();
     }
   }
 
@@ -279,6 +278,8 @@ export function noSuchPartition(topic: string, partitionCount: number, partition
   const message = `${topic} has ${partitionCount} partitions, and ${partition} is none of them`;
   return new LogError("no_such_topic", message);
 }
+
+export const waitEnded = (): LogError => new LogError("closed", "the wait for a Kafka broker was ended");
 
 const addressOf = ({ host, port }: Broker): string => `${host}:${port}`;
 

@@ -1,6 +1,6 @@
 import type { Log } from "@perdure/log";
 import { Backoff } from "./backoff.ts";
-import { Cluster } from "./cluster.ts";
+import { Cluster, waitEnded } from "./cluster.ts";
 import { kafkaSettings } from "./config.ts";
 import type { KafkaLogConfig } from "./config.ts";
 import { KafkaLog } from "./kafka-log.ts";
@@ -12,14 +12,21 @@ import { KafkaLog } from "./kafka-log.ts";
  */
 export async function openKafkaLog(config: KafkaLogConfig): Promise<Log> {
   const cluster = new Cluster(kafkaSettings(config));
+  const { signal } = config;
+  // What is being asked ends with it: a broker that is silent would hold it up for as long as a request may take.
+  const onEnded = (): void => void cluster.close();
+  signal?.addEventListener("abort", onEnded, { once: true });
+  if (signal?.aborted === true) onEnded();
   try {
-    await cluster.connect(config.signal);
+    await cluster.connect();
     const log = new KafkaLog(cluster);
     await prepared(log, cluster);
     return log;
   } catch (error) {
     await cluster.close();
     throw error;
+  } finally {
+    signal?.removeEventListener("abort", onEnded);
   }
 }
 
@@ -30,8 +37,9 @@ async function prepared(log: KafkaLog, cluster: Cluster): Promise<void> {
     try {
       await log.prepare();
       return;
-    } catch (error) {
-      if (!(await backoff.wait())) throw error;
+    } catch {
+      // Tried again.
     }
+    if (!(await backoff.wait())) throw waitEnded();
   }
 }
