@@ -2,14 +2,15 @@ import { FIRST_RULES, type PerdureError, RULE_BOOK } from "@perdure/core";
 import { type Appended, partitionOf } from "@perdure/log";
 import type { PageJson, RecordJson } from "@perdure/protocol";
 import type { HeldSession, Replica, SessionListener } from "./api.ts";
-import { recordAppender } from "./record-appender.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import { catchingUp, unavailable } from "./errors.ts";
 import { IdleSet } from "./idle-set.ts";
+import { inTime } from "./in-time.ts";
 import { DEFAULT_REPLICA_LIMITS, type ReplicaLimits, type ReplicaOptions } from "./options.ts";
 import { PageReader } from "./page-reader.ts";
 import { PartitionReplica } from "./partition-replica.ts";
 import { PartitionTail } from "./partition-tail.ts";
+import { recordAppender } from "./record-appender.ts";
 import type { SessionFold } from "./session-fold.ts";
 import { TOPICS } from "./topics.ts";
 
@@ -160,17 +161,15 @@ class LogReplica implements Replica {
   }
 
   /** The outcome, or `catching_up` where it takes longer than an attach may. */
-  async #inTime<Result>(outcome: Promise<Result>, what: string, onLate?: () => void): Promise<Result> {
-    const late = Promise.withResolvers<never>();
+  #inTime<Result>(outcome: Promise<Result>, what: string, onLate?: () => void): Promise<Result> {
     const { attachMs, retryAfterMs } = this.#limits;
-    const cancel = this.#clock.after(attachMs, () => {
-      onLate?.();
-      late.reject(catchingUp(what, retryAfterMs));
+    return inTime(outcome, {
+      clock: this.#clock,
+      waitMs: attachMs,
+      onLate: () => {
+        onLate?.();
+        return catchingUp(what, retryAfterMs);
+      },
     });
-    try {
-      return await Promise.race([outcome, late.promise]);
-    } finally {
-      cancel();
-    }
   }
 }

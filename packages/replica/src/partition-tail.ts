@@ -1,5 +1,6 @@
 import { type Entry, type Log, LogError, type Tail } from "@perdure/log";
 import type { Clock } from "./clock.ts";
+import { inTime } from "./in-time.ts";
 import type { ReplicaLogger } from "./options.ts";
 import { TOPICS } from "./topics.ts";
 
@@ -92,16 +93,9 @@ export class PartitionTail {
     }
   }
 
-  async #inTime<Answer>(answer: Promise<Answer>): Promise<Answer> {
-    const late = Promise.withResolvers<never>();
-    const cancel = this.#clock.after(READ_MS, () =>
-      late.reject(new LogError("unavailable", `no answer came within ${READ_MS} ms`)),
-    );
-    try {
-      return await Promise.race([answer, late.promise]);
-    } finally {
-      cancel();
-    }
+  #inTime<Answer>(answer: Promise<Answer>): Promise<Answer> {
+    const onLate = (): LogError => new LogError("unavailable", `no answer came within ${READ_MS} ms`);
+    return inTime(answer, { clock: this.#clock, waitMs: READ_MS, onLate });
   }
 
   #deliver(partition: number, entries: readonly Entry[], nextOffset: number, end: number): void | Promise<void> {
