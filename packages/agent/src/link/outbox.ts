@@ -180,7 +180,12 @@ export class Outbox {
   /** The answer to one sending of a record. */
   verdict(verdict: VerdictJson): void {
     const item = this.#items[verdict.first - (this.#items[0]?.number ?? 0)];
-    if (item === undefined || this.#isOfOriginal(item) || item.unanswered === 0) return;
+    if (item === undefined) return;
+    if (item.unansweredBefore > 0) {
+      item.unansweredBefore -= 1;
+      return;
+    }
+    if (item.unanswered === 0) return;
     this.#options.window.give(item.bytes?.byteLength ?? 0);
     item.unanswered -= 1;
     const missing = missingFrom(verdict);
@@ -250,12 +255,6 @@ export class Outbox {
       ...(audience === undefined ? {} : { audience }),
       ...(epoch === undefined ? {} : { epoch }),
     };
-  }
-
-  #isOfOriginal(item: Item): boolean {
-    if (item.unansweredBefore === 0) return false;
-    item.unansweredBefore -= 1;
-    return true;
   }
 
   #judge(item: Item, verdict: VerdictJson): void {
