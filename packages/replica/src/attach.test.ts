@@ -208,6 +208,17 @@ describe("a log that has lost what no head covers", () => {
     expect(logger.errors).toContain("history is lost");
   });
 
+  it("is history_lost where that has gone which the ring no longer keeps, and the others go on", async () => {
+    const replica = newReplica({ ringBytes: 1_000 });
+    const other = await replica.attach(OTHER, quiet);
+    await say(20);
+    await test.atRest();
+    await test.log.trim(TOPICS.events, 0, 10);
+    await expect(replica.attach(KEY, quiet)).rejects.toMatchObject({ code: "history_lost" });
+    await other.publish(new SampleWriter("o", "ROLE_USER").create()).applied;
+    expect(other.state.seq).toBe(1);
+  });
+
   it("is history_lost too where the log ends before its heads do", async () => {
     await heads.write(0, {}, 10);
     await expect(newReplica().attach(KEY, quiet)).rejects.toMatchObject({ code: "history_lost" });

@@ -76,13 +76,8 @@ export class SessionLoader {
   async #readUnjudged(session: SessionFold, from: number): Promise<void> {
     const { log, partition, ring } = this.#parts;
     const { sessionKey } = session;
-    try {
-      const records = readRecords({ log, partition, sessionKey }, from, () => ring.start);
-      for await (const record of records) session.take(record);
-    } catch (error) {
-      if (error instanceof LogError && error.code === "offset_trimmed") throw historyLost(sessionKey);
-      throw error;
-    }
+    const records = readRecords({ log, partition, sessionKey }, from, () => ring.start);
+    for await (const record of records) session.take(record);
     if (session.lost !== undefined) throw session.lost;
   }
 
@@ -109,16 +104,19 @@ export class SessionLoader {
   }
 
   async #reread(session: SessionFold, offset: number): Promise<void> {
-    const { log, partition } = this.#parts;
+    const { log, partition, index, ring } = this.#parts;
+    const { sessionKey } = session;
     try {
       const entries = await log.read(TOPICS.events, partition, offset, { maxBytes: REREAD_BYTES });
       for (const entry of entries) {
-        if (entry.value === null || entryKeyText(entry) !== session.sessionKey) continue;
+        if (entry.value === null || entryKeyText(entry) !== sessionKey) continue;
         session.take({ offset: entry.offset, timeMs: entry.timeMs, value: entry.value });
       }
     } catch (error) {
-      // Trimmed meanwhile: the ring says so too, and the load begins again from a newer head.
       if (!(error instanceof LogError && error.code === "offset_trimmed")) throw error;
+      // Trimmed by a keeper: the watermark went before it, the ring says so too, and the load begins from a newer head.
+      await index.current();
+      if (ring.start <= offset) throw historyLost(sessionKey);
     }
   }
 }

@@ -70,9 +70,14 @@ export class HeadLoads {
       if (this.#closed) return;
       if (error instanceof LogError) return this.#later(session, error);
       const status = error instanceof PerdureError && error.code === "rules_too_new" ? error.code : "set_aside";
-      session.stop(status, session.uncovered?.offset ?? 0, error);
+      session.stop(status, this.#unfoldedFrom(session), error);
     }
     if (!this.#closed) this.#parts.onLoaded(session, bytes ?? 0);
+  }
+
+  /** Offset of the first record that the session's head does not cover. */
+  #unfoldedFrom({ key, uncovered }: KeptSession): number {
+    return Number(this.#parts.index.find(key)?.unjudgedFrom ?? uncovered?.offset ?? 0);
   }
 
   /**

@@ -335,4 +335,22 @@ describe("a keeper that does not know a session's rules (SPEC 1: kept, SPEC 14)"
     await world.test.log.trim(TOPICS.events, 0, 4);
     await expect(world.attach(KEY, NEXT_RULE_BOOK)).rejects.toMatchObject({ code: "history_lost" });
   });
+
+  it("sets such a session aside once the rules are known, without holding up the others", async () => {
+    const old = await world.keeper({ node: "keeper-old" });
+    await world.pass(10_000);
+    await upgrade(KEY);
+    await title("b ");
+    await world.pass(20_000);
+    await old.stop();
+    await world.test.log.trim(TOPICS.events, 0, 4);
+    await world.keeper({ node: "keeper-new" }, undefined, NEXT_RULE_BOOK);
+    await title("c ");
+    await world.test.append(OTHER, other.say("hello"));
+    await world.pass(20_000);
+    const { end } = await world.test.log.bounds(TOPICS.events, 0);
+    expect(await world.watermark(0)).toBe(end - 1);
+    expect(await world.indexEntry(KEY)).toMatchObject({ setAside: "2" });
+    await expect(world.attach(KEY, NEXT_RULE_BOOK)).rejects.toMatchObject({ code: "set_aside" });
+  });
 });
