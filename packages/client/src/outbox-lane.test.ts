@@ -252,6 +252,15 @@ describe("order", () => {
     ]);
   });
 
+  test("a gap that this device cannot fill is told to those who wait, also where it was not seen as one at first", async () => {
+    const [first, third] = [1, 3].map((number) => outcomeOf(lane.add(entry(number))));
+    const gap = ack(3, { code: "producer_gap", expected: 2 });
+    lane.onAck(gap);
+    lane.onAck(ack(1));
+    lane.onAck(gap);
+    expect([await first, await third]).toEqual([1, "producer_gap"]);
+  });
+
   test("a gap that this device cannot fill is told to all who wait", async () => {
     const outcomes = [3, 4].map((number) => outcomeOf(lane.add(entry(number))));
     lane.onAck(ack(3, { code: "producer_gap", expected: 1 }));

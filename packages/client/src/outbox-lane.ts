@@ -305,13 +305,14 @@ export class OutboxLane {
   }
 
   #mend(expected: number): void {
-    if (expected === this.#mending || this.#retry.running) return;
+    if (this.#retry.running) return;
     const [first = expected] = this.#waiting.keys();
     if (first > expected) {
       const message = "records before these were lost here; send again";
       this.fail(new PerdureError("producer_gap", message, { expected }));
       return this.#lookAgain();
     }
+    if (expected === this.#mending) return;
     this.#mending = expected;
     this.#sendFrom(expected);
   }
