@@ -33,8 +33,9 @@ export interface ClientOptions extends Partial<ConnectionSettings> {
   readonly getToken: () => string | Promise<string>;
   /** What people see of this device. */
   readonly device?: string;
-  /** Default: the page's sessionStorage and localStorage; in Node, memory. */
+  /** Default: the page's sessionStorage and localStorage; in Node, memory. May lose what was written last, but not more. */
   readonly storage?: ClientStorage;
+  /** Default: the page's, which browsers have over TLS and on localhost. Without them, pages of one storage send the same. */
   readonly locks?: LockManager;
   readonly webSocket?: SocketConstructor;
   readonly clock?: Clock;
@@ -47,7 +48,7 @@ export interface ClientOptions extends Partial<ConnectionSettings> {
   readonly random?: () => number;
   /** Calls once, soon; default: with the next frame of a visible page. */
   readonly schedule?: (call: () => void) => void;
-  /** Names this page load; unique. */
+  /** Names this page load; unique, and at most 32 of `A-Z a-z 0-9 -`. */
   readonly page?: string;
 }
 

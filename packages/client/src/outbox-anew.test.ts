@@ -73,7 +73,7 @@ function leave(page: Outbox): void {
   sent = [];
 }
 
-test("SPEC 1: what is sent anew for a page that is gone takes no number which that one may have used for something else", async () => {
+test("SPEC 4: what is sent anew for a page that is gone goes by the name under which that one has sent it, or would have", async () => {
   const gone = pageCalled("gone");
   for (const parentId of ["there", "gone:1:0", "there"]) void add(gone, parentId);
   answer(gone, "gone:1", "unavailable", unknown);
@@ -84,12 +84,12 @@ test("SPEC 1: what is sent anew for a page that is gone takes no number which th
   const losses = takeOver(page, "gone");
   answer(page, "gone:1", "session_full");
   answer(page, "gone:2", "not_found");
-  expect(sent).toEqual(["gone:1", "gone:2", "page:1"]);
-  expect([...stored.keys()]).toEqual(["page:1"]);
-  const own = add(page, "page:1:0");
+  expect(sent).toEqual(["gone:1", "gone:2", "gone_2:1"]);
+  expect([...stored.keys()]).toEqual(["gone:2"]);
+  const own = add(page, "gone_2:1:0");
+  answer(page, "gone_2:1");
   answer(page, "page:1");
-  answer(page, "page-2:1");
-  expect([await own, losses, stored.size]).toEqual(["page-2:1:0", [1], 0]);
+  expect([await own, losses, stored.size]).toEqual(["page:1:0", [1], 0]);
 });
 
 test("SPEC 10: a record follows one of another page also where it was judged before that one, and both pages are gone", async () => {
@@ -104,8 +104,8 @@ test("SPEC 10: a record follows one of another page also where it was judged bef
   const losses = [takeOver(page, "first"), takeOver(page, "second")];
   answer(page, "first:1");
   answer(page, "second:1", "not_found");
-  expect(sent).toEqual(["first:1", "second:1", "page:1"]);
-  answer(page, "page:1");
+  expect(sent).toEqual(["first:1", "second:1", "second_1:1"]);
+  answer(page, "second_1:1");
   await Promise.resolve();
   expect([losses, stored.size]).toEqual([[[], []], 0]);
 });
@@ -117,11 +117,34 @@ test("SPEC 12: what has become too large for the connection when it goes anew is
   answer(page, "page:1", "unavailable", unknown);
   answer(page, "page:2", "not_found");
   clock.advance(100);
-  tooLarge = new Set(["page:3"]);
+  tooLarge = new Set(["page_2:1"]);
   answer(page, "page:1", "session_full");
-  expect([await second, sent]).toEqual(["too_large", ["page:1", "page:2", "page:1", "page:2", "page:3"]]);
-  answer(page, "page:3", "invalid_event");
+  expect([await second, sent]).toEqual(["too_large", ["page:1", "page:2", "page:1", "page:2", "page_2:1"]]);
+  answer(page, "page_2:1", "invalid_event");
   expect([page.size, stored.size]).toEqual([0, 0]);
+});
+
+test("SPEC 12: what went anew and the session has forgotten is refused alone", async () => {
+  const page = pageCalled("page");
+  const outcomes = ["there", "page:1:0", "there"].map((parentId) => add(page, parentId));
+  answer(page, "page:1", "session_full");
+  answer(page, "page:2", "not_found");
+  answer(page, "page_2:1", "producer_expired");
+  answer(page, "page:3");
+  expect(await Promise.all(outcomes)).toEqual(["session_full", "producer_expired", "page:3:0"]);
+});
+
+test("SPEC 4: what went anew hears nothing more from the name before", async () => {
+  const page = pageCalled("page");
+  const outcomes = ["there", "page:1:0"].map((parentId) => add(page, parentId));
+  page.attached();
+  for (let times = 0; times < 2; times += 1) {
+    answer(page, "page:1", "session_full");
+    answer(page, "page:2", "not_found");
+  }
+  expect(sent).toEqual(["page:1", "page:2", "page:1", "page:2", "page_2:1"]);
+  answer(page, "page_2:1");
+  expect(await Promise.all(outcomes)).toEqual(["session_full", "page_2:1:0"]);
 });
 
 test("SPEC 12: nothing is sent anew that is given up with what it waited for", async () => {

@@ -72,10 +72,10 @@ describe("a record that is not taken while it is unknown what became of one that
     clock.advance(100);
     answer("page:1", "session_full");
     answer("page:2", "not_found");
-    expect([sent, [...stored]]).toEqual([["page:1", "page:2", "page:1", "page:2", "page:3"], ["page:3"]]);
+    expect([sent, [...stored]]).toEqual([["page:1", "page:2", "page:1", "page:2", "page_2:1"], ["page:2"]]);
     expect(written).toContain('"parentId":"there"');
-    answer("page:3");
-    expect(await second).toBe("page:3:0");
+    answer("page_2:1");
+    expect(await second).toBe("page_2:1:0");
   });
 
   test("waits over a reconnect, and is sent anew once", async () => {
@@ -86,9 +86,9 @@ describe("a record that is not taken while it is unknown what became of one that
     page.detached();
     page.attached();
     answer("page:1", "session_full");
-    answer("page:3", "not_found");
+    answer("page_2:1", "not_found");
     expect([await second, stored.size]).toEqual(["not_found", 0]);
-    expect(sent).toEqual(["page:1", "page:2", "page:1", "page:2", "page:3"]);
+    expect(sent).toEqual(["page:1", "page:2", "page:1", "page:2", "page_2:1"]);
   });
 
   test("SPEC 11: goes on with a thousand that follow it, each once, as soon as the first has its verdict", async () => {
@@ -101,9 +101,9 @@ describe("a record that is not taken while it is unknown what became of one that
     sent = [];
     answer("page:1", "session_full");
     expect(sent).toHaveLength(count);
-    expect(written).toContain(`"parentId":"page:${2 * count}:0"`);
+    expect(written).toContain(`"parentId":"page_${count}:1:0"`);
     for (const record of sent) answer(record);
-    expect((await Promise.all(outcomes)).at(-1)).toBe(`page:${2 * count + 1}:0`);
+    expect((await Promise.all(outcomes)).at(-1)).toBe(`page_${count + 1}:1:0`);
   });
 
   test("is refused where it refers to nothing of the kind", async () => {
@@ -130,8 +130,8 @@ describe("a record that refers to one of an earlier page", () => {
     unknown("gone:1");
     answer("page:1", "not_found");
     answer("gone:1");
-    answer("page:2");
-    expect([await own, sent]).toEqual(["page:2:0", ["gone:1", "page:1", "page:2"]]);
+    answer("page_1:1");
+    expect([await own, sent]).toEqual(["page_1:1:0", ["gone:1", "page:1", "page_1:1"]]);
     expect(written).toContain('"parentId":"gone:1:0"');
   });
 
@@ -142,8 +142,8 @@ describe("a record that refers to one of an earlier page", () => {
     adopt("there");
     const own = add("gone:1:0");
     for (const record of answers) answer(record, record === "gone:1" ? "session_full" : "not_found");
-    answer("page:2");
-    expect(await own).toBe("page:2:0");
+    answer("page_1:1");
+    expect(await own).toBe("page_1:1:0");
     expect(written).toContain('"parentId":"there"');
   });
 });
@@ -164,19 +164,19 @@ describe("an edit", () => {
     answer("page:2", "not_found");
     clock.advance(100);
     answer("page:1", "too_large");
-    answer("page:3", "not_found");
+    answer("page_2:1", "not_found");
     expect([await edit, stored.size]).toEqual(["not_found", 0]);
   });
 
-  test("SPEC 10: of a message that goes on under another number is one of that", async () => {
+  test("SPEC 10: of a message that goes on under another name is one of that", async () => {
     void add("there");
     void add("page:1:0");
     const edit = add("page:1:0", "page:2:0");
     answer("page:1", "session_full");
     answer("page:2", "not_found");
     answer("page:3", "not_found");
-    expect(written).toContain('"parentId":"there","editOf":"page:4:0"');
-    for (const record of ["page:4", "page:5"]) answer(record);
-    expect(await edit).toBe("page:5:0");
+    expect(written).toContain('"parentId":"there","editOf":"page_2:1:0"');
+    for (const record of ["page_2:1", "page_3:1"]) answer(record);
+    expect(await edit).toBe("page_3:1:0");
   });
 });

@@ -6,12 +6,14 @@ import { refusal } from "./failure.ts";
 import {
   idsOf,
   isStandIn,
+  nameOf,
+  type Numbered,
   type OutboxEntry,
   parentOf,
   refersTo,
   renamed,
-  renumbered,
   reparented,
+  sentAnew,
   standInFor,
 } from "./outbox-entry.ts";
 import { Timer } from "./timer.ts";
@@ -44,8 +46,6 @@ export interface LaneOptions {
   readonly onChange: () => void;
   /** All lanes of the session, this one too: what waits in one may refer to what waits in another. */
   readonly lanes: () => Iterable<OutboxLane>;
-  /** Where a record goes that is sent anew. Absent: here. */
-  readonly anewIn?: () => OutboxLane;
 }
 
 interface Waiting {
@@ -54,7 +54,7 @@ interface Waiting {
   /** Sendings on this connection that have had no answer; of a stand-in, those of what it stands in for, answered first. */
   unanswered: number;
   isKept: boolean;
-  /** It has its verdict, or goes on under another number. */
+  /** It has its verdict. */
   isOver: boolean;
 }
 
@@ -110,8 +110,9 @@ export class OutboxLane {
     return promise;
   }
 
-  idOf(number: number): IdOf {
-    return (index) => `${idsOf(this.producer, number)}${index}`;
+  idOf(record: Numbered): IdOf {
+    const ids = idsOf(this.producer, record);
+    return (index) => `${ids}${index}`;
   }
 
   /** Stores what is not stored yet as far as there is room, and in order: a page that takes over needs all numbers. */
@@ -132,17 +133,19 @@ export class OutboxLane {
     for (const waiting of this.#waiting.values()) waiting.unanswered = 0;
   }
 
-  onAck(ack: AckFrame): void {
-    const waiting = this.#waiting.get(ack.n);
-    if (waiting === undefined) return;
+  /** `number`, `anew`: which record the answer is for. */
+  onAck(ack: AckFrame, number = ack.n, anew?: number): void {
+    const waiting = this.#waiting.get(number);
+    // What it was sent as before has had its verdict.
+    if (waiting === undefined || waiting.entry.anew !== anew) return;
     const isCounted = waiting.unanswered > 0;
     if (isCounted) waiting.unanswered -= 1;
     const { code, message, winner, expected, retryAfterMs } = ack;
     if (code === undefined) return this.#accept(waiting);
-    if (code === "producer_gap") return this.#mend(expected ?? ack.n);
+    if (code === "producer_gap" && anew === undefined) return this.#mend(expected ?? number);
     if (code === "not_attached") return;
     // Nobody knows of a verdict. One that there is after all is what the same number hears next.
-    if (retryAfterMs !== undefined) return this.#sendLater(ack.n, retryAfterMs);
+    if (retryAfterMs !== undefined) return this.#sendLater(number, retryAfterMs);
     const error = refusal(code, message, winner === undefined ? {} : { winner });
     if (expected === ack.n) {
       if (!isStandIn(waiting.entry)) return this.#giveUp(waiting, error);
@@ -184,13 +187,13 @@ export class OutboxLane {
 
   #accept(waiting: Waiting): void {
     this.#markEarly(waiting.entry);
-    this.#settle(waiting, this.idOf(waiting.entry.number));
+    this.#settle(waiting, this.idOf(waiting.entry));
     this.#lookAgain();
   }
 
   #refuse(waiting: Waiting, error: PerdureError): void {
-    this.#settle(waiting, error);
     this.#moveFrom(waiting.entry);
+    this.#settle(waiting, error);
     this.#lookAgain();
   }
 
@@ -223,45 +226,45 @@ export class OutboxLane {
   #standIn(waiting: Waiting, error: PerdureError): void {
     const { entry, settle } = waiting;
     waiting.settle = () => undefined;
-    this.#change(waiting, standInFor(entry));
     this.#moveFrom(entry);
+    this.#change(waiting, standInFor(entry));
     this.#options.onChange();
     settle(error);
     this.#lookAgain();
   }
 
-  /**
-   * It was refused because what it refers to was not there, which nobody could know when it was sent: it goes behind all
-   * else, as it would have been written by now.
-   */
+  /** It was refused because what it refers to was not there, which nobody could know when it was sent. */
   #sendAnew(waiting: Waiting): void {
-    const { entry } = waiting;
-    // The connection may not take it now, and then this is looked at again before it is gone here.
-    waiting.isOver = true;
     this.#early.delete(waiting);
-    const lane = this.#options.anewIn?.() ?? this;
-    const number = lane.nextNumber;
-    const [ids, newIds] = [idsOf(this.producer, entry.number), idsOf(lane.producer, number)];
-    this.#changeAll((other) => renamed(other, ids, newIds));
-    const anew = renumbered(entry, number, ids, newIds);
-    lane.#put({ ...waiting, entry: anew, unanswered: 0, isKept: false, isOver: false });
-    this.#take(waiting);
+    const { entry } = waiting;
+    const anew = sentAnew(this.producer, entry);
+    const [ids, newIds] = [idsOf(this.producer, entry), idsOf(this.producer, anew)];
+    this.#changeAll((other) => (other === entry ? entry : renamed(other, ids, newIds)));
+    this.#change(waiting, anew);
+    waiting.unanswered = 0;
+    this.#options.onChange();
+    if (!this.#retry.running) this.#transmit(waiting);
   }
 
-  /** What refers to it from another lane may have been judged before it was there: that verdict is none. */
-  #markEarly({ number }: OutboxEntry): void {
-    const ids = idsOf(this.producer, number);
+  /** What refers to it from another producer may have been judged before it was there: that verdict is none. */
+  #markEarly(entry: OutboxEntry): void {
+    const ids = idsOf(this.producer, entry);
+    const { producer } = nameOf(this.producer, entry);
     this.#changeAll((other, lane) => {
-      const isEarly = lane !== this && other.isMoved !== true && refersTo(other, ids);
-      return isEarly ? { ...other, isMoved: true } : other;
+      const isOrdered = nameOf(lane.producer, other).producer === producer;
+      return isOrdered || other.isMoved === true || !refersTo(other, ids) ? other : { ...other, isMoved: true };
     });
   }
 
-  /** What follows a message that will never be there follows what that one would have. */
+  /**
+   * What follows a message that will never be there follows what that one would have. As in `#sendAnew`, that is stored
+   * before the message itself is changed or gone: the storage may lose what was written last, and what was left behind
+   * would refer to nothing.
+   */
   #moveFrom(gone: OutboxEntry): void {
     if (isStandIn(gone)) return;
     const parent = parentOf(gone);
-    this.#changeAll((other) => reparented(other, idsOf(this.producer, gone.number), parent));
+    this.#changeAll((other) => reparented(other, idsOf(this.producer, gone), parent));
   }
 
   #changeAll(changed: (entry: OutboxEntry, lane: OutboxLane) => OutboxEntry): void {
@@ -276,9 +279,9 @@ export class OutboxLane {
   /** Something that the record refers to and that has no verdict yet. */
   #unjudgedIn(waiting: Waiting): Waiting | undefined {
     for (const lane of this.#options.lanes()) {
-      for (const [number, other] of lane.#waiting) {
+      for (const other of lane.#waiting.values()) {
         const isOther = other !== waiting && !isStandIn(other.entry);
-        if (isOther && refersTo(waiting.entry, idsOf(lane.producer, number))) return other;
+        if (isOther && refersTo(waiting.entry, idsOf(lane.producer, other.entry))) return other;
       }
     }
     return undefined;
@@ -288,7 +291,7 @@ export class OutboxLane {
   #lookAgain(): void {
     for (const lane of this.#options.lanes()) {
       for (const [waiting, awaited] of [...lane.#early]) {
-        if (waiting.isOver) continue;
+        if (!lane.#early.has(waiting)) continue;
         const isMoved = waiting.entry.isMoved === true;
         if (!isMoved && !awaited.isOver && !isStandIn(awaited.entry)) continue;
         const next = isMoved ? undefined : this.#unjudgedIn(waiting);
@@ -306,7 +309,8 @@ export class OutboxLane {
 
   #mend(expected: number): void {
     if (this.#retry.running) return;
-    const [first = expected] = this.#waiting.keys();
+    // What goes anew has had its number judged.
+    const { number: first = expected } = this.entries.find(({ anew }) => anew === undefined) ?? {};
     if (first > expected) {
       const message = "records before these were lost here; send again";
       this.fail(new PerdureError("producer_gap", message, { expected }));
@@ -331,7 +335,8 @@ export class OutboxLane {
 
   /** False: the session is not attached. */
   #transmit(waiting: Waiting): boolean {
-    const outcome = this.#options.transmit(this.producer, waiting.entry);
+    const { producer, number } = nameOf(this.producer, waiting.entry);
+    const outcome = this.#options.transmit(producer, { ...waiting.entry, number });
     if (outcome === "sent" && !isStandIn(waiting.entry)) waiting.unanswered += 1;
     if (!(outcome instanceof PerdureError)) return outcome === "sent";
     if (isStandIn(waiting.entry)) return false;

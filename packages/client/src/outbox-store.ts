@@ -21,7 +21,7 @@ export interface OutboxStoreOptions {
   readonly prefix: string;
   /** Names this page load. */
   readonly page: string;
-  /** Absent: the store has one user at a time, and whatever is in it may be taken over. */
+  /** Absent: nobody knows which pages live, and what is in the store may be sent by several at once. */
   readonly locks: LockManager | undefined;
   /** The store takes no more of the session; told again only when it has taken some meanwhile. */
   readonly onFull: (session: string) => void;
@@ -34,6 +34,9 @@ const KEY_PATTERN = /^(.+):([^:]+):([\w-]+):(\d+)$/;
  * Keeps unacknowledged records over page loads, once it is known whose they are. Each page holds a Web Lock of its own name
  * for as long as it lives, so that another page which gets that lock knows the owner to be gone, and is the only one to
  * take over.
+ *
+ * What is read may be older than what was written, since a browser that crashes may lose the last writes. It makes no
+ * second event all the same, as each record goes by the same names whoever sends it (`nameOf`): docs/architecture.md.
  */
 export class OutboxStore implements LaneStore {
   readonly #options: OutboxStoreOptions;

@@ -121,7 +121,7 @@ test("SPEC 10: what followed a message that was refused goes on also where its p
   const entries = [...stored.values()].map((text): unknown => JSON.parse(text)).filter(isEntry);
   page.adopt({ page: "gone", session: "trip", producer: "gone", entries }, ({ number }) => losses.push(number));
   page.onAck({ t: "ack", h: 1, p: "gone", n: 2, s: 4, code: "not_found" });
-  page.onAck({ t: "ack", h: 1, p: "page", n: 1, s: 5 });
+  page.onAck({ t: "ack", h: 1, p: "gone_2", n: 1, s: 5 });
   await Promise.resolve();
-  expect([sent, losses, stored.size]).toEqual([["gone:1", "gone:2", "gone:2", "page:1"], [], 0]);
+  expect([sent, losses, stored.size]).toEqual([["gone:1", "gone:2", "gone:2", "gone_2:1"], [], 0]);
 });

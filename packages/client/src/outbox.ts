@@ -1,13 +1,13 @@
 import { type Code, PerdureError } from "@perdure/core";
 import type { AudienceJson, EventJson } from "@perdure/protocol";
 import type { AckFrame } from "@perdure/protocol/frames";
-import { isStandIn, type OutboxEntry } from "./outbox-entry.ts";
+import { anewOf, isStandIn, nameOf, type OutboxEntry } from "./outbox-entry.ts";
 import { type IdOf, type LaneName, type LaneOptions, OutboxLane } from "./outbox-lane.ts";
 import type { StoredLane } from "./outbox-store.ts";
 import type { PendingRecord } from "./pending.ts";
 
 /** `producer`: what its producers' ids begin with, unique to this outbox. */
-export interface OutboxOptions extends Omit<LaneOptions, "name" | "lanes" | "anewIn">, LaneName {
+export interface OutboxOptions extends Omit<LaneOptions, "name" | "lanes">, LaneName {
   /** Records that may wait for their verdict. */
   readonly unjudgedCount: number;
 }
@@ -35,8 +35,6 @@ export class Outbox {
   /** By producer: of this page, and of pages that are gone. */
   readonly #lanes = new Map<string, OutboxLane>();
   #own: OutboxLane | undefined;
-  /** What is sent anew of pages that are gone. */
-  #anew: OutboxLane | undefined;
   #generation = 0;
   #born = 0;
   #epoch: number | undefined;
@@ -48,7 +46,7 @@ export class Outbox {
   /** What waits. */
   get pending(): readonly PendingRecord[] {
     return [...this.#lanes.values()].flatMap(({ producer, entries }) =>
-      entries.map(({ number, events }) => ({ producer, number, events })),
+      entries.map((entry) => ({ ...nameOf(producer, entry), events: entry.events })),
     );
   }
 
@@ -77,7 +75,7 @@ export class Outbox {
     this.#epoch = epoch;
     const lane = (this.#own ??= this.#begin(seq));
     const number = lane.nextNumber;
-    const applied = lane.add({ number, born: this.#born, ...draft(lane.idOf(number)) });
+    const applied = lane.add({ number, born: this.#born, ...draft(lane.idOf({ number })) });
     applied.catch((error: unknown) => this.#retire(lane, error));
     return applied;
   }
@@ -91,12 +89,10 @@ export class Outbox {
   /** Sends what is stored and has nobody who sends it, under its id. `onRefused`: nobody else waits for the outcome. */
   adopt(stored: StoredLane, onRefused: (entry: OutboxEntry, error: unknown) => void): void {
     if (this.#lanes.has(stored.producer)) return;
-    // Nobody knows which numbers that page had used beyond those stored.
-    const lane = this.#lane(stored, () => (this.#anew ??= this.#beginAnew()));
+    const lane = this.#lane(stored);
     this.#putOwnLast();
     for (const entry of stored.entries) {
       lane.add(entry, true).catch((error: unknown) => {
-        if (isLostProducer(error)) this.#anew = undefined;
         if (!isStandIn(entry)) onRefused(entry, error);
       });
     }
@@ -111,13 +107,15 @@ export class Outbox {
   }
 
   onAck(ack: AckFrame): void {
-    this.#lanes.get(ack.p)?.onAck(ack);
+    const lane = this.#lanes.get(ack.p);
+    if (lane !== undefined) return lane.onAck(ack);
+    const { producer = "", number, anew } = anewOf({ producer: ack.p, number: ack.n }) ?? {};
+    this.#lanes.get(producer)?.onAck(ack, number, anew);
   }
 
   /** Gives up on all that waits. Its numbers are gone, so what comes next goes under a new producer. */
   fail(error: PerdureError): void {
     this.#own = undefined;
-    this.#anew = undefined;
     for (const lane of this.#lanes.values()) lane.fail(error);
   }
 
@@ -127,19 +125,13 @@ export class Outbox {
 
   #begin(seq: number): OutboxLane {
     this.#born = seq;
-    return this.#lane(this.#nextName());
-  }
-
-  #beginAnew(): OutboxLane {
-    const lane = this.#lane(this.#nextName());
-    this.#putOwnLast();
-    return lane;
-  }
-
-  #nextName(): LaneName {
     this.#generation += 1;
     const { page, session, producer } = this.#options;
-    return { page, session, producer: this.#generation === 1 ? producer : `${producer}-${this.#generation}` };
+    return this.#lane({
+      page,
+      session,
+      producer: this.#generation === 1 ? producer : `${producer}-${this.#generation}`,
+    });
   }
 
   /** Where the session no longer knows the producer, a new id goes on. */
@@ -147,10 +139,10 @@ export class Outbox {
     if (isLostProducer(error) && this.#own === lane) this.#own = undefined;
   }
 
-  #lane({ page, session, producer }: LaneName, anewIn?: LaneOptions["anewIn"]): OutboxLane {
+  #lane({ page, session, producer }: LaneName): OutboxLane {
     const lanes = (): Iterable<OutboxLane> => this.#lanes.values();
     const name = { page, session, producer };
-    const lane = new OutboxLane({ ...this.#options, name, lanes, ...(anewIn !== undefined && { anewIn }) });
+    const lane = new OutboxLane({ ...this.#options, name, lanes });
     this.#lanes.set(producer, lane);
     return lane;
   }
