@@ -18,10 +18,14 @@ const CHURN = Math.max(1, Math.round(clientCount / 40));
 
 const claims = { participant: "ann", tenant: TENANT, role: "user", sessions: ["*"], mayCreate: true } as const;
 const token = await mintToken(env("CHAOS_SECRET"), claims, HOUR_MS);
-const rooms = Array.from({ length: sessionCount }, (_, index) => {
-  const ownCount = Math.floor(clientCount / sessionCount) + (index < clientCount % sessionCount ? 1 : 0);
-  return new Room({ url: env("CHAOS_URL"), token, id: `room-${index}`, clientCount: ownCount, random });
-});
+/** None before the first order: until then this process holds what it holds without clients. */
+let rooms: readonly Room[] = [];
+
+const roomsOf = (): readonly Room[] =>
+  Array.from({ length: sessionCount }, (_, index) => {
+    const ownCount = Math.floor(clientCount / sessionCount) + (index < clientCount % sessionCount ? 1 : 0);
+    return new Room({ url: env("CHAOS_URL"), token, id: `room-${index}`, clientCount: ownCount, random });
+  });
 
 const say = (word: ClientsWord): void => void process.send?.(word);
 let asking = new AbortController();
@@ -50,6 +54,7 @@ async function churn(signal: AbortSignal): Promise<void> {
 
 const obey: Readonly<Record<ClientsOrder["do"], (order: ClientsOrder) => Promise<void> | void>> = {
   ask: () => {
+    rooms = roomsOf();
     asking = new AbortController();
     for (const room of rooms) void room.ask(asking.signal);
     void churn(asking.signal);
@@ -71,6 +76,9 @@ const obey: Readonly<Record<ClientsOrder["do"], (order: ClientsOrder) => Promise
   },
 };
 
-process.on("message", (order: ClientsOrder) => void obey[order.do](order));
+// What it holds is asked of tell-handles.ts in the same way.
+process.on("message", (order: ClientsOrder | { readonly tell: string }) => {
+  if ("do" in order) void obey[order.do](order);
+});
 setInterval(progress, EVERY_MS);
 console.log("clients are there");

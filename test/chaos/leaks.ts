@@ -12,11 +12,11 @@ const EVERY_MS = 500;
 const GROWTH = 10;
 
 function growthOf(kind: string, brokerCount: number): number {
-  if (kind.startsWith("socket to ")) return GROWTH;
+  if (kind.startsWith("socket to ")) return brokerCount === 0 ? 0 : GROWTH;
   return kind === "handle TCPSocketWrap" || kind === "handle Timeout" ? GROWTH * brokerCount : 0;
 }
 
-/** Whatever there is more of than before, after a while to let go. */
+/** Whatever there is more of than before, after a while to let go. `brokerCount`: that the process itself speaks to. */
 export async function leaksIn({ name, program }: MortalProgram, before: Held, brokerCount: number): Promise<string[]> {
   const limitMs = performance.now() + IDLE_MS;
   for (;;) {

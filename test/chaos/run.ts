@@ -68,6 +68,7 @@ class ChaosRun {
   readonly #complaints: string[] = [];
   readonly #harmer: Harmer;
   #clients: MortalProgram | undefined;
+  #clientsIdle: Held = new Map();
   #progress: ClientsProgress | undefined;
   #seen: ClientsSeen | undefined;
 
@@ -126,6 +127,7 @@ class ChaosRun {
       else this.#seen = word;
     });
     await clients.works();
+    this.#clientsIdle = await heldBy(clients.program);
     this.#order("ask");
     await until("all clients being there", () => (this.#progress?.live ?? 0) === clientCount);
     this.#step(`${clientCount} clients in ${sessionCount} sessions`);
@@ -182,10 +184,11 @@ class ChaosRun {
     await this.#expectRight("after the agents left", true);
     this.#order("close");
     const servers = this.#fleet.programs.filter(({ kind }) => kind !== "agent");
-    this.#step("nobody is connected any more; what do the servers still hold?");
+    this.#step("nobody is connected any more; what do the servers and the clients' process still hold?");
     const leaks = servers.map((server) =>
       leaksIn(server, idleBefore.get(server.kind) ?? new Map<string, number>(), this.#options.brokerCount),
     );
+    if (this.#clients !== undefined) leaks.push(leaksIn(this.#clients, this.#clientsIdle, 0));
     this.#complaints.push(...(await Promise.all(leaks)).flat());
     if (this.#options.log === "embedded") await Promise.all(servers.map((server) => server.stop()));
   }
