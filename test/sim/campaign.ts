@@ -37,6 +37,13 @@ export async function campaign({ firstSeed, seedCount, seconds, realMs }: Campai
   return { seeds, records, traceHash, failure: undefined };
 }
 
+/** One plan, as it was found. */
+export async function replay(plan: Plan): Promise<CampaignResult> {
+  const outcome = await run(plan);
+  const { records, traceHash, faults } = outcome;
+  return { seeds: 1, records, traceHash, failure: faults.length === 0 ? undefined : { plan, outcome } };
+}
+
 /** The part of a finding that stays the same when a plan is made smaller: the invariant. */
 const invariantOf = (faults: readonly string[]): string => faults[0]?.split(":")[0] ?? "";
 

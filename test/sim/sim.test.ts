@@ -1,6 +1,9 @@
 import { execFile } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
 import { promisify } from "node:util";
-import { describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { planOf } from "./plan/plan.ts";
 import { shrink } from "./plan/shrink.ts";
 
@@ -11,6 +14,13 @@ async function sim(...args: readonly string[]): Promise<string> {
   const { stdout } = await promisify(execFile)(process.execPath, [MAIN, ...args], { encoding: "utf8" });
   return stdout;
 }
+
+/** What a run says that finds something. */
+const failing = (...args: readonly string[]): Promise<string> =>
+  sim(...args).then(
+    (output) => Promise.reject(new Error(`nothing was found: ${output}`)),
+    (error: unknown) => (error instanceof Error && "stdout" in error ? String(error.stdout) : ""),
+  );
 
 describe("the simulator", () => {
   test("finds nothing wrong in its first seeds", async () => {
@@ -44,10 +54,20 @@ describe("the simulator", () => {
   });
 
   test("catches a planted bug and names the invariant", async () => {
-    const caught = await sim("--mutation", "watermark one too far", "--seeds", "10", "--json").catch((error: unknown) =>
-      error instanceof Error && "stdout" in error ? String(error.stdout) : "",
-    );
+    const caught = await failing("--mutation", "watermark one too far", "--seeds", "10", "--json");
     expect(caught).toMatch(/"(same state|kept|resume): /);
+  });
+
+  test("does again what the smallest plan says that it has found", async () => {
+    const mutation = ["--mutation", "a request decided twice"] as const;
+    const found = await failing(...mutation, "--seeds", "10");
+    expect(found).toMatch(/^ {2}one winner: /m);
+    expect(Number(/, (\d+) of \d+ steps/.exec(found)?.[1])).toBeLessThan(20);
+    const file = join(mkdtempSync(join(tmpdir(), "perdure-plan-")), "plan.json");
+    onTestFinished(() => rmSync(dirname(file), { recursive: true }));
+    writeFileSync(file, found.slice(found.indexOf("\n{")));
+    expect(await failing(...mutation, "--plan", file)).toMatch(/^ {2}one winner: /m);
+    expect(await sim("--plan", file)).toContain("nothing wrong");
   });
 });
 
