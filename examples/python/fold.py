@@ -72,6 +72,7 @@ class State:
         self.messages: dict[str, Message] = {}
         self.steps: dict[str, Step] = {}
         self.phases: dict[str, str] = {}  # Of runs.
+        self._cancels: set[str] = set()  # Runs that somebody wants to be ended.
         self._parts: dict[str, Part] = {}
         self._opened: dict[int, Part] = {}
 
@@ -105,6 +106,9 @@ class State:
                 self.steps.pop(tombstone["id"], None)
         for item in head.get("messages", []):
             self._merge_message(item)
+        for item in head.get("controls", []):
+            if item.get("kind") == "CONTROL_KIND_CANCEL":
+                self._cancels.add(item.get("runId", ""))
         for item in head.get("runs", []):
             self.phases[item["id"]] = item["phase"]
             for step in item.get("steps", []):
@@ -226,13 +230,24 @@ class State:
     def _on_runCancelled(self, body: Frame, *_: Any) -> None:
         self._end_run(body.get("runId", ""), "RUN_PHASE_CANCELLED")
 
+    def _on_runOrphaned(self, body: Frame, *_: Any) -> None:
+        run = body.get("runId", "")
+        self.phases[run] = "RUN_PHASE_ORPHANED"
+        if run in self._cancels:
+            self._end_run(run, "RUN_PHASE_CANCELLED")
+
+    def _on_controlCancel(self, body: Frame, *_: Any) -> None:
+        run = body.get("runId", "")
+        self._cancels.add(run)
+        if self.phases.get(run) in ("RUN_PHASE_REQUESTED", "RUN_PHASE_ORPHANED"):
+            self._end_run(run, "RUN_PHASE_CANCELLED")
+
     def _on_takeoverReleased(self, body: Frame, *_: Any) -> None:
         if body.get("outcome") == "TAKEOVER_OUTCOME_RESOLVED":
-            for run, phase in list(self.phases.items()):
-                if phase not in ENDED:
-                    self._end_run(run, "RUN_PHASE_CANCELLED")
+            self._cancel_runs()
 
     def _on_sessionClosed(self, *_: Any) -> None:
+        self._cancel_runs()
         self._close(lambda _: True)
 
     # -- what events come to --------------------------------------------------------------------------------------
@@ -262,6 +277,11 @@ class State:
             if step.run == run and step.phase == "STEP_PHASE_OPEN":
                 self._end_step(step, failed=phase != "RUN_PHASE_COMPLETED")
         self._close(lambda message: message.run == run)
+
+    def _cancel_runs(self) -> None:
+        for run, phase in list(self.phases.items()):
+            if phase not in ENDED:
+                self._end_run(run, "RUN_PHASE_CANCELLED")
 
     def _void(self, step: Step) -> None:
         if step.phase in ("STEP_PHASE_DONE", "STEP_PHASE_SUPERSEDED"):

@@ -87,6 +87,30 @@ describe("a client in Python, with whole processes", () => {
     expect(textOf(pia)).toBe(`200 400${whole}`);
     expectSame(pia, ann.session.view.messages);
   });
+
+  test("sees that a run has ended which was cancelled while no agent had it (SPEC 8.2)", async () => {
+    const pia = await follow();
+    const cancelled = (what: string, runId = ""): Promise<boolean> =>
+      pia.sees(what, ({ runs }) => runs[runId] === "RUN_PHASE_CANCELLED");
+    const unheard = await ann.session.send("1 1", { agent: "nobody" });
+    await pia.sees("the question", ({ messages }) => messages.length === 1);
+    await unheard.cancel();
+    await cancelled("the end of what was only asked for", unheard.runId);
+    const begun = await ann.session.send("200 400", { agent: "counter" });
+    const { runId = "" } = begun;
+    await pia.sees("an attempt", ({ runs }) => runs[runId] === "RUN_PHASE_ACTIVE");
+    await counter.stop();
+    await begun.cancel();
+    await cancelled("the end of what its agent has left", runId);
+    const last = await ann.session.send("2 2", { agent: "nobody" });
+    const closed = await fetch(new URL(`/v1/sessions/${SESSION}/records`, perdure.edgeUrl.replace(/^ws/, "http")), {
+      method: "POST",
+      headers: { authorization: `Bearer ${await perdure.token({ participant: "ann" })}` },
+      body: JSON.stringify({ events: [{ sessionClosed: {} }] }),
+    });
+    expect(closed.status).toBe(200);
+    await cancelled("the end of what the session was closed on", last.runId);
+  });
 });
 
 test("a client in Python is brought up to date by patches, where the edge has forgotten the records (SPEC 10.2)", async () => {
