@@ -262,8 +262,7 @@ describe("a session", () => {
   test("is left a while after the last run in it, not at once: people go on talking", async () => {
     const { node, clock } = await working(() => undefined);
     await node.until(() => node.last.of("publish").length === 1);
-    const { producer = "", first = 0 } = node.last.of("publish")[0]?.record ?? {};
-    node.last.tell({ case: "verdict", value: { session: "s", producer, first, last: first, seq: 10 } });
+    for (const publish of node.last.of("publish")) node.last.accept(publish, 10);
     await clock.untilWait(30_000);
     clock.advance(29_999);
     expect(node.last.of("detach")).toEqual([]);
@@ -352,8 +351,7 @@ describe("close", () => {
     expect(node.last.of("declineOffer")).toMatchObject([{ runId: "r2" }]);
     finish.resolve();
     await node.until(() => node.last.of("publish").length > 0);
-    const { producer = "", first = 0 } = node.last.of("publish")[0]?.record ?? {};
-    node.last.tell({ case: "verdict", value: { session: "s", producer, first, last: first, seq: 10 } });
+    for (const publish of node.last.of("publish")) node.last.accept(publish, 10);
     await node.until(() => node.last.of("leave").length > 0);
     node.last.close();
     await Promise.all([closing, serving]);

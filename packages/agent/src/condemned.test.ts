@@ -44,16 +44,10 @@ describe("SPEC 8: an instance that one session holds for crashed, and no other",
     const { agent, node, work } = await condemned();
     work.resolve();
     await node.until(() => node.last.of("publish").length > 0);
-    node.last.tell({
-      case: "verdict",
-      value: { session: "s", producer: producerOf(node.last.of("publish")), first: 1, last: 1, seq: 10 },
-    });
+    for (const publish of node.last.of("publish")) node.last.accept(publish, 10);
     await node.until(() => node.streams.length === 2 && node.last.said.length > 0);
     const [hello] = node.last.of("hello");
     expect(hello).toMatchObject({ instance: agent.instance, capacity: 2 });
     expect(hello?.instance).not.toBe("i-1");
   });
 });
-
-const producerOf = (published: readonly { readonly record?: { readonly producer: string } | undefined }[]): string =>
-  published[0]?.record?.producer ?? "";

@@ -1,21 +1,8 @@
 import { create, fromBinary, fromJson, toBinary, toJson } from "@bufbuild/protobuf";
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
-import {
-  decodeAccepted,
-  decodeHeard,
-  decodePublish,
-  encodeAccepted,
-  encodeHeard,
-  encodePublish,
-} from "./publish-codec.ts";
-import {
-  AgentVerdictSchema,
-  ConnectRequestSchema,
-  ConnectResponseSchema,
-  type RecordJson,
-  RecordSchema,
-} from "./schema.ts";
+import { decodeHeard, decodePublish, encodeHeard, encodePublish } from "./publish-codec.ts";
+import { ConnectRequestSchema, ConnectResponseSchema, type RecordJson, RecordSchema } from "./schema.ts";
 
 const append: RecordJson = {
   producer: "p-1",
@@ -105,42 +92,6 @@ test.each([
   [other, 0, 0],
 ])("an accepted record is written as the generic encoder does", (record, seq, timeMs) => {
   expect(encodeHeard({ session: "s", seq, count: 1, timeMs, record })).toEqual(responseOf("s", record, seq, timeMs));
-});
-
-const verdict = { session: "s", producer: "p-1", first: 7, last: 9, seq: 300 };
-const verdictOf = (value: object): Uint8Array =>
-  toBinary(ConnectResponseSchema, create(ConnectResponseSchema, { kind: { case: "verdict", value } }));
-
-test("the verdict that a record was accepted is written as the generic encoder does, and read whole", () => {
-  expect(encodeAccepted(verdict)).toEqual(verdictOf(verdict));
-  const nothing = { session: "", producer: "", first: 0, last: 0, seq: 0 };
-  expect(encodeAccepted(nothing)).toEqual(verdictOf(nothing));
-  const { $typeName: _name, ...whole } = create(AgentVerdictSchema, verdict);
-  expect(decodeAccepted(verdictOf(verdict))).toEqual(whole);
-  expect(encodeAccepted({ ...verdict, seq: 2 ** 40 })).toBeUndefined();
-});
-
-test.each([{ code: "fenced" }, { expected: 4 }, { winner: "w" }, { retryAfterMs: 5 }, { duplicate: true }, { seq: 0 }])(
-  "any other verdict is left to the generic decoder: %j",
-  (besides) => {
-    expect(decodeAccepted(verdictOf({ ...verdict, ...besides }))).toBeUndefined();
-  },
-);
-
-test("SPEC 12.3: damaged bytes of a verdict are read as the generic decoder reads them, or left to it", () => {
-  fc.assert(
-    fc.property(damage, fc.nat(3), (changes, cut) => {
-      const bytes = damaged(verdictOf(verdict), changes, cut);
-      const fast = decodeAccepted(bytes);
-      if (fast === undefined) return;
-      const { kind } = fromBinary(ConnectResponseSchema, bytes);
-      expect(kind.case).toBe("verdict");
-      expect(fast).toEqual(
-        kind.case === "verdict" ? JSON.parse(JSON.stringify({ ...kind.value, $typeName: undefined })) : {},
-      );
-    }),
-    { numRuns: 3_000, seed: 1 },
-  );
 });
 
 test("what cannot be written leaves nothing behind for what is written next", () => {

@@ -1,13 +1,13 @@
 /**
- * What agents mostly say, `ConnectRequest.publish`, and what they mostly hear, `ConnectResponse.record` and `verdict`,
- * without reflection.
+ * What agents mostly say, `ConnectRequest.publish`, and what they mostly hear, `ConnectResponse.record`, without
+ * reflection.
  */
 import { BinaryReader, type BinaryWriter } from "@bufbuild/protobuf/wire";
 import { decodeAppend } from "./append-codec.ts";
 import { appendedBy, writeAppend } from "./append-encoder.ts";
 import { encodeRecord } from "./codec.ts";
 import { ProtocolError } from "./errors.ts";
-import type { AgentVerdict, RecordJson } from "./schema.ts";
+import type { RecordJson } from "./schema.ts";
 import { writtenBytes } from "./shared-writer.ts";
 
 /** A record for a session. */
@@ -27,12 +27,6 @@ const SEQ_TAG = 1 * 8;
 const TIME_TAG = 2 * 8;
 const HEARD_RECORD_TAG = 3 * 8 + 2;
 const COUNT_TAG = 4 * 8;
-/** `ConnectResponse.verdict`, and the fields of `AgentVerdict` that say that a record was accepted. */
-const VERDICT_TAG = 4 * 8 + 2;
-const PRODUCER_TAG = 2 * 8 + 2;
-const FIRST_TAG = 3 * 8;
-const LAST_TAG = 4 * 8;
-const VERDICT_SEQ_TAG = 5 * 8;
 
 /** The bytes of a ConnectRequest. Throws ProtocolError `malformed`. */
 export const encodePublish = ({ session, record }: Publish): Uint8Array =>
@@ -120,49 +114,6 @@ export function decodeHeard(bytes: Uint8Array): Heard | undefined {
     if (record === undefined || reader.uint32() !== COUNT_TAG) return undefined;
     const count = reader.uint32();
     return reader.pos === reader.len ? { session, seq, count, timeMs, record } : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-/** What an agent hears of a record that it sent. */
-export type VerdictJson = Omit<AgentVerdict, "$typeName" | "$unknown">;
-
-const NOTHING_BESIDES = { code: "", expected: 0, winner: "", retryAfterMs: 0, duplicate: false };
-
-/** The bytes of a ConnectResponse with the verdict that a record was accepted; undefined where a number is out of range. */
-export function encodeAccepted(
-  verdict: Pick<VerdictJson, "session" | "producer" | "first" | "last" | "seq">,
-): Uint8Array | undefined {
-  const { session, producer, first, last, seq } = verdict;
-  return writtenBytes((writer) => {
-    writer.uint32(VERDICT_TAG).fork();
-    if (session !== "") writer.uint32(SESSION_TAG).string(session);
-    if (producer !== "") writer.uint32(PRODUCER_TAG).string(producer);
-    if (first > 0) writer.uint32(FIRST_TAG).uint32(first);
-    if (last > 0) writer.uint32(LAST_TAG).uint32(last);
-    if (seq > 0) writer.uint32(VERDICT_SEQ_TAG).uint32(seq);
-    writer.join();
-    return true;
-  });
-}
-
-/** The verdict that a ConnectResponse holds, where it is that a record was accepted; undefined: to be read as any other. */
-export function decodeAccepted(bytes: Uint8Array): VerdictJson | undefined {
-  const reader = new BinaryReader(bytes);
-  try {
-    if (reader.uint32() !== VERDICT_TAG || reader.uint32() !== reader.len - reader.pos) return undefined;
-    if (reader.uint32() !== SESSION_TAG) return undefined;
-    const session = reader.string(true);
-    if (reader.uint32() !== PRODUCER_TAG) return undefined;
-    const producer = reader.string(true);
-    if (reader.uint32() !== FIRST_TAG) return undefined;
-    const first = reader.uint32();
-    if (reader.uint32() !== LAST_TAG) return undefined;
-    const last = reader.uint32();
-    if (reader.uint32() !== VERDICT_SEQ_TAG) return undefined;
-    const seq = reader.uint32();
-    return reader.pos === reader.len ? { session, producer, first, last, seq, ...NOTHING_BESIDES } : undefined;
   } catch {
     return undefined;
   }

@@ -1,13 +1,12 @@
 import { fromBinary, toJson } from "@bufbuild/protobuf";
-import { ConnectResponseSchema, decodeAccepted, decodeHeard, messagesIn, RecordSchema } from "@perdure/protocol";
-import type { AgentRecord, ConnectResponse, Heard, VerdictJson } from "@perdure/protocol";
+import { ConnectResponseSchema, decodeHeard, messagesIn, RecordSchema } from "@perdure/protocol";
+import type { AgentRecord, ConnectResponse, Heard } from "@perdure/protocol";
 
 type Kind = ConnectResponse["kind"];
 
 /** What a node says: an accepted record, as nearly all are, as the fold has it; all else as the schema does. */
 export type NodeMessage =
-  | Exclude<Kind, { readonly case: "record" | "verdict" | "batch" | undefined }>
-  | { readonly case: "verdict"; readonly value: VerdictJson }
+  | Exclude<Kind, { readonly case: "record" | "batch" | undefined }>
   | { readonly case: "heard"; readonly value: Heard };
 
 /** The messages in the bytes of one, in order. What a newer node has to say besides is passed over. */
@@ -22,8 +21,6 @@ export function nodeMessages(bytes: Uint8Array): readonly NodeMessage[] {
 function nodeMessage(bytes: Uint8Array): NodeMessage | undefined {
   const append = decodeHeard(bytes);
   if (append !== undefined) return { case: "heard", value: append };
-  const verdict = decodeAccepted(bytes);
-  if (verdict !== undefined) return { case: "verdict", value: verdict };
   const { kind } = fromBinary(ConnectResponseSchema, bytes);
   switch (kind.case) {
     case "record":

@@ -322,6 +322,33 @@ describe("verdicts", () => {
     expect(await codeOf(bad.applied)).toBe("already_decided");
   });
 
+  test("SPEC 4: of a record that was accepted are the record itself, and nothing that comes after it", async () => {
+    const { outbox, join, verdict, numbers, window } = outboxWith();
+    join();
+    const twice = outbox.write({ attempt: 5, events: [note("a")] });
+    outbox.write({ attempt: 5, events: [note("b")] });
+    verdict(1, "unavailable");
+    expect(numbers()).toEqual([1, 2, 1, 2]);
+    // The first sending did arrive; what is said of the second changes nothing.
+    outbox.accepted(1, 12);
+    verdict(1, "unavailable");
+    expect([await twice.applied, numbers()]).toEqual([12, []]);
+    outbox.accepted(2, 13);
+    verdict(2, "", { seq: 13 });
+    expect([outbox.empty, window.usedBytes]).toEqual([true, 0]);
+  });
+
+  test("SPEC 4: of a record that an earlier stream carried wait until it was sent on this one", () => {
+    const { outbox, join, numbers, window, verdict } = outboxWith({ windowBytes: 10 });
+    join();
+    for (const label of ["first", "second"]) outbox.write({ attempt: 5, events: [note(label)] });
+    outbox.accepted(2, 9);
+    outbox.accepted(1, 8);
+    expect(numbers()).toEqual([1, 2]);
+    verdict(2, "", { seq: 9 });
+    expect([outbox.empty, window.usedBytes]).toEqual([true, 0]);
+  });
+
   test("of a word that this SDK does not know are told as internal", async () => {
     const { outbox, join, verdict } = outboxWith();
     join();

@@ -1,6 +1,6 @@
 import { PerdureError, REFUSED_BY_ALL } from "@perdure/core";
 import type { RecordDraft } from "@perdure/core";
-import type { AudienceJson, EventJson, LedgerJson, RefusalJson, VerdictJson } from "@perdure/protocol";
+import type { AgentVerdict, AudienceJson, EventJson, LedgerJson, RefusalJson } from "@perdure/protocol";
 import type { Clock } from "../clock.ts";
 import { refusal } from "../errors.ts";
 import type { SendWindow } from "./window.ts";
@@ -177,17 +177,18 @@ export class Outbox {
     this.pump();
   }
 
-  /** The answer to one sending of a record. */
-  verdict(verdict: VerdictJson): void {
-    const item = this.#items[verdict.first - (this.#items[0]?.number ?? 0)];
+  /** The session has the record with this number, whose last event has this seq: the answer to one sending of it. */
+  accepted(number: number, seq: number): void {
+    const item = this.#answered(number);
     if (item === undefined) return;
-    if (item.unansweredBefore > 0) {
-      item.unansweredBefore -= 1;
-      return;
-    }
-    if (item.unanswered === 0) return;
-    this.#options.window.give(item.bytes?.byteLength ?? 0);
-    item.unanswered -= 1;
+    if (item.phase !== "judged") this.#judge(item, { code: "", seq, winner: "" });
+    this.pump();
+  }
+
+  /** The answer to one sending of a record that was not accepted, or had been before. */
+  verdict(verdict: AgentVerdict): void {
+    const item = this.#answered(verdict.first);
+    if (item === undefined) return;
     const missing = missingFrom(verdict);
     if (item.phase !== "judged") {
       if (verdict.code === "producer_expired") return this.#expire();
@@ -257,7 +258,21 @@ export class Outbox {
     };
   }
 
-  #judge(item: Item, verdict: VerdictJson): void {
+  /** The record that one more sending of has been answered; undefined where the answer says nothing about it. */
+  #answered(number: number): Item | undefined {
+    const item = this.#items[number - (this.#items[0]?.number ?? 0)];
+    if (item === undefined) return undefined;
+    if (item.unansweredBefore > 0) {
+      item.unansweredBefore -= 1;
+      return undefined;
+    }
+    if (item.unanswered === 0) return undefined;
+    this.#options.window.give(item.bytes?.byteLength ?? 0);
+    item.unanswered -= 1;
+    return item;
+  }
+
+  #judge(item: Item, verdict: Pick<AgentVerdict, "code" | "seq" | "winner">): void {
     this.#enter(item, "judged");
     if (verdict.code === "") item.outcome?.resolve(verdict.seq);
     else item.outcome?.reject(refusal(verdict.code, verdict.winner));
@@ -265,7 +280,7 @@ export class Outbox {
   }
 
   /** The session never saw this number, and what follows waits for it: something that it refuses takes that number. */
-  #giveUp(item: Item, verdict: VerdictJson): void {
+  #giveUp(item: Item, verdict: AgentVerdict): void {
     this.#standIn(item, refusal(verdict.code, verdict.winner));
     this.#goBack(item.number, 0);
   }
@@ -338,14 +353,14 @@ export class Outbox {
 const isAppend = (draft: Draft): boolean => draft.events.every((event) => event.partAppended !== undefined);
 
 /** The refused number is still to be used; not where what stood in for its record is refused so too. */
-const isUnused = (item: Item, { expected }: VerdictJson): boolean =>
+const isUnused = (item: Item, { expected }: AgentVerdict): boolean =>
   expected === item.number && item.outcome !== undefined;
 
 const isWithin = (number: number, { number: first = 0, last = first }: RefusalJson): boolean =>
   number >= first && number <= last;
 
 /** The number to go on from, where the verdict says that the log lacks it. */
-function missingFrom(verdict: VerdictJson): number | undefined {
+function missingFrom(verdict: AgentVerdict): number | undefined {
   if (verdict.code === "producer_gap") return verdict.expected;
   // Nobody knows of a verdict. One that there is after all is what the same number hears next.
   return verdict.retryAfterMs > 0 || verdict.code === "unavailable" ? verdict.first : undefined;

@@ -1,6 +1,6 @@
 import { PerdureError } from "@perdure/core";
 import { encodePublish } from "@perdure/protocol";
-import type { AgentRefused, AgentWelcome } from "@perdure/protocol";
+import type { AgentRefused, AgentWelcome, Heard } from "@perdure/protocol";
 import type { Clock } from "../clock.ts";
 import { refusal } from "../errors.ts";
 import type { Connection } from "./connection.ts";
@@ -86,15 +86,14 @@ export class Sessions {
         this.#entry(message.value.session).link.joined(message.value, this.#participant);
         return;
       case "heard":
-        this.get(message.value.session)?.heard(message.value);
+        this.#heard(message.value);
         return;
       case "stored":
         this.#outboxOf(message.value)?.stored(message.value.number);
         return;
       case "verdict":
         this.#outboxOf(message.value)?.verdict(message.value);
-        // Its bytes are free: others may wait for them.
-        if (this.#window.wantedMore()) for (const { link } of this.#entries.values()) link.outbox.pump();
+        this.#pumpWaiting();
         return;
       default:
     }
@@ -140,6 +139,22 @@ export class Sessions {
       this.#forget(session, entry);
     });
     return entry;
+  }
+
+  /** A record of one's own is also the answer to who sent it. */
+  #heard(heard: Heard): void {
+    const { session, record, seq, count } = heard;
+    const link = this.get(session);
+    link?.heard(heard);
+    // Somebody else's writer may have the same name.
+    if (link?.outbox.producer !== record.producer || record.actor?.participant !== this.#participant) return;
+    link?.outbox.accepted(record.first ?? 0, seq + count - 1);
+    this.#pumpWaiting();
+  }
+
+  /** The bytes of what was answered are free: others may wait for them. */
+  #pumpWaiting(): void {
+    if (this.#window.wantedMore()) for (const { link } of this.#entries.values()) link.outbox.pump();
   }
 
   #outboxOf(message: { session: string; producer: string }): SessionLink["outbox"] | undefined {

@@ -23,6 +23,7 @@ async function working(handler: RunHandler, head: HeadInit, runFields: object = 
   node.last.tell({ case: "joined", value: { session, head: { ...usual, ...head, runs } } });
   node.last.tell({ case: "runStarted", value: { ...run("r1"), attempt: 7 } });
   let seq = 9;
+  let acceptedCount = 0;
   const happens = (kind: NonNullable<EventInit["kind"]>): void => {
     seq += 1;
     const record = { producer: "op", first: seq, last: seq, audience: 1, events: [{ kind }] };
@@ -32,9 +33,10 @@ async function working(handler: RunHandler, head: HeadInit, runFields: object = 
     node.last.of("publish").flatMap(({ record }) => record?.events.map(({ kind }) => kind.case) ?? []);
   /** The node accepts what the agent has written. */
   const accept = (): void => {
-    for (const { record } of node.last.of("publish")) {
-      const { producer = "", last = 0 } = record ?? {};
-      node.last.tell({ case: "verdict", value: { session: "s", producer, first: last, last, seq } });
+    for (const publish of node.last.of("publish").slice(acceptedCount)) {
+      acceptedCount += 1;
+      seq += 1;
+      node.last.accept(publish, seq);
     }
   };
   return { node, happens, kinds, accept };

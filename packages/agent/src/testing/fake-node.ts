@@ -1,7 +1,13 @@
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { PerdureError } from "@perdure/core";
-import { type ConnectRequest, ConnectRequestSchema, ConnectResponseSchema } from "@perdure/protocol";
+import {
+  ActorSchema,
+  type AgentPublish,
+  type ConnectRequest,
+  ConnectRequestSchema,
+  ConnectResponseSchema,
+} from "@perdure/protocol";
 import { nodeMessages } from "../link/node-messages.ts";
 import type { AgentStream, StreamListener, Transport } from "../link/transport.ts";
 
@@ -36,6 +42,13 @@ export class FakeStream implements AgentStream {
   tell(kind: Told): void {
     const bytes = toBinary(ConnectResponseSchema, create(ConnectResponseSchema, { kind }));
     for (const message of nodeMessages(bytes)) this.#listener.onMessage(message);
+  }
+
+  /** The session takes a record of the agent's (or of another participant's). */
+  accept({ session, record }: Pick<AgentPublish, "session" | "record">, seq: number, participant = "bot"): void {
+    if (record === undefined) throw new Error("there is no record to accept");
+    const own = { ...record, actor: create(ActorSchema, { participant }) };
+    this.tell({ case: "record", value: { session, accepted: { seq, count: record.events.length, record: own } } });
   }
 
   close(error?: PerdureError): void {

@@ -8,7 +8,7 @@ import type { JoinedSession } from "./joined-session.ts";
 import type { Outgoing } from "./outgoing.ts";
 import { StoredMarks } from "./stored-marks.ts";
 import { isForNodes } from "./reserved.ts";
-import { acceptedBytes, refusalMessage, verdictMessage } from "./wire.ts";
+import { refusalMessage, verdictMessage } from "./wire.ts";
 
 export interface PublishingOptions {
   readonly session: JoinedSession;
@@ -51,10 +51,10 @@ export class Publishing {
   }
 
   #tell(record: RecordJson, verdict: Verdict): void {
+    // The agent hears the accepted record itself, which says as much.
+    if (verdict.kind === "accepted") return;
     const { session, outgoing } = this.#options;
-    const bytes = verdict.kind === "accepted" ? acceptedBytes(session.id, record, verdict.seq) : undefined;
-    if (bytes !== undefined) outgoing.sendBytes(bytes);
-    else outgoing.send({ case: "verdict", value: verdictMessage(session.id, record, verdict) });
+    outgoing.send({ case: "verdict", value: verdictMessage(session.id, record, verdict) });
   }
 
   /** What the log refuses, the verdict refuses too. */

@@ -5,7 +5,6 @@ import {
   AgentSessionStateSchema,
   type AgentVerdict,
   AgentVerdictSchema,
-  encodeAccepted,
   encodeHeard,
   HeadSchema,
   LedgerSchema,
@@ -45,13 +44,6 @@ export function recordBytes(session: string, accepted: Accepted): Uint8Array {
 }
 
 export const recordJson = (record: WireRecord): RecordJson => toJson(RecordSchema, record);
-
-/** The answer to one sending of a record that was accepted, as most are: the bytes of a response, where they can be. */
-export const acceptedBytes = (
-  session: string,
-  { producer = "", first = 0, last = 0 }: RecordJson,
-  seq: number,
-): Uint8Array | undefined => encodeAccepted({ session, producer, first, last, seq });
 
 /** The answer to one sending of a record: what the session decided about it. */
 export function verdictMessage(session: string, record: RecordJson, verdict: Verdict): AgentVerdict {

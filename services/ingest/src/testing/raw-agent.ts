@@ -3,6 +3,7 @@ import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import type { DescMessage, DescMethod, DescMethodUnary, MessageInitShape, MessageShape } from "@bufbuild/protobuf";
 import { Client, type ClientDuplexStream, credentials, Metadata, type StatusObject } from "@grpc/grpc-js";
 import {
+  type AcceptedRecord,
   AgentService,
   type ConnectResponse,
   ConnectRequestSchema,
@@ -68,6 +69,14 @@ export class RawAgent {
       const ended = await Promise.race([more, this.ended]);
       if (ended !== undefined && this.heard.length === 0) throw new Error(`the stream ended: ${ended.code}`);
     }
+  }
+
+  /** Its record with this number, accepted: what it hears of it is the answer. */
+  async accepted(number: number): Promise<AcceptedRecord | undefined> {
+    const isOwn = ({ record }: AcceptedRecord): boolean =>
+      record?.first === number && record.events.some(({ kind }) => kind.case === "messageOpened");
+    const { accepted } = await this.next("record", (heard) => heard.accepted !== undefined && isOwn(heard.accepted));
+    return accepted;
   }
 
   /** As a process that dies. */

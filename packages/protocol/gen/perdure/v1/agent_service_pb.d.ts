@@ -1054,7 +1054,8 @@ export declare type AgentStoredJson = {
 export declare const AgentStoredSchema: GenMessage<AgentStored, {jsonType: AgentStoredJson}>;
 
 /**
- * What became of a record.
+ * What became of a record that was refused, or had been judged before: the answer to one sending of it. One that is accepted
+ * is answered by `record`.
  *
  * @generated from message perdure.v1.AgentVerdict
  */
@@ -1087,7 +1088,7 @@ export declare type AgentVerdict = Message<"perdure.v1.AgentVerdict"> & {
   seq: number;
 
   /**
-   * Empty: accepted. Otherwise one of the closed table of codes.
+   * Empty: it had been accepted. Otherwise one of the closed table of codes.
    *
    * @generated from field: string code = 6;
    */
@@ -1124,7 +1125,8 @@ export declare type AgentVerdict = Message<"perdure.v1.AgentVerdict"> & {
 };
 
 /**
- * What became of a record.
+ * What became of a record that was refused, or had been judged before: the answer to one sending of it. One that is accepted
+ * is answered by `record`.
  *
  * @generated from message perdure.v1.AgentVerdict
  */
@@ -1157,7 +1159,7 @@ export declare type AgentVerdictJson = {
   seq?: number;
 
   /**
-   * Empty: accepted. Otherwise one of the closed table of codes.
+   * Empty: it had been accepted. Otherwise one of the closed table of codes.
    *
    * @generated from field: string code = 6;
    */
@@ -1200,7 +1202,7 @@ export declare type AgentVerdictJson = {
 export declare const AgentVerdictSchema: GenMessage<AgentVerdict, {jsonType: AgentVerdictJson}>;
 
 /**
- * A record was accepted.
+ * A record was accepted. Where it is one of the agent's own, this answers one sending of it: no verdict follows.
  *
  * @generated from message perdure.v1.AgentRecord
  */
@@ -1217,7 +1219,7 @@ export declare type AgentRecord = Message<"perdure.v1.AgentRecord"> & {
 };
 
 /**
- * A record was accepted.
+ * A record was accepted. Where it is one of the agent's own, this answers one sending of it: no verdict follows.
  *
  * @generated from message perdure.v1.AgentRecord
  */
