@@ -53,6 +53,11 @@ export class PageRequests {
   onError({ id = 0, code, message, retryAfterMs = RETRY_MS }: ErrorFrame): boolean {
     const waiting = this.#take(id);
     if (waiting === undefined) return false;
+    if (code === "not_attached") {
+      // It crossed the frame that ended the attachment: another attach is on its way, or the session is refused.
+      this.#waiting.set(id, waiting);
+      return true;
+    }
     const error = refusal(code, message);
     if (CODES[error.code].retryable) this.#options.clock.after(retryAfterMs, () => this.#ask(waiting));
     else waiting.reject(error);
