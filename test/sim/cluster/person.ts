@@ -11,8 +11,9 @@ import type { Random } from "../world/random.ts";
 import type { World } from "../world/world.ts";
 import { doTask, giveFloorBack, type Task } from "./desk.ts";
 import { Reader } from "./reader.ts";
-import type { Recorder, Sent } from "./recorder.ts";
+import type { Level, Recorder, Sent } from "./recorder.ts";
 import { TENANT, tokenOf } from "./tokens.ts";
+import { Walker } from "./walker.ts";
 import { webSocketOf } from "./web-socket.ts";
 
 /** A tab that forgets: each session begins without a cursor. */
@@ -33,6 +34,7 @@ interface Life {
   readonly process: SimProcess;
   readonly client: Client;
   readonly reader: Reader;
+  readonly walker: Walker | undefined;
   readonly sessions: Map<string, Session>;
   readonly turns: Turn[];
 }
@@ -66,6 +68,11 @@ export class Person {
 
   get reader(): Reader | undefined {
     return this.#life?.reader;
+  }
+
+  /** Whether it waits for a page of the past that does not come. */
+  get isStuck(): boolean {
+    return this.#life?.walker?.isStuck === true;
   }
 
   /** Whether the session is open in the page. */
@@ -172,9 +179,12 @@ export class Person {
     });
   }
 
+  get #level(): Level {
+    return this.#role === "operator" ? "staff" : "all";
+  }
+
   #begin(process: SimProcess): Life {
-    const level = this.#role === "operator" ? "staff" : "all";
-    const reader = new Reader(`${this.name}.${this.#lives}`, level, this.#recorder);
+    const reader = new Reader(`${this.name}.${this.#lives}`, this.#level, this.#recorder);
     const random = this.#random.stream(`life ${this.#lives}`);
     const client = createClient({
       url: "ws://edge.any/v1/connect",
@@ -194,7 +204,14 @@ export class Person {
     client.onStatus(({ state, code = "" }) => {
       if (state === "refused") this.#recorder.fault(`greeted: ${this.name} is told ${code}, and is out for good`);
     });
-    return { process, client, reader, sessions: new Map(), turns: [] };
+    const sessions = new Map<string, Session>();
+    const walker = this.#role === "user" ? undefined : this.#walker(process, sessions);
+    return { process, client, reader, walker, sessions, turns: [] };
+  }
+
+  #walker(process: SimProcess, sessions: Life["sessions"]): Walker {
+    const random = this.#random.stream(`walks of life ${this.#lives}`);
+    return new Walker({ name: this.name, level: this.#level, process, random, sessions, recorder: this.#recorder });
   }
 
   #follow(life: Life, id: string): void {

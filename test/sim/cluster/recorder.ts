@@ -2,6 +2,8 @@ import type { Verdict } from "@perdure/core";
 import type { HeadJson, PageJson } from "@perdure/protocol";
 import type { AcceptedFrame } from "../../../packages/client/src/mirror.ts";
 
+export type Level = "all" | "staff";
+
 /** What a writer was told of one record. */
 export interface Told {
   readonly sessionKey: string;
@@ -28,7 +30,7 @@ export interface Seen {
   readonly sessionKey: string;
   readonly epoch: number;
   readonly seq: number;
-  readonly level: "all" | "staff";
+  readonly level: Level;
   readonly how: string;
   readonly head: HeadJson;
 }
@@ -36,10 +38,26 @@ export interface Seen {
 /** A session's state and all its past, as somebody found them page by page. */
 export interface Walked {
   readonly sessionKey: string;
-  readonly level: "all" | "staff";
+  readonly level: Level;
   readonly head: HeadJson;
   /** From the first on. */
   readonly pages: readonly PageJson[];
+}
+
+/** A message, with its text, or a run, with its phase. */
+export interface ShownItem {
+  readonly id: string;
+  readonly says: string;
+}
+
+/** A session as a page showed it, with all of its past. */
+export interface Whole {
+  readonly reader: string;
+  readonly sessionKey: string;
+  readonly seq: number;
+  readonly level: Level;
+  readonly messages: readonly ShownItem[];
+  readonly runs: readonly ShownItem[];
 }
 
 /** A record as it reached a reader. */
@@ -47,7 +65,7 @@ export interface Heard {
   readonly reader: string;
   readonly sessionKey: string;
   readonly epoch: number;
-  readonly level: "all" | "staff";
+  readonly level: Level;
   readonly frame: AcceptedFrame;
 }
 
@@ -58,6 +76,7 @@ export class Recorder {
   readonly seen: Seen[] = [];
   readonly heard: Heard[] = [];
   readonly walked: Walked[] = [];
+  readonly wholes: Whole[] = [];
   /** What was wrong at once, wherever it was seen. */
   readonly faults: string[] = [];
 

@@ -17,6 +17,7 @@ const KEEPER = "services/keeper/src";
 const EDGE = "services/edge/src";
 const INGEST = "services/ingest/src";
 const AUTH = "packages/service-kit/src/auth";
+const CLIENT = "packages/client/src";
 
 const ofKeeper: readonly Mutation[] = [
   mutation("watermark one too far", [
@@ -228,6 +229,29 @@ const ofGreetings: readonly Mutation[] = [
   ]),
 ];
 
+const ofPast: readonly Mutation[] = [
+  mutation("the past shows again what the view shows", [
+    `${CLIENT}/history-walk.ts`,
+    "({ id }: { readonly id: string }): boolean => !known(id);",
+    '({ id }: { readonly id: string }): boolean => id !== "" || !known(id);',
+  ]),
+  mutation("the past begins a page too far back", [
+    `${CLIENT}/history-walk.ts`,
+    "let before = pastPages;",
+    "let before = pastPages === undefined ? undefined : pastPages - 1;",
+  ]),
+  mutation("a page of the past is not asked for again after a reconnect", [
+    `${CLIENT}/page-requests.ts`,
+    "    for (const request of waiting) this.#ask(request);\n",
+    "    for (const request of waiting.slice(waiting.length)) this.#ask(request);\n",
+  ]),
+  mutation("the past is shown to all as staff see it", [
+    `${EDGE}/connection-sessions.ts`,
+    "frame.before, attachment.level);",
+    'frame.before, attachment.level === "all" ? "staff" : attachment.level);',
+  ]),
+];
+
 const ofCore: readonly Mutation[] = [
   mutation(
     "gap accepted",
@@ -333,7 +357,14 @@ const ofCore: readonly Mutation[] = [
 ];
 
 /** Every bug that the simulator is held against. */
-export const MUTATIONS: readonly Mutation[] = [...ofKeeper, ...ofReplica, ...ofEdge, ...ofGreetings, ...ofCore];
+export const MUTATIONS: readonly Mutation[] = [
+  ...ofKeeper,
+  ...ofReplica,
+  ...ofEdge,
+  ...ofPast,
+  ...ofGreetings,
+  ...ofCore,
+];
 
 /** Throws RangeError where there is none of the name. */
 export function mutationNamed(name: string): Mutation {

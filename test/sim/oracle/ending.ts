@@ -24,6 +24,9 @@ export function checkEnding(cluster: Cluster, histories: ReadonlyMap<string, His
   for (const { name, pendingCount } of cluster.backends.values()) {
     if (pendingCount > 0) findings.add("explicit", `${name} has ${pendingCount} records without a verdict`);
   }
+  for (const { name, isStuck } of cluster.people.values()) {
+    if (isStuck) findings.add("resume", `${name} waits for a page of the past that does not come`);
+  }
   for (const { person, text, outcome, isOpen } of cluster.recorder.sent) {
     if (outcome === undefined && isOpen())
       findings.add("explicit", `${person} was told nothing of "${text.slice(0, 12)}"`);

@@ -8,6 +8,7 @@ import { checkExpiries, checkUpgrades } from "./leases.ts";
 import { checkHeard, compareSeen } from "./readers.ts";
 import { checkRules } from "./rules.ts";
 import { compareWalked } from "./walks.ts";
+import { compareWholes } from "./wholes.ts";
 import { checkCounts, checkLedger, checkSent, checkTold } from "./writers.ts";
 
 /**
@@ -19,15 +20,19 @@ export async function judge(cluster: Cluster): Promise<readonly string[]> {
   const findings = new Findings();
   cluster.lookNow();
   const walked = new Set(recorder.walked);
+  const wholes = new Set(recorder.wholes);
   const histories = foldAll(broker.partitions(TOPICS.events), {
     offsets: coveredOffsets(broker),
     prepare: (history) => {
       compareSeen(history, recorder.seen, findings);
       compareWalked(history, walked, findings);
+      compareWholes(history, wholes, findings);
     },
   });
   for (const { sessionKey, head } of walked)
     findings.add("resume", `${sessionKey} was at ${head.seq ?? 0} over HTTP, where no record of it ends`);
+  for (const { reader, sessionKey, seq } of wholes)
+    findings.add("resume", `${reader} shows ${sessionKey} at ${seq}, where no record of it ends`);
   const writers = new Map([...histories].map(([key, history]) => [key, checkLedger(history, findings)]));
   for (const history of histories.values()) checkRules(history, findings);
   checkTold(recorder.told, writers, findings);
