@@ -44,7 +44,7 @@ export class Walker {
   async #goOn(): Promise<never> {
     const { random, sessions } = this.#options;
     // At once for the first time, when the page knows nothing of the session yet.
-    for (; ; await this.#wait(500, 6_000)) {
+    for (; ; await this.#wait(1_000, 12_000)) {
       const open = [...sessions.keys()];
       const id = open.length === 0 ? "" : random.of(open);
       const session = sessions.get(id);
