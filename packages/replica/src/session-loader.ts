@@ -44,7 +44,10 @@ export class SessionLoader {
       if (session !== undefined) return session;
       await this.#parts.index.current();
     }
-    throw catchingUp(`the head of ${sessionKey} moves faster than it is read`, this.#parts.retryAfterMs);
+    throw catchingUp(
+      `the head of ${sessionKey} is not where the index says: it moves on, or is lost`,
+      this.#parts.retryAfterMs,
+    );
   }
 
   /** Undefined: the head has moved in the meantime. */

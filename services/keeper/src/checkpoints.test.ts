@@ -1,5 +1,6 @@
+import { toHead } from "@perdure/core";
 import { LogError, type Tail } from "@perdure/log";
-import { encodeIndexEntry, encodeRecord, keyBytes } from "@perdure/protocol";
+import { encodeHead, encodeIndexEntry, encodeRecord, keyBytes } from "@perdure/protocol";
 import { entryKeyText, TOPICS } from "@perdure/replica";
 import { alteredLog, canonicalText, GatedTail, SampleWriter, until } from "@perdure/replica/testing";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -238,6 +239,98 @@ describe("bytes in the log that are not what they should be", () => {
       await expect(world.attach(key)).rejects.toMatchObject({ code: "set_aside" });
     }
     expect((await world.attach(KEY)).state.seq).toBe(4);
+  });
+});
+
+describe("a head that the index names and the log lacks", () => {
+  const LOST = "acme/lost";
+  const LATE_MS = 59_000;
+
+  /** The index says that the session's head is at `headOffset`, where another session's is, or nothing. */
+  async function name(headOffset: number): Promise<void> {
+    const entry = encodeIndexEntry({ headOffset: String(headOffset), covered: "0", epoch: "0", seq: 1 });
+    await world.test.log.append(TOPICS.index, 0, { key: keyBytes(LOST), value: entry });
+  }
+
+  /** Another session's head, at offset 0. */
+  async function takeFirstPlace(): Promise<void> {
+    await world.test.log.append(TOPICS.heads, 0, { key: keyBytes("acme/other"), value: new Uint8Array([1]) });
+  }
+
+  it.each([
+    ["another's is there", 0],
+    ["the log ends before it", 7],
+  ])("sets its session aside after a minute, and the others are covered: %s", async (_case, headOffset) => {
+    await takeFirstPlace();
+    await name(headOffset);
+    await world.keeper();
+    await world.test.append(LOST, new SampleWriter("l", "ROLE_USER").say("hello"));
+    await say(2);
+    await world.pass(LATE_MS);
+    expect(await world.watermark(0)).toBe(0);
+    expect((await world.indexEntry(LOST))?.setAside).toBeUndefined();
+    await expect(world.attach(LOST)).rejects.toMatchObject({ code: "catching_up" });
+    await world.pass(20_000);
+    expect(await world.watermark(0)).toBe(3);
+    expect(await world.indexEntry(LOST)).toMatchObject({ seq: 1, setAside: "1" });
+    await expect(world.attach(LOST)).rejects.toMatchObject({ code: "set_aside" });
+    expect((await world.attach(KEY)).state.seq).toBe(7);
+    await world.kill();
+    await world.keeper();
+    await world.test.append(LOST, new SampleWriter("l", "ROLE_USER").create());
+    await world.covered(LOST);
+    await expect(world.attach(LOST)).rejects.toMatchObject({ code: "set_aside" });
+  });
+
+  it("also where the heads begin after it", async () => {
+    const { log } = world.test;
+    const trimmed = alteredLog(log, {
+      async read(topic, ...rest) {
+        if (topic === TOPICS.heads) throw new LogError("offset_trimmed", "the heads begin later", { start: 9 });
+        return log.read(topic, ...rest);
+      },
+    });
+    await name(1);
+    await world.keeper({}, trimmed);
+    await world.test.append(LOST, new SampleWriter("l", "ROLE_USER").say("hello"));
+    await world.pass(80_000);
+    expect(await world.watermark(0)).toBe(1);
+    expect(await world.indexEntry(LOST)).toMatchObject({ setAside: "1" });
+  });
+
+  it("is waited for as long as the log does not answer, since it may be there", async () => {
+    const { log } = world.test;
+    let isAway = true;
+    const away = alteredLog(log, {
+      async read(topic, ...rest) {
+        if (topic === TOPICS.heads && isAway) throw new LogError("unavailable", "no broker");
+        return log.read(topic, ...rest);
+      },
+    });
+    await takeFirstPlace();
+    await name(0);
+    await world.keeper({}, away);
+    await world.test.append(LOST, new SampleWriter("l", "ROLE_USER").say("hello"));
+    await world.pass(300_000, 5_000);
+    isAway = false;
+    await world.pass(LATE_MS);
+    expect((await world.indexEntry(LOST))?.setAside).toBeUndefined();
+    await world.pass(20_000);
+    expect(await world.indexEntry(LOST)).toMatchObject({ setAside: "1" });
+  });
+
+  it("is folded from where it comes within that time", async () => {
+    const state = await world.test.foldAll(KEY);
+    await takeFirstPlace();
+    const entry = encodeIndexEntry({ headOffset: "1", covered: "0", epoch: "0", seq: state.seq });
+    await world.test.log.append(TOPICS.index, 0, { key: keyBytes(KEY), value: entry });
+    await world.keeper();
+    await say(2);
+    await world.pass(LATE_MS);
+    await world.test.log.append(TOPICS.heads, 0, { key: keyBytes(KEY), value: encodeHead(toHead(state)) });
+    await world.pass(20_000);
+    expect(await world.watermark(0)).toBe(2);
+    expect((await world.attach(KEY)).state.seq).toBe(7);
   });
 });
 

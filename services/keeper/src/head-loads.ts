@@ -22,12 +22,24 @@ export interface HeadLoadsParts {
 }
 
 const LOADS_TRIED = 5;
+/**
+ * For how long a head that the index names may be missing, while the log answers. A checkpoint that has been decided
+ * reaches every partition within seconds; a leader that changes meanwhile makes some tens of them.
+ */
+const HEAD_MISSING_MS = 60_000;
+
+/** A head is missed: the index entry that names it, and since when. */
+interface Missed {
+  readonly mark: string | undefined;
+  readonly sinceMs: number;
+}
 
 /** Reads heads for sessions that are needed, some at a time. The partition goes on meanwhile. */
 export class HeadLoads {
   readonly #parts: HeadLoadsParts;
   readonly #waiting = new Set<KeptSession>();
   readonly #retries = new Map<KeptSession, () => void>();
+  readonly #missed = new Map<KeptSession, Missed>();
   #running = 0;
   #closed = false;
 
@@ -45,6 +57,7 @@ export class HeadLoads {
     this.#waiting.clear();
     for (const cancel of this.#retries.values()) cancel();
     this.#retries.clear();
+    this.#missed.clear();
   }
 
   #next(): void {
@@ -63,7 +76,7 @@ export class HeadLoads {
     let bytes: number | undefined;
     try {
       for (let tried = 1; (bytes = await this.#tryLoad(session)) === undefined; tried += 1) {
-        if (tried === LOADS_TRIED) throw new LogError("corrupt", "the index names a head that is not in the log");
+        if (tried === LOADS_TRIED) throw this.#missing(session);
         await this.#parts.index.current();
       }
     } catch (error) {
@@ -72,7 +85,21 @@ export class HeadLoads {
       const status = error instanceof PerdureError && error.code === "rules_too_new" ? error.code : "set_aside";
       session.stop(status, this.#unfoldedFrom(session), error);
     }
+    this.#missed.delete(session);
     if (!this.#closed) this.#parts.onLoaded(session, bytes ?? 0);
+  }
+
+  /** What to make of a head that is not there: it is tried again, until it has been missing for too long. */
+  #missing(session: KeptSession): LogError | PerdureError {
+    const { index, clock } = this.#parts;
+    const mark = index.mark(session.key);
+    const nowMs = clock.now();
+    const missed = this.#missed.get(session);
+    const sinceMs = missed !== undefined && missed.mark === mark ? missed.sinceMs : nowMs;
+    this.#missed.set(session, { mark, sinceMs });
+    const message = "the index names a head that is not in the log";
+    if (nowMs - sinceMs < HEAD_MISSING_MS) return new LogError("corrupt", message);
+    return new PerdureError("set_aside", `${message}: look at what became of the heads topic`);
   }
 
   /** Offset of the first record that the session's head does not cover. */
@@ -81,8 +108,8 @@ export class HeadLoads {
   }
 
   /**
-   * The bytes by which the session is less covered than it was. Undefined: the head that the index named has been
-   * compacted away; a later one is in the log.
+   * The bytes by which the session is less covered than it was. Undefined: the head that the index names is not in the
+   * log.
    */
   async #tryLoad(session: KeptSession): Promise<number | undefined> {
     const { log, partition, index, book } = this.#parts;
@@ -115,6 +142,8 @@ export class HeadLoads {
 
   #later(session: KeptSession, error: LogError): void {
     const { clock, logger, retryMs, partition } = this.#parts;
+    // Whether it is missing is not known while the log does not answer.
+    if (error.code !== "corrupt") this.#missed.delete(session);
     logger.warn({ partition, session: session.key, err: error }, "a head could not be read and is tried again");
     const cancel = clock.after(error.retryAfterMs ?? retryMs, () => {
       this.#retries.delete(session);
