@@ -28,8 +28,10 @@ export class Peer {
   #isClosed = false;
   #wake = (): void => undefined;
 
-  constructor(url: string) {
-    this.#socket = new WebSocket(url);
+  /** `origin`: of the page that it is on, where it is on one. */
+  constructor(url: string, origin?: string) {
+    // Node's WebSocket takes headers where a browser's does not.
+    this.#socket = origin === undefined ? new WebSocket(url) : new WebSocket(url, { headers: { origin } });
     const opened = Promise.withResolvers<void>();
     const closed = Promise.withResolvers<Closed>();
     this.#opened = opened.promise;

@@ -2,13 +2,17 @@
 import { randomUUID } from "node:crypto";
 import { TcpProxy } from "../../tools/proxy/tcp-proxy.ts";
 import { FILLER_PRODUCER, Peer } from "./peer.ts";
+import type { ScriptedAgent } from "./agent.ts";
 import type { Target } from "./target.ts";
 import type { Request, Step, Transcript } from "./transcript.ts";
 import { type Bindings, filled, fillerText, matched } from "./values.ts";
 
+/** Steps that only the server's owner can take. */
+const OWNERS: ReadonlySet<Step["kind"]> = new Set(["server", "join", "say"]);
+
 /** Whether it asks the server for nothing but what this one can be asked for. */
 export const canPlay = ({ steps }: Transcript, target: Target): boolean =>
-  steps.every((step) => step.kind !== "server" || target.can(step.does));
+  target.isOurs || !steps.some(({ kind }) => OWNERS.has(kind));
 
 /** Plays it to its end. Throws at the first step that the server does not answer as it says. */
 export async function play(transcript: Transcript, target: Target): Promise<"played"> {
@@ -30,6 +34,7 @@ export async function play(transcript: Transcript, target: Target): Promise<"pla
 class Player {
   readonly #target: Target;
   readonly #peers = new Map<string, Peer>();
+  readonly #agents = new Map<string, ScriptedAgent>();
   #bindings: Bindings = new Map();
   #answer: { readonly status: number; readonly body: unknown } | undefined;
   #lastId = 1_000;
@@ -46,7 +51,11 @@ class Player {
   async take(step: Step): Promise<void> {
     switch (step.kind) {
       case "open":
-        return this.#open(step.peer);
+        return this.#open(step.peer, step.origin);
+      case "join":
+        return this.#join(step.peer, step.session);
+      case "say":
+        return this.#say(step.peer, step.events);
       case "attach":
         return this.#attach(step.peer, step.session);
       case "create":
@@ -95,8 +104,21 @@ class Player {
     for (const relay of this.#relays.values()) await relay.close();
   }
 
-  async #open(name: string): Promise<void> {
-    this.#peers.set(name, new Peer(this.#stalling.has(name) ? await this.#relayed(name) : this.#target.url));
+  async #open(name: string, origin?: string): Promise<void> {
+    this.#peers.set(name, new Peer(this.#stalling.has(name) ? await this.#relayed(name) : this.#target.url, origin));
+  }
+
+  async #join(name: string, session: string): Promise<void> {
+    const agent = await this.#target.agent(name, String(filled(session, this.#bindings)));
+    this.#agents.set(name, agent);
+    this.#bindings.set(`${name}.instance`, agent.instance);
+    this.#bindings.set(`${name}.p`, agent.producer);
+  }
+
+  async #say(name: string, events: unknown): Promise<void> {
+    const agent = this.#agents.get(name);
+    if (agent === undefined) throw new Error(`${name} has not joined`);
+    await agent.write(filled(events, this.#bindings));
   }
 
   /** By way of a relay that can be told to read no more: a WebSocket of Node reads on into memory. */
@@ -135,7 +157,10 @@ class Player {
     }
   }
 
-  /** Greets where it has no connection, attaches, and remembers `<NAME.h>`, `<NAME.epoch>`, `<NAME.seq>`, `<NAME.member>`. */
+  /**
+   * Greets where it has no connection, attaches, and remembers `<NAME.h>`, `<NAME.how>`, `<NAME.seq>`, `<NAME.member>`.
+   * Waits until it has joined, so that this comes between no steps that follow.
+   */
   async #attach(name: string, session: string): Promise<void> {
     if (this.#peers.get(name)?.isClosed !== false) {
       await this.#open(name);
@@ -146,9 +171,20 @@ class Player {
     }
     this.#lastId += 1;
     await this.take({ kind: "send", peer: name, frame: { t: "attach", id: this.#lastId, session } });
-    const frame = { "…": "…", t: "attached", id: this.#lastId, h: "<h>", seq: "<seq>", member: "<member>" };
+    const frame = {
+      "…": "…",
+      t: "attached",
+      id: this.#lastId,
+      h: "<h>",
+      how: "<how>",
+      seq: "<seq>",
+      member: "<member>",
+    };
     const found = await this.#peer(name).expect(frame, new Map());
     for (const [key, value] of found) this.#bindings.set(`${name}.${key}`, value);
+    if (found.get("how") === "new") return;
+    const ev = [{ memberJoined: { member: `<${name}.member>`, "…": "…" } }];
+    await this.#expect(name, { t: "e", h: `<${name}.h>`, ev, "…": "…" });
   }
 
   async #create(name: string, session: string): Promise<void> {

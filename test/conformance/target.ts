@@ -2,8 +2,8 @@
 // PERDURE_CONFORMANCE names.
 import { readFileSync } from "node:fs";
 import type { TokenClaims } from "@perdure/service-kit";
-import type { World } from "../edge/support.ts";
-import { token, urlOf } from "../edge/support.ts";
+import { token, urlOf, type World } from "../edge/support.ts";
+import { ScriptedAgent } from "./agent.ts";
 import type { ServerDeed } from "./transcript.ts";
 
 export interface Target {
@@ -11,9 +11,11 @@ export interface Target {
   readonly url: string;
   /** A token of this holder, by the names in test/conformance/README.md. */
   token(holder: string): Promise<string>;
-  /** Whether `deed` can be asked for. */
-  can(deed: ServerDeed): boolean;
+  /** Whether who plays owns it: `make` and `agent` can be asked for. */
+  readonly isOurs: boolean;
   make(deed: ServerDeed): Promise<void>;
+  /** An agent of this name that has joined the session. */
+  agent(name: string, session: string): Promise<ScriptedAgent>;
 }
 
 const MOVE_MS = 300;
@@ -25,6 +27,7 @@ const claims: Readonly<Record<string, Partial<TokenClaims>>> = {
   "ann.brief": { participant: "ann" },
   ben: { participant: "ben", mayCreate: false },
   olga: { participant: "olga", role: "operator" },
+  omar: { participant: "omar", role: "operator" },
   otto: { participant: "otto", role: "observer" },
 };
 const lifetimesMs: Readonly<Record<string, number>> = { "ann.expired": -60_000, "ann.brief": 1_500 };
@@ -46,22 +49,39 @@ export async function ownTarget(world: World): Promise<Target> {
       return urlOf(edge);
     },
     token: (holder) => tokenOf(holder, token),
-    can: () => true,
+    isOurs: true,
     async make(deed) {
       const before = edge;
-      if (deed === "forgets") edge = await world.edge({ replica: world.freshReplica({ recentRecords: 1 }) });
-      else edge = await world.edge();
+      edge = await world.edge(optionsOf(deed, world));
       if (deed === "drains") void before.drain(MOVE_MS);
     },
+    agent: (name, session) => ScriptedAgent.join(world, name, session),
   };
+}
+
+/** Of the edge to which those come who connect from now on. */
+function optionsOf(deed: ServerDeed, world: World): Parameters<World["edge"]>[0] {
+  switch (deed) {
+    case "drains":
+      return {};
+    case "forgets":
+      return { replica: world.freshReplica({ recentRecords: 1 }) };
+    case "has room for one":
+      return { limits: { connections: 1 } };
+    case "waits 1 s for slow clients":
+      return { limits: { lagMs: 1_000 } };
+    case "cannot judge tokens":
+      return { verifier: { verify: () => new Promise(() => undefined) } };
+  }
 }
 
 /** A server that nobody here can ask for anything but what the protocol says. */
 export const targetAt = (url: string, getToken: (holder: string) => Promise<string>): Target => ({
   url,
   token: getToken,
-  can: () => false,
+  isOurs: false,
   make: () => Promise.reject(new Error("a server of somebody else is asked for nothing")),
+  agent: () => Promise.reject(new Error("a server of somebody else has agents of its own")),
 });
 
 interface Described {

@@ -3,8 +3,10 @@
 import { readFileSync } from "node:fs";
 
 export type Step =
-  | { readonly kind: "open" | "attach" | "create"; readonly peer: string; readonly session: string }
+  | { readonly kind: "open"; readonly peer: string; readonly origin: string | undefined }
+  | { readonly kind: "attach" | "create" | "join"; readonly peer: string; readonly session: string }
   | { readonly kind: "send"; readonly peer: string; readonly frame: unknown }
+  | { readonly kind: "say"; readonly peer: string; readonly events: unknown }
   | { readonly kind: "sendText" | "sendBinary"; readonly peer: string; readonly text: string }
   | { readonly kind: "expect"; readonly peer: string; readonly frame: unknown }
   | { readonly kind: "expectClosed"; readonly peer: string; readonly code: number; readonly reason: string }
@@ -23,8 +25,9 @@ export interface Request {
   readonly body: unknown;
 }
 
-/** What only whoever runs the server can make it do. */
-export type ServerDeed = "drains" | "forgets";
+/** What only whoever runs the server can make it do, as the page says it. */
+const DEEDS = ["drains", "forgets", "has room for one", "waits 1 s for slow clients", "cannot judge tokens"] as const;
+export type ServerDeed = (typeof DEEDS)[number];
 
 export interface Transcript {
   readonly name: string;
@@ -57,9 +60,11 @@ function stepOf(line: string): Step {
 type Reader = (words: readonly string[]) => Step;
 
 const grammar: readonly (readonly [pattern: RegExp, read: Reader])[] = [
-  [/^(\w+) opens$/, ([peer = ""]) => ({ kind: "open", peer, session: "" })],
+  [/^(\w+) opens(?: on a page of (\S+))?$/, ([peer = "", origin]) => ({ kind: "open", peer, origin })],
   [/^(\w+) attaches (<\w+>)$/, ([peer = "", session = ""]) => ({ kind: "attach", peer, session })],
   [/^(\w+) creates (<\w+>)$/, ([peer = "", session = ""]) => ({ kind: "create", peer, session })],
+  [/^agent (\w+) joins (<\w+>)$/, ([peer = "", session = ""]) => ({ kind: "join", peer, session })],
+  [/^agent (\w+) writes (.+)$/, ([peer = "", json = ""]) => ({ kind: "say", peer, events: JSON.parse(json) })],
   [/^(\w+) > text (.*)$/, ([peer = "", text = ""]) => ({ kind: "sendText", peer, text })],
   [/^(\w+) > binary (\w+)$/, ([peer = "", text = ""]) => ({ kind: "sendBinary", peer, text })],
   [/^(\w+) > (.+)$/, ([peer = "", json = ""]) => ({ kind: "send", peer, frame: JSON.parse(json) })],
@@ -79,8 +84,14 @@ const grammar: readonly (readonly [pattern: RegExp, read: Reader])[] = [
     ([method, path = "", holder = "", body]) => requestOf(method, path, holder, body),
   ],
   [/^= (\d+) (.+)$/, ([status, json = ""]) => ({ kind: "answer", status: Number(status), body: JSON.parse(json) })],
-  [/^server (drains|forgets)$/, ([does]) => ({ kind: "server", does: does === "drains" ? "drains" : "forgets" })],
+  [/^server (.+)$/, ([does = ""]) => ({ kind: "server", does: deedOf(does) })],
 ];
+
+function deedOf(words: string): ServerDeed {
+  const deed = DEEDS.find((known) => known === words);
+  if (deed === undefined) throw new Error(`nothing that a server is asked for: ${words}`);
+  return deed;
+}
 
 function requestOf(method: string | undefined, path: string, holder: string, body: string | undefined): Step {
   const request: Request = {
