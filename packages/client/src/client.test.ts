@@ -188,6 +188,10 @@ test("SPEC 12: a name that no session can have is refused here, where an edge wo
   expect(socket.sentOf("attach").length).toBe(2);
 });
 
+test.each(["", "two words", "a_b", "x".repeat(33)])("SPEC 12: %j is refused as the name of a page load", (page) => {
+  expect(() => newClient({ page })).toThrow(/1 to 32 of/);
+});
+
 describe("SPEC 1: what is on its way", () => {
   test("is sent on where its session is closed and opened again in the same page, and shown there", async () => {
     const { session, socket } = await attaching();

@@ -91,6 +91,8 @@ export interface Client {
 
 const SETTINGS: ConnectionSettings = { baseDelayMs: 500, maxDelayMs: 20_000, openTimeoutMs: 10_000, stableMs: 5_000 };
 
+const PAGE_PATTERN = /^[A-Za-z0-9-]{1,32}$/;
+
 /** What may be large, of which an edge sends one after the other to a client that is slow. */
 const GOES_IN_TURN: ReadonlySet<string> = new Set(["attached", "page", "update"]);
 
@@ -120,6 +122,8 @@ class PerdureClient implements Client {
 
   constructor(options: ClientOptions) {
     const { url, getToken, clock = systemClock, random = Math.random, page = randomId() } = options;
+    // Producers and ids are made of it, which the session takes only so long.
+    if (!PAGE_PATTERN.test(page)) throw new TypeError(`page is "${page}": 1 to 32 of A-Z a-z 0-9 - name a page load`);
     const storage = options.storage ?? platformStorage();
     const locks = options.locks ?? platformLocks();
     const prefix = `perdure:${url}:`;
