@@ -25,6 +25,7 @@ export { NODE_FLAGS } from "./node-flags.ts";
 export { beatNode, type NodeBeat, type NodeBeatOptions } from "./node-beat.ts";
 export { type NodeServiceOptions, runNode, type RunningNode } from "./node-service.ts";
 export { openLog, type OpenLogOptions } from "./open-log.ts";
+export { Paced } from "./paced.ts";
 export { isRunning, rulesOfAll } from "./rules-of-all.ts";
 export { EXIT_CODES, type RunOptions, runService, type Service } from "./run-service.ts";
 export { type Readiness, startStatusServer, type StatusServer, type StatusServerOptions } from "./status-server.ts";

@@ -18,6 +18,8 @@ export interface EdgeLimits {
   readonly unackedBytes: number;
   /** Connections taken per second before newcomers are told when to come back. */
   readonly connectionsPerSecond: number;
+  /** Sessions whose members join again, a second, when the node begins another life. */
+  readonly rejoinsPerSecond: number;
   /** Attaches that wait for a session to be loaded, over all connections. */
   readonly pendingAttaches: number;
   /** Time for the first frame, in milliseconds. */
@@ -50,6 +52,8 @@ export const DEFAULT_EDGE_LIMITS: EdgeLimits = {
   unackedSends: 256,
   unackedBytes: 4 * MIB,
   connectionsPerSecond: 2_000,
+  // Each is a record or more: half of what newcomers may write.
+  rejoinsPerSecond: 1_000,
   pendingAttaches: 10_000,
   helloMs: 5_000,
   pingAfterMs: 5_000,

@@ -1,5 +1,6 @@
 import type { ServerFrame } from "@perdure/protocol";
-import { ManualClock, OneSession } from "@perdure/replica/testing";
+import type { Replica } from "@perdure/replica";
+import { ManualClock, ManySessions, OneSession } from "@perdure/replica/testing";
 import { createLogger, createMetrics } from "@perdure/service-kit";
 import { beforeEach, describe, expect, test } from "vitest";
 import type { Subscriber } from "./attachment.ts";
@@ -26,8 +27,12 @@ beforeEach(() => {
   topics = new Set();
   const actor = { tenant: "acme", participant: "ann", role: "ROLE_USER" } as const;
   replica.publish({ producer: "p", first: 1, last: 1, actor, events: [{ sessionCreated: {} }] });
-  rooms = new Rooms({
-    replica,
+  rooms = newRooms(replica);
+});
+
+function newRooms(of: Replica): Rooms {
+  return new Rooms({
+    replica: of,
     node: { name: "edge-1", incarnation: () => incarnation, declaredOver: (over) => void (incarnation = over + 1) },
     limits: { ...DEFAULT_EDGE_LIMITS, pendingAttaches: 2 },
     fanout: new Fanout({ publish: () => true }),
@@ -35,7 +40,7 @@ beforeEach(() => {
     clock,
     logger: createLogger({ service: "edge", node: "edge-1", level: "silent" }),
   });
-});
+}
 
 const subscriber: Subscriber = {
   grant: grantOf("ann"),
@@ -51,8 +56,8 @@ const subscriber: Subscriber = {
 /** Lets everything happen that waits for nothing but its turn. */
 const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
-async function enter(previous?: string) {
-  const { room, release } = await rooms.use(KEY);
+async function enter(previous?: string, key = KEY) {
+  const { room, release } = await rooms.use(key);
   const attachment = room.enter(subscriber, previous);
   release();
   await settle();
@@ -235,6 +240,31 @@ test("SPEC 9.3: a node that did not hear that its life is over begins another wh
   rooms.rejoin();
   await settle();
   expect(replica.state.members.get(member)).toMatchObject({ node: "edge-1", incarnation: 2 });
+});
+
+test("a node that begins another life joins its members again in so many sessions a turn", async () => {
+  const sessions = new Map(Array.from({ length: 250 }, (_value, index) => [`acme/s${index}`, new OneSession()]));
+  rooms = newRooms(new ManySessions(sessions));
+  const actor = { tenant: "acme", participant: "keeper", role: "ROLE_SYSTEM" } as const;
+  for (const [key, session] of sessions) {
+    const events = [{ sessionCreated: {} }, { nodeExpired: { node: "edge-1", incarnation: 1 } }];
+    session.publish({ producer: "keeper", first: 1, last: 1, actor, events });
+    incarnation = 1;
+    await enter(undefined, key);
+    expect(session.state.members.size).toBe(0);
+    session.isSlow = true;
+  }
+  rooms.rejoin();
+  const inFlight: number[] = [];
+  for (let turn = 0; turn < 4; turn += 1) {
+    inFlight.push([...sessions.values()].reduce((sum, { onTheWayCount }) => sum + onTheWayCount, 0));
+    for (const session of sessions.values()) session.arrive();
+    await settle();
+    for (const session of sessions.values()) session.isSlow = true;
+    clock.advance(100);
+  }
+  expect(inFlight).toEqual([100, 100, 50, 0]);
+  for (const { state } of sessions.values()) expect([...state.members.values()]).toMatchObject([{ incarnation: 2 }]);
 });
 
 test("SPEC 9.2: who comes back while its connection settles is listed, though the node's life ended meanwhile", async () => {

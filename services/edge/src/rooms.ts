@@ -1,7 +1,7 @@
 import { type Code, CODES, isCode, PerdureError, STATUSES } from "@perdure/core";
 import { type Cursor, parseSessionKey } from "@perdure/protocol";
 import { leaveUnjudged, type Replica } from "@perdure/replica";
-import type { Clock, Logger } from "@perdure/service-kit";
+import { type Clock, type Logger, Paced } from "@perdure/service-kit";
 import { hasReached } from "./attach-answer.ts";
 import type { Fanout } from "./fanout.ts";
 import type { EdgeLimits } from "./limits.ts";
@@ -37,12 +37,14 @@ export class Rooms {
   readonly #rooms = new Map<string, Room>();
   readonly #opening = new Map<string, Promise<Room>>();
   readonly #reopening = new Map<string, () => void>();
+  readonly #rejoining: Paced;
   #pendingCount = 0;
   #lastHandle = 0;
   #closed = false;
 
   constructor(options: RoomsOptions) {
     this.#options = options;
+    this.#rejoining = new Paced(options.clock, options.limits.rejoinsPerSecond);
   }
 
   get count(): number {
@@ -70,9 +72,9 @@ export class Rooms {
     if (!hasReached(room.held.state, cursor)) await this.#readOn(room.held.sessionKey);
   }
 
-  /** The node begins another life: everybody here joins again under it. */
+  /** The node begins another life: everybody here joins again under it, some sessions at a time. */
   rejoin(): void {
-    for (const room of this.#rooms.values()) room.presence.rejoin();
+    for (const room of this.#rooms.values()) this.#rejoining.add(room, () => this.#rejoin(room));
   }
 
   /** Writes the leaves of all who are still listed; resolves when they are in the log, or `deadlineMs` has passed. */
@@ -89,6 +91,7 @@ export class Rooms {
     this.#closed = true;
     for (const cancel of this.#reopening.values()) cancel();
     this.#reopening.clear();
+    this.#rejoining.close();
     for (const [sessionKey, room] of this.#rooms) {
       this.#rooms.delete(sessionKey);
       room.presence.end();
@@ -171,6 +174,10 @@ export class Rooms {
     } finally {
       this.#opening.delete(sessionKey);
     }
+  }
+
+  #rejoin(room: Room): void {
+    if (this.#rooms.get(room.held.sessionKey) === room) room.presence.rejoin();
   }
 
   #letGo(room: Room): void {

@@ -2,7 +2,15 @@ import { Server, ServerCredentials } from "@grpc/grpc-js";
 import { FIRST_RULES, RULE_BOOK, type RuleBook } from "@perdure/core";
 import type { Log } from "@perdure/log";
 import { createReplica, type Replica, TOPICS } from "@perdure/replica";
-import { beatNode, type Clock, createVerifier, type Logger, type NodeBeat, systemClock } from "@perdure/service-kit";
+import {
+  beatNode,
+  type Clock,
+  createVerifier,
+  type Logger,
+  type NodeBeat,
+  Paced,
+  systemClock,
+} from "@perdure/service-kit";
 import type { Registry } from "prom-client";
 import { Agents } from "./agents/agent-service.ts";
 import type { AgentDeps } from "./agents/deps.ts";
@@ -67,7 +75,8 @@ export async function startIngest(options: IngestOptions): Promise<Ingest> {
       // An agent that comes back is told the state: nobody here asks for what was before.
       limits: { recentRecords: 0 },
     });
-  const server = new Server(serverOptions({ ...DEFAULT_INGEST_LIMITS, ...options.limits }));
+  const limits = { ...DEFAULT_INGEST_LIMITS, ...options.limits };
+  const server = new Server(serverOptions(limits));
   let port: number;
   try {
     port = await listen(server, config);
@@ -78,6 +87,7 @@ export async function startIngest(options: IngestOptions): Promise<Ingest> {
   const beat = await beginLease(options, clock, () => agents.announceAll());
   newSessionRules = () => beat.rulesOfAll;
   const onKeysProblem = (error: unknown): void => logger.warn({ err: error }, "the issuer's keys cannot be read");
+  const announcing = new Paced(clock, limits.announcesPerSecond);
   const deps: AgentDeps = {
     replica,
     node: identityOf(config.node, beat),
@@ -85,7 +95,8 @@ export async function startIngest(options: IngestOptions): Promise<Ingest> {
     clock,
     logger,
     metrics: ingestMetrics(options.metrics),
-    limits: { ...DEFAULT_INGEST_LIMITS, ...options.limits },
+    announcing,
+    limits,
     advertisedUrl: config.advertisedUrl,
   };
   const agents = new Agents(deps);
@@ -108,6 +119,7 @@ export async function startIngest(options: IngestOptions): Promise<Ingest> {
     async stop() {
       health.drain();
       await agents.stop();
+      announcing.close();
       await reported.close();
       await writers.close();
       await close(server, clock);

@@ -8,6 +8,8 @@ export interface IngestLimits {
   readonly maxOutgoingBytes: number;
   readonly streams: number;
   readonly sessionsPerStream: number;
+  /** Sessions and pools, a second, that are told again that an agent is here: all of them, in another life of the node. */
+  readonly announcesPerSecond: number;
   /** Time for the first message of a stream, in milliseconds. */
   readonly helloMs: number;
   /** How often an agent beats, in milliseconds. Lost after three that did not come. */
@@ -32,6 +34,7 @@ export const DEFAULT_INGEST_LIMITS: IngestLimits = {
   maxOutgoingBytes: 32 * MIB,
   streams: 10_000,
   sessionsPerStream: 10_000,
+  announcesPerSecond: 1_000,
   helloMs: 5_000,
   heartbeatMs: 2_000,
   busyMs: 1_000,

@@ -186,7 +186,7 @@ const ofEdge: readonly Mutation[] = [
       "    if (epoch !== undefined || events.some(({ nodeExpired }) => nodeExpired?.node === name)) this.rejoin();",
       "    if (epoch !== undefined && name !== events.join()) this.rejoin();",
     ],
-    [`${EDGE}/rooms.ts`, "    for (const room of this.#rooms.values()) room.presence.rejoin();", ""],
+    [`${EDGE}/rooms.ts`, "room.presence.rejoin();", "return;"],
   ),
 ];
 

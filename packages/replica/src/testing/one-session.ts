@@ -85,6 +85,11 @@ export class OneSession implements Replica {
     for (const publish of this.#onTheWay.splice(0)) publish();
   }
 
+  /** Records that are on their way. */
+  get onTheWayCount(): number {
+    return this.#onTheWay.length;
+  }
+
   lose(code: Code): void {
     const holders = [...this.#holders];
     this.#holders.clear();

@@ -1,5 +1,5 @@
 import type { Replica } from "@perdure/replica";
-import type { Clock, Logger, Verifier } from "@perdure/service-kit";
+import type { Clock, Logger, Paced, Verifier } from "@perdure/service-kit";
 import type { IngestLimits } from "../limits.ts";
 import type { IngestMetrics } from "../metrics.ts";
 import type { NodeIdentity } from "./identity.ts";
@@ -12,6 +12,8 @@ export interface AgentDeps {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly metrics: IngestMetrics;
+  /** Says again where agents are here. */
+  readonly announcing: Paced;
   readonly limits: IngestLimits;
   /** Where agents send their heartbeats; empty: where their streams go. */
   readonly advertisedUrl: string;

@@ -1,6 +1,6 @@
 import { fromBinary } from "@bufbuild/protobuf";
 import { type ActorJson, ConnectResponseSchema, type EventJson } from "@perdure/protocol";
-import type { OneSession } from "@perdure/replica/testing";
+import { ManySessions, OneSession } from "@perdure/replica/testing";
 import { beforeEach, describe, expect, test } from "vitest";
 import { oneSessionNode, type OneSessionNode } from "../testing/one-session-node.ts";
 import type { AgentDeps } from "./deps.ts";
@@ -193,4 +193,35 @@ test("SPEC 6.3: who counts as crashed in its pool, which would offer it nothing 
   crash();
   await stream.beat();
   expect(refused).toEqual(["fenced"]);
+});
+
+test("a node that begins another life says again in so many sessions a turn that its agent is here", async () => {
+  const sessions = new Map(Array.from({ length: 250 }, (_value, index) => [`acme/s${index}`, new OneSession()]));
+  const one = oneSessionNode();
+  const outgoing = new Outgoing({ write: hear }, 10_000_000, () => undefined);
+  const stream = new StreamSessions({
+    deps: { ...one.deps, replica: new ManySessions(sessions) },
+    agent: { ...OF_PROCESS, attachment: "one" },
+    outgoing,
+    allows: () => true,
+    onElsewhere: () => undefined,
+  });
+  for (const [key, session] of sessions) {
+    session.publish({ producer: "p", first: 1, last: 1, actor: ANN, events: [{ sessionCreated: {} }] });
+    await stream.enter(key.slice("acme/".length));
+    session.isSlow = true;
+  }
+  one.node.incarnation = 2;
+  stream.announceAll();
+  const inFlight: number[] = [];
+  for (let turn = 0; turn < 4; turn += 1) {
+    await settle();
+    inFlight.push([...sessions.values()].reduce((sum, { onTheWayCount }) => sum + onTheWayCount, 0));
+    for (const session of sessions.values()) session.arrive();
+    await settle();
+    for (const session of sessions.values()) session.isSlow = true;
+    one.clock.advance(100);
+  }
+  expect(inFlight).toEqual([100, 100, 50, 0]);
+  for (const { state } of sessions.values()) expect([...state.agents.values()]).toMatchObject([{ incarnation: 2 }]);
 });

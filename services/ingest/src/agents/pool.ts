@@ -114,6 +114,10 @@ export class PoolMembership {
 
   /** The node begins another life. Whose stream broke while the node could not hear of either is not here again. */
   announce(): void {
+    this.#options.deps.announcing.add(this, () => this.#announce());
+  }
+
+  #announce(): void {
     if (this.#departing !== undefined || this.#joined === undefined) return;
     this.#arrive(this.#joined.announce()).catch((error: unknown) => this.#failed(error));
   }

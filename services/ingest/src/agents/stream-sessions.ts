@@ -107,7 +107,7 @@ export class StreamSessions {
     }
   }
 
-  /** The node begins another life: everybody is here again. */
+  /** The node begins another life: everybody is here again, said in some sessions at a time. */
   announceAll(): void {
     this.#announceWhere(() => true);
   }
@@ -162,8 +162,14 @@ export class StreamSessions {
   #announceWhere(wanted: (session: JoinedSession) => boolean): void {
     for (const [session, entry] of this.#entries) {
       const joined = entry.joined?.session;
-      if (joined !== undefined && wanted(joined)) this.#arrives(session, this.#announce(session, entry, joined));
+      if (joined === undefined || !wanted(joined)) continue;
+      this.#options.deps.announcing.add(entry, () => this.#announceIn(session, entry, joined));
     }
+  }
+
+  /** Where the agent has left meanwhile it is not here again. */
+  #announceIn(session: string, entry: Entry, joined: JoinedSession): void {
+    if (this.#entries.get(session) === entry) this.#arrives(session, this.#announce(session, entry, joined));
   }
 
   #arrives(session: string, arriving: Promise<unknown>): void {

@@ -1,5 +1,5 @@
 import { ManualClock, OneSession } from "@perdure/replica/testing";
-import { createLogger, createMetrics, createVerifier } from "@perdure/service-kit";
+import { createLogger, createMetrics, createVerifier, Paced } from "@perdure/service-kit";
 import type { AgentDeps } from "../agents/deps.ts";
 import { DEFAULT_INGEST_LIMITS, type IngestLimits } from "../limits.ts";
 import { ingestMetrics } from "../metrics.ts";
@@ -22,6 +22,7 @@ export function oneSessionNode(limits: Partial<IngestLimits> = {}): OneSessionNo
     incarnation: 1,
     declaredOver: (incarnation) => void (node.incarnation = incarnation + 1),
   };
+  const allLimits = { ...DEFAULT_INGEST_LIMITS, ...limits };
   const deps = {
     replica,
     node,
@@ -29,7 +30,8 @@ export function oneSessionNode(limits: Partial<IngestLimits> = {}): OneSessionNo
     clock,
     logger: createLogger({ service: "ingest", node: "ingest-1", level: "silent" }),
     metrics: ingestMetrics(createMetrics({ service: "ingest", node: "ingest-1" })),
-    limits: { ...DEFAULT_INGEST_LIMITS, ...limits },
+    announcing: new Paced(clock, allLimits.announcesPerSecond),
+    limits: allLimits,
     advertisedUrl: "",
   };
   return { clock, replica, node, deps };
