@@ -21,6 +21,8 @@ export interface ServersOptions {
   readonly log: LogKind;
   /** For Kafka: `host:port` of its brokers. */
   readonly brokers?: string;
+  /** For Kafka: what else each of them is started with. */
+  readonly env?: Readonly<Record<string, string>>;
   /** False: does not wait until they serve. */
   readonly waits?: boolean;
 }
@@ -38,9 +40,10 @@ export class Servers {
   static async start({
     log,
     brokers = process.env["KAFKA_BROKERS"] ?? "",
+    env = {},
     waits = true,
   }: ServersOptions): Promise<Servers> {
-    const servers = new Servers(log, brokers, await freePorts(5));
+    const servers = new Servers({ log, brokers, env }, await freePorts(5));
     try {
       for (const name of servers.#specs.keys()) servers.#run(name);
       if (waits) await servers.ready();
@@ -51,11 +54,14 @@ export class Servers {
     return servers;
   }
 
-  private constructor(log: LogKind, brokers: string, [edge = 0, ingest = 0, ...status]: readonly number[]) {
+  private constructor(
+    { log, brokers, env }: Required<Omit<ServersOptions, "waits">>,
+    [edge = 0, ingest = 0, ...status]: readonly number[],
+  ) {
     this.log = log;
     this.brokers = brokers;
     this.#ports = { edge: [edge], ingest: [ingest], keeper: [], status };
-    this.#specs = new Map(log === "embedded" ? [["node", this.#embedded()]] : this.#onKafka());
+    this.#specs = new Map(log === "embedded" ? [["node", this.#embedded()]] : this.#onKafka(env));
   }
 
   get edgeUrl(): string {
@@ -125,7 +131,7 @@ export class Servers {
     });
   }
 
-  #onKafka(): [string, ServerSpec][] {
+  #onKafka(env: Readonly<Record<string, string>>): [string, ServerSpec][] {
     const own: Readonly<Record<ServerName, Readonly<Record<string, string>>>> = {
       keeper: { PERDURE_CHECKPOINT_MS: "500" },
       ingest: { PERDURE_AUTH_SECRET: SECRET, PERDURE_INGEST_PORT: String(this.#ports.ingest[0]) },
@@ -135,7 +141,7 @@ export class Servers {
     const log = { brokers, topicPrefix, replication: 1, minInSync: 1, partitions: PARTITIONS };
     return (["keeper", "ingest", "edge"] as const).map((name) => {
       const statusPort = Number(new URL(this.statusUrl(name)).port);
-      return [name, kafkaServer({ service: name, node: name, statusPort, log, env: own[name] })];
+      return [name, kafkaServer({ service: name, node: name, statusPort, log, env: { ...env, ...own[name] } })];
     });
   }
 }

@@ -59,8 +59,23 @@ async function openKafka(
     ...(tls && { tls }),
     ...(sasl && { sasl }),
     ...(signal && { signal }),
-    onStatus: ({ state, message }) => (state === "connected" ? logger.info({}, message) : logger.warn({}, message)),
+    onStatus: ({ state, message }) =>
+      state === "connected" ? logger.info({}, message) : logger.warn({}, withRemedy(message)),
   });
+}
+
+/** What an operator can do about a reason for which no broker can be used: brokers and TLS tell it in words only. */
+const REMEDIES: readonly (readonly [RegExp, string])[] = [
+  [
+    /authentication failed/i,
+    "check PERDURE_KAFKA_SASL, PERDURE_KAFKA_USERNAME and PERDURE_KAFKA_PASSWORD (or PERDURE_KAFKA_PASSWORD_FILE)",
+  ],
+  [/certificate|signature/i, "set PERDURE_KAFKA_TLS_CA_FILE to the authority that signed the brokers' certificates"],
+];
+
+function withRemedy(message: string): string {
+  const remedy = REMEDIES.find(([reason]) => reason.test(message))?.[1];
+  return remedy === undefined ? message : `${message}; ${remedy}`;
 }
 
 function checkTopics(differences: readonly TopicDifference[], logger: OpenLogLogger): void {
