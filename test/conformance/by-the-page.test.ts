@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
-import { canonical, fold, type Level, newSession, project, projectAccepted } from "@perdure/core";
-import { choices, effort, limits, randomStory } from "@perdure/core/testing";
+import { canonical, fold, type Level, type Limits, LIMITS, newSession, project, projectAccepted } from "@perdure/core";
+import { choices, effort, limits, randomStory, storyAtWork } from "@perdure/core/testing";
 import type { HeadJson } from "@perdure/protocol";
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
@@ -33,25 +33,40 @@ function textOf(state: StateByThePage, { runs, controls, requests, takeovers }: 
   );
 }
 
+type Log = ReturnType<typeof randomStory>["log"];
+
+/** Reads a snapshot at a place of the log, and from there on events. */
+function expectFollowed(log: Log, cut: number, level: Level, kept: Limits): void {
+  const server = newSession(kept);
+  for (const entry of log.slice(0, cut)) fold(server, entry.record, entry);
+  const client = new StateByThePage(project(server, level), kept);
+  for (const entry of log.slice(cut)) {
+    const { accepted } = fold(server, entry.record, entry);
+    if (accepted === undefined) continue;
+    client.take(projectAccepted(accepted, level));
+    const head = project(server, level);
+    expect(textOf(client, head)).toBe(textOf(new StateByThePage(head, kept), head));
+  }
+}
+
 describe("a client that folds events as the page says", () => {
   test("SPEC 10.1: comes to what the server shows, from any snapshot on, at each level", () => {
     fc.assert(
       fc.property(choices, fc.nat(), levels, (tape, at, level) => {
         const { log } = randomStory(tape, caps);
-        const server = newSession(caps);
-        const cut = at % (log.length + 1);
-        for (const entry of log.slice(0, cut)) fold(server, entry.record, entry);
-        const client = new StateByThePage(project(server, level), caps);
-        for (const entry of log.slice(cut)) {
-          const { accepted } = fold(server, entry.record, entry);
-          if (accepted === undefined) continue;
-          client.take(projectAccepted(accepted, level));
-          const head = project(server, level);
-          expect(textOf(client, head)).toBe(textOf(new StateByThePage(head, caps), head));
-        }
+        expectFollowed(log, at % (log.length + 1), level, caps);
       }),
       effort,
     );
+  });
+
+  test("SPEC 10.1: sees the floor given up by the removal of whoever has it, which sessions at random do not come to", () => {
+    const { story, ann } = storyAtWork();
+    const oz = story.pen("oz", "ROLE_OPERATOR");
+    story.write(oz, { takeoverClaimed: {} });
+    story.write(ann, { participantRemoved: { participant: "oz" } });
+    expect([...story.state.takeovers.values()]).toMatchObject([{ outcome: "TAKEOVER_OUTCOME_ABANDONED" }]);
+    expectFollowed(story.log, 0, "all", LIMITS);
   });
 });
 
