@@ -143,12 +143,12 @@ export class Sessions {
 
   /** A record of one's own is also the answer to who sent it. */
   #heard(heard: Heard): void {
-    const { session, record, seq, count } = heard;
-    const link = this.get(session);
-    link?.heard(heard);
+    const { session, seq, count } = heard;
+    const { producer = "", first = 0, actor } = heard.record;
+    this.get(session)?.heard(heard);
     // Somebody else's writer may have the same name.
-    if (link?.outbox.producer !== record.producer || record.actor?.participant !== this.#participant) return;
-    link?.outbox.accepted(record.first ?? 0, seq + count - 1);
+    if (actor?.participant !== this.#participant) return;
+    this.#outboxOf({ session, producer })?.accepted(first, seq + count - 1);
     this.#pumpWaiting();
   }
 
