@@ -37,14 +37,14 @@ export class Rooms {
   readonly #rooms = new Map<string, Room>();
   readonly #opening = new Map<string, Promise<Room>>();
   readonly #reopening = new Map<string, () => void>();
-  readonly #rejoining: Paced;
+  readonly #rejoining: Paced<Room>;
   #pendingCount = 0;
   #lastHandle = 0;
   #closed = false;
 
   constructor(options: RoomsOptions) {
     this.#options = options;
-    this.#rejoining = new Paced(options.clock, options.limits.rejoinsPerSecond);
+    this.#rejoining = new Paced(options.clock, { perSecond: options.limits.rejoinsPerSecond, begins: "at once" });
   }
 
   get count(): number {

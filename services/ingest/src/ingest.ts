@@ -87,7 +87,7 @@ export async function startIngest(options: IngestOptions): Promise<Ingest> {
   const beat = await beginLease(options, clock, () => agents.announceAll());
   newSessionRules = () => beat.rulesOfAll;
   const onKeysProblem = (error: unknown): void => logger.warn({ err: error }, "the issuer's keys cannot be read");
-  const announcing = new Paced(clock, limits.announcesPerSecond);
+  const announcing = new Paced<object>(clock, { perSecond: limits.announcesPerSecond, begins: "at once" });
   const deps: AgentDeps = {
     replica,
     node: identityOf(config.node, beat),

@@ -1,4 +1,5 @@
 import type { Clock } from "@perdure/replica";
+import { Paced } from "@perdure/service-kit";
 import type { KeptSession } from "./kept-session.ts";
 
 export interface RulesUpgradesParts {
@@ -12,16 +13,15 @@ export interface RulesUpgradesParts {
   readonly write: (session: KeptSession) => void;
 }
 
-const TURN_MS = 100;
-
 /** Raises the rules of one partition's sessions as they come, some at a time: each costs a record that all nodes fold. */
 export class RulesUpgrades {
   readonly #parts: RulesUpgradesParts;
-  readonly #waiting = new Set<string>();
-  #cancelTurn: (() => void) | undefined;
+  readonly #turns: Paced<string>;
 
   constructor(parts: RulesUpgradesParts) {
     this.#parts = parts;
+    // What is offered has just been examined, and with many others: the next turn is soon enough.
+    this.#turns = new Paced(parts.clock, { perSecond: parts.perSecond, begins: "with a turn" });
   }
 
   /** Something has happened in the session, or every live node knows later rules. */
@@ -32,25 +32,11 @@ export class RulesUpgrades {
 
   /** The session is looked at when its turn has come. */
   enqueue(key: string): void {
-    this.#waiting.add(key);
-    this.#cancelTurn ??= this.#parts.clock.after(TURN_MS, () => this.#turn());
+    this.#turns.add(key, () => this.#upgrade(this.#parts.need(key)));
   }
 
   close(): void {
-    this.#cancelTurn?.();
-    this.#waiting.clear();
-  }
-
-  #turn(): void {
-    this.#cancelTurn = undefined;
-    let left = Math.ceil((this.#parts.perSecond * TURN_MS) / 1000);
-    for (const key of this.#waiting) {
-      if (left === 0) break;
-      left -= 1;
-      this.#waiting.delete(key);
-      this.#upgrade(this.#parts.need(key));
-    }
-    if (this.#waiting.size > 0) this.#cancelTurn = this.#parts.clock.after(TURN_MS, () => this.#turn());
+    this.#turns.close();
   }
 
   #upgrade(session: KeptSession): void {

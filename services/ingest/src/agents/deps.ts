@@ -13,7 +13,7 @@ export interface AgentDeps {
   readonly logger: Logger;
   readonly metrics: IngestMetrics;
   /** Says again where agents are here. */
-  readonly announcing: Paced;
+  readonly announcing: Paced<object>;
   readonly limits: IngestLimits;
   /** Where agents send their heartbeats; empty: where their streams go. */
   readonly advertisedUrl: string;

@@ -30,7 +30,7 @@ export function oneSessionNode(limits: Partial<IngestLimits> = {}): OneSessionNo
     clock,
     logger: createLogger({ service: "ingest", node: "ingest-1", level: "silent" }),
     metrics: ingestMetrics(createMetrics({ service: "ingest", node: "ingest-1" })),
-    announcing: new Paced(clock, allLimits.announcesPerSecond),
+    announcing: new Paced<object>(clock, { perSecond: allLimits.announcesPerSecond, begins: "at once" }),
     limits: allLimits,
     advertisedUrl: "",
   };
